@@ -1,0 +1,25 @@
+//! An error with its whole chain of causes, as one line for a log.
+//! Knows nothing of who reads it; what a caller may see is a room's `Rejection`.
+
+use std::error::Error;
+use std::fmt;
+
+/// Displays `error: cause: cause of the cause`. The only way an error reaches a log.
+pub struct Report<'a>(&'a (dyn Error + 'static));
+
+/// Prepares `error` for a log line.
+pub fn report<'a>(error: &'a (dyn Error + 'static)) -> Report<'a> {
+    Report(error)
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
