@@ -1,0 +1,3 @@
+//! The operator's listener: health and metrics.
+//! Never serves traffic, never shows a secret.
+pub mod health;

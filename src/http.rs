@@ -1,0 +1,14 @@
+//! HTTP mechanics: listening, forwarding, pooling, small replies.
+//! Knows nothing of tokens, connectors or credentials.
+
+pub mod body;
+pub mod client;
+pub mod egress;
+pub mod forward;
+pub mod headers;
+pub mod listener;
+pub mod pool;
+pub mod reply;
+pub mod tls;
+
+pub use body::{Body, BoxError};

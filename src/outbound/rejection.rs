@@ -1,0 +1,2 @@
+//! skeleton
+#[derive(Debug)] pub enum Rejection {}

@@ -1,0 +1,10 @@
+//! What an operator sees: metrics, one log line per request, diagnostics.
+//! Never knows of secrets: what is recorded here is safe to show.
+
+pub mod events;
+pub mod labels;
+pub mod logging;
+pub mod metrics;
+
+pub use events::{RequestEvent, Telemetry};
+pub use logging::AccessLog;
