@@ -88,7 +88,10 @@ impl Claims {
 /// Values stay out: `fields` may hold keys, and the rest is somebody's business too.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("workspace", &self.workspace).field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Claims")
+            .field("workspace", &self.workspace)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -35,7 +35,8 @@ impl Verifier {
         let named = claims.as_ref().and_then(|claims| claims::workspace(claims).ok().flatten());
         let keys = named.and_then(|named| self.keys_of(named));
         let outcome = self.verify(token, policy);
-        let mut remarks: Vec<String> = outcome.as_ref().err().map(|error| self.remark(token, *error, keys)).into_iter().collect();
+        let mut remarks: Vec<String> =
+            outcome.as_ref().err().map(|error| self.remark(token, *error, keys)).into_iter().collect();
         if claims.as_ref().is_some_and(|claims| !claims.contains_key("exp")) {
             remarks.push("it has no `exp`, so it never expires; issuers should set one".to_owned());
         }
@@ -53,12 +54,16 @@ impl Verifier {
             TokenError::Malformed(_) if token.trim_start().to_ascii_lowercase().starts_with("bearer ") => {
                 "give the token alone, without `Bearer`".to_owned()
             }
-            TokenError::Malformed(_) => "a token is three base64url parts with two dots between them".to_owned(),
+            TokenError::Malformed(_) => {
+                "a token is three base64url parts with two dots between them".to_owned()
+            }
             TokenError::NoWorkspace | TokenError::UnknownWorkspace => {
                 let known: Vec<&str> = self.workspaces().map(|workspace| workspace.as_str()).collect();
                 format!("`iss` must be one of the configured workspaces: {}", known.join(", "))
             }
-            TokenError::WorkspaceNotAllowed => "add the workspace under the upstream's `token.workspaces`".to_owned(),
+            TokenError::WorkspaceNotAllowed => {
+                "add the workspace under the upstream's `token.workspaces`".to_owned()
+            }
             TokenError::AlgorithmNotAllowed | TokenError::UnknownKid => {
                 format!("the workspace's keys are: {}", describe(keys))
             }
@@ -68,9 +73,12 @@ impl Verifier {
                 describe(keys)
             ),
             TokenError::Expired | TokenError::NotActive => {
-                "compare the clocks of issuer and gate; the upstream's `token.leeway` may bridge a difference".to_owned()
+                "compare the clocks of issuer and gate; the upstream's `token.leeway` may bridge a difference"
+                    .to_owned()
             }
-            TokenError::Audience => "the workspace's `audiences` must list one of the token's `aud`".to_owned(),
+            TokenError::Audience => {
+                "the workspace's `audiences` must list one of the token's `aud`".to_owned()
+            }
             TokenError::BadClaim(_) | TokenError::ConflictingClaims(..) | TokenError::NoExpiry => {
                 "the issuer must correct it".to_owned()
             }

@@ -113,7 +113,9 @@ fn encoding_key(algorithm: Algorithm, key: &SigningKey) -> Result<EncodingKey, M
 fn private_key(pem: &Secret<String>) -> Result<(SectionKind, Secret<Vec<u8>>), MintError> {
     let section = <(SectionKind, Vec<u8>)>::from_pem_slice(pem.expose().as_bytes());
     match section {
-        Ok((kind @ (SectionKind::PrivateKey | SectionKind::RsaPrivateKey), der)) => Ok((kind, Secret::new(der))),
+        Ok((kind @ (SectionKind::PrivateKey | SectionKind::RsaPrivateKey), der)) => {
+            Ok((kind, Secret::new(der)))
+        }
         _ => Err(MintError::NotAPrivateKey),
     }
 }

@@ -109,7 +109,10 @@ impl Verifier {
     ///
     /// # Errors
     /// All complaints, if one of them is fatal; otherwise they are warnings and come with the verifier.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<(Self, Vec<KeyComplaint>), Vec<KeyComplaint>> {
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<KeyComplaint>), Vec<KeyComplaint>> {
         let mut workspaces = HashMap::new();
         let mut complaints = Vec::new();
         for workspace in config.workspaces {
@@ -176,5 +179,7 @@ impl Verifier {
     }
 }
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,10 @@ fn the_customer_is_id_else_tenant_key_else_sub() {
     assert_eq!(id(json!({"tenantKey": "t", "sub": "s"})), Ok(Some("t".into())));
     assert_eq!(id(json!({"id": null, "sub": "s"})), Ok(Some("s".into())));
     assert_eq!(id(json!({"isAdmin": true})), Ok(None));
-    assert_eq!(id(json!({"id": "a", "tenantKey": "b"})), Err(TokenError::ConflictingClaims("id", "tenantKey")));
+    assert_eq!(
+        id(json!({"id": "a", "tenantKey": "b"})),
+        Err(TokenError::ConflictingClaims("id", "tenantKey"))
+    );
 }
 
 #[test]
@@ -29,7 +32,9 @@ fn an_integer_id_becomes_its_text_and_other_types_are_refused() {
     assert_eq!(id(json!({"id": 42})), Ok(Some("42".into())));
     assert_eq!(id(json!({"id": -7, "tenantKey": "-7"})), Ok(Some("-7".into())));
     assert_eq!(id(json!({"id": u64::MAX})), Ok(Some("18446744073709551615".into())));
-    for bad in [json!(1.5), json!(1e21), json!(-0.0), json!(true), json!([]), json!(["a"]), json!({}), json!("")] {
+    for bad in
+        [json!(1.5), json!(1e21), json!(-0.0), json!(true), json!([]), json!(["a"]), json!({}), json!("")]
+    {
         for name in ["id", "tenantKey", "sub"] {
             assert_eq!(id(json!({name: bad})), Err(TokenError::BadClaim(name)), "{name} {bad}");
         }
@@ -38,7 +43,8 @@ fn an_integer_id_becomes_its_text_and_other_types_are_refused() {
 
 #[test]
 fn t21_the_workspace_is_one_string() {
-    let workspace = |claims: Value| Claims::from_json(object(&claims)).map(|claims| claims.workspace.to_string());
+    let workspace =
+        |claims: Value| Claims::from_json(object(&claims)).map(|claims| claims.workspace.to_string());
     assert_eq!(workspace(json!({"iss": "a"})), Ok("a".into()));
     assert_eq!(workspace(json!({"workspaceKey": "a"})), Ok("a".into()));
     assert_eq!(workspace(json!({"iss": "a", "workspaceKey": "a"})), Ok("a".into()));
@@ -49,13 +55,18 @@ fn t21_the_workspace_is_one_string() {
     assert_eq!(workspace(json!({"sub": "x"})), Err(TokenError::NoWorkspace));
     for bad in [json!(["a"]), json!(null), json!(1), json!({}), json!(true)] {
         assert_eq!(workspace(json!({"iss": bad})), Err(TokenError::BadClaim("iss")));
-        assert_eq!(workspace(json!({"iss": "a", "workspaceKey": bad})), Err(TokenError::BadClaim("workspaceKey")));
+        assert_eq!(
+            workspace(json!({"iss": "a", "workspaceKey": bad})),
+            Err(TokenError::BadClaim("workspaceKey"))
+        );
     }
 }
 
 #[test]
 fn an_admin_is_whoever_javascript_finds_truthy() {
-    for truthy in [json!(true), json!(1), json!(-1), json!(0.5), json!("false"), json!("0"), json!([]), json!({})] {
+    for truthy in
+        [json!(true), json!(1), json!(-1), json!(0.5), json!("false"), json!("0"), json!([]), json!({})]
+    {
         assert!(read(json!({"isAdmin": truthy, "id": "x"})).unwrap().is_admin, "{truthy}");
     }
     for falsy in [json!(false), json!(0), json!(0.0), json!(-0.0), json!(""), json!(null)] {
@@ -75,7 +86,9 @@ fn fields_are_an_object_or_absent() {
 
 #[test]
 fn t18_times_are_finite_numbers() {
-    for good in [json!(0), json!(1.5), json!(-1), json!(9_007_199_254_740_993_u64), json!(u64::MAX), json!(1e300)] {
+    for good in
+        [json!(0), json!(1.5), json!(-1), json!(9_007_199_254_740_993_u64), json!(u64::MAX), json!(1e300)]
+    {
         assert!(read(json!({"exp": good, "iat": good})).unwrap().expires_at.is_some(), "{good}");
     }
     for bad in [json!("1"), json!(null), json!(true), json!([1]), json!({})] {
@@ -117,7 +130,9 @@ fn a_path_finds_our_words_claims_and_members() {
     assert_eq!(lookup("fields.plan"), Some(json!("team")));
     assert_eq!(lookup("fields.tags.0"), Some(json!("a")));
     assert_eq!(lookup("fields.tags.1.b"), Some(json!(null)));
-    for nothing in ["", ".", "fields.", "fields.plan.x", "fields.tags.2", "fields.tags.-1", "nothing", "claims"] {
+    for nothing in
+        ["", ".", "fields.", "fields.plan.x", "fields.tags.2", "fields.tags.-1", "nothing", "claims"]
+    {
         assert_eq!(lookup(nothing), None, "{nothing}");
     }
 }
@@ -136,6 +151,7 @@ fn t37_a_pointer_reaches_names_with_dots_and_slashes() {
 
 #[test]
 fn claims_show_nothing_of_fields() {
-    let claims = read(json!({"id": "x", "fields": {"key": "planted-secret"}, "other": "planted-secret"})).unwrap();
+    let claims =
+        read(json!({"id": "x", "fields": {"key": "planted-secret"}, "other": "planted-secret"})).unwrap();
     assert!(!format!("{claims:?}").contains("planted-secret"));
 }

@@ -7,7 +7,8 @@ use crate::token::{Policy, TokenError};
 #[test]
 fn a_good_token_is_shown_with_the_key_that_verifies_it() {
     let (verifier, _) = verifier(vec![full_workspace("acme")]);
-    let token = token(Algorithm::ES384, &json!({"iss": "acme", "fields": {"apiKey": "planted-secret", "n": 1}}));
+    let token =
+        token(Algorithm::ES384, &json!({"iss": "acme", "fields": {"apiKey": "planted-secret", "n": 1}}));
     let explanation = verifier.explain(&token, &Policy::default());
     assert_eq!(explanation.header, Some(json!({"typ": "JWT", "alg": "ES384"})));
     assert_eq!(

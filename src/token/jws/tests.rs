@@ -2,7 +2,8 @@ use super::*;
 
 /// A token with this header, this payload and a signature of nine bytes.
 fn token(header: &str, payload: &str) -> String {
-    let [header, payload, signature] = [header, payload, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let [header, payload, signature] =
+        [header, payload, "signature"].map(|part| URL_SAFE_NO_PAD.encode(part));
     format!("{header}.{payload}.{signature}")
 }
 
@@ -72,7 +73,9 @@ fn t4_a_token_has_three_parts_and_a_signature() {
 fn t7_only_canonical_base64url_is_read() {
     let good = token(r#"{"alg":"HS256"}"#, r#"{"a":"?>?>"}"#);
     assert!(parse(&good).is_ok());
-    for (from, to) in [(".", " ."), (".", "=."), (".", ".\n"), (".", ". "), ("e", "+"), ("e", "/"), ("e", "é")] {
+    for (from, to) in
+        [(".", " ."), (".", "=."), (".", ".\n"), (".", ". "), ("e", "+"), ("e", "/"), ("e", "é")]
+    {
         let bad = good.replacen(from, to, 1);
         assert!(parse(&bad).is_err(), "{bad}");
     }

@@ -41,8 +41,7 @@ impl Algorithm {
     /// What a secret serves.
     pub const HMAC: [Self; 3] = [Self::HS256, Self::HS384, Self::HS512];
     /// What an RSA key serves.
-    pub const RSA: [Self; 6] =
-        [Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
+    pub const RSA: [Self; 6] = [Self::RS256, Self::RS384, Self::RS512, Self::PS256, Self::PS384, Self::PS512];
 
     /// The name as it stands in a token's header.
     #[must_use]

@@ -85,11 +85,19 @@ fn key(value: Value) -> Result<JwkKey, Refusal> {
         "oct" => JwkMaterial::Secret(Secret::new(decode(jwk.k.as_deref(), "k")?)),
         "RSA" => JwkMaterial::Public(rsa(&jwk)?),
         "EC" => JwkMaterial::Public(ec(&jwk)?),
-        _ => return Err(Refusal::new("its `kty` is none of oct, RSA and EC", "give a key for one of the twelve algorithms")),
+        _ => {
+            return Err(Refusal::new(
+                "its `kty` is none of oct, RSA and EC",
+                "give a key for one of the twelve algorithms",
+            ));
+        }
     };
     let fits = algorithm.is_none_or(|algorithm| material.algorithms().contains(&algorithm));
     if !fits {
-        return Err(Refusal::new("its `alg` does not fit its `kty` and `crv`", "correct `alg`, or leave it out"));
+        return Err(Refusal::new(
+            "its `alg` does not fit its `kty` and `crv`",
+            "correct `alg`, or leave it out",
+        ));
     }
     Ok(JwkKey { material, algorithm })
 }
@@ -108,7 +116,11 @@ fn check_purpose(jwk: &Jwk) -> Result<(), Refusal> {
     if jwk.r#use.as_deref().is_some_and(|purpose| purpose != "sig") {
         return Err(Refusal::new("its `use` is not sig", "give a signature key"));
     }
-    if jwk.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| operation == "verify")) {
+    if jwk
+        .key_ops
+        .as_ref()
+        .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"))
+    {
         return Err(Refusal::new("its `key_ops` do not include verify", "give a signature key"));
     }
     if jwk.kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
@@ -118,8 +130,12 @@ fn check_purpose(jwk: &Jwk) -> Result<(), Refusal> {
 }
 
 fn rsa(jwk: &Jwk) -> Result<PublicMaterial, Refusal> {
-    let [modulus, exponent] = [(&jwk.n, "n"), (&jwk.e, "e")].map(|(text, name)| decode(text.as_deref(), name));
-    Ok(PublicMaterial::Rsa { modulus: without_leading_zeros(modulus?), exponent: without_leading_zeros(exponent?) })
+    let [modulus, exponent] =
+        [(&jwk.n, "n"), (&jwk.e, "e")].map(|(text, name)| decode(text.as_deref(), name));
+    Ok(PublicMaterial::Rsa {
+        modulus: without_leading_zeros(modulus?),
+        exponent: without_leading_zeros(exponent?),
+    })
 }
 
 fn ec(jwk: &Jwk) -> Result<PublicMaterial, Refusal> {

@@ -57,7 +57,10 @@ impl PublicMaterial {
     }
 
     /// Prepares it for each of `algorithms`, all of which it must be able to serve.
-    pub(super) fn prepare(&self, algorithms: &[Algorithm]) -> Result<Vec<(Algorithm, VerifyingKey)>, Refusal> {
+    pub(super) fn prepare(
+        &self,
+        algorithms: &[Algorithm],
+    ) -> Result<Vec<(Algorithm, VerifyingKey)>, Refusal> {
         if let Self::Rsa { modulus, exponent } = self {
             strength::check_rsa(modulus, exponent)?;
         }
@@ -148,6 +151,11 @@ fn rsa_parameters(algorithm: Algorithm) -> Result<&'static RsaParameters, Refusa
         Algorithm::PS256 => &RSA_PSS_2048_8192_SHA256,
         Algorithm::PS384 => &RSA_PSS_2048_8192_SHA384,
         Algorithm::PS512 => &RSA_PSS_2048_8192_SHA512,
-        other => return Err(Refusal::new(format!("an RSA key cannot serve {other}"), "name an RS or PS algorithm")),
+        other => {
+            return Err(Refusal::new(
+                format!("an RSA key cannot serve {other}"),
+                "name an RS or PS algorithm",
+            ));
+        }
     })
 }

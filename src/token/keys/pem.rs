@@ -26,9 +26,13 @@ pub(super) fn public_key(pem: &str) -> Result<PublicMaterial, Refusal> {
     let Some(section) = sections.next() else {
         return Err(Refusal::new("the file holds no public key in PEM form", GIVE_A_PUBLIC_KEY));
     };
-    let (kind, der) = section.map_err(|_| Refusal::new("the file's PEM block is damaged", GIVE_A_PUBLIC_KEY))?;
+    let (kind, der) =
+        section.map_err(|_| Refusal::new("the file's PEM block is damaged", GIVE_A_PUBLIC_KEY))?;
     if sections.next().is_some() {
-        return Err(Refusal::new("the file holds more than one PEM block", "give each key a file of its own"));
+        return Err(Refusal::new(
+            "the file holds more than one PEM block",
+            "give each key a file of its own",
+        ));
     }
     match kind {
         SectionKind::PublicKey => from_der(&der),

@@ -66,7 +66,7 @@ impl KeySet {
     /// complaint among them the set must not be used.
     #[must_use]
     pub fn new(config: &WorkspaceConfig) -> (Self, Vec<KeyComplaint>) {
-        let mut loader = Loader { config, keys: Vec::new(), complaints: Vec::new() };
+        let mut loader = Loader { config, keys: Vec::new(), kids: HashMap::new(), complaints: Vec::new() };
         loader.load_secret();
         loader.load_public_keys();
         loader.load_jwks();
@@ -123,12 +123,16 @@ enum Severity {
 struct Loader<'a> {
     config: &'a WorkspaceConfig,
     keys: Vec<Key>,
+    /// How many keys, usable or not, have each `kid`.
+    kids: HashMap<KeyId, usize>,
     complaints: Vec<KeyComplaint>,
 }
 
 impl Loader<'_> {
     fn load_secret(&mut self) {
-        let Some(secret) = self.config.secret.as_ref().filter(|_| !self.config.secret_disabled) else { return };
+        let Some(secret) = self.config.secret.as_ref().filter(|_| !self.config.secret_disabled) else {
+            return;
+        };
         let key = self.secret_key("secret", secret.expose().as_bytes(), &Algorithm::HMAC);
         self.add(Source::Configured, "secret".to_owned(), None, key);
     }
@@ -148,9 +152,8 @@ impl Loader<'_> {
             Ok(entries) => entries,
             Err(refusal) => return self.complain("jwks", refusal, Severity::Fatal),
         };
-        let is_public = |entry: &jwk::Entry| {
-            matches!(&entry.key, Ok(JwkKey { material: JwkMaterial::Public(_), .. }))
-        };
+        let is_public =
+            |entry: &jwk::Entry| matches!(&entry.key, Ok(JwkKey { material: JwkMaterial::Public(_), .. }));
         let mixed = self.config.key_policy == KeyPolicy::Strict && entries.iter().any(is_public);
         for (index, entry) in entries.into_iter().enumerate() {
             let name = match &entry.kid {
@@ -199,7 +202,11 @@ impl Loader<'_> {
     /// What `algorithms` leaves of what a key can serve.
     fn allowed(&self, served: &[Algorithm]) -> Vec<Algorithm> {
         let narrowed = &self.config.algorithms;
-        served.iter().copied().filter(|algorithm| narrowed.is_empty() || narrowed.contains(algorithm)).collect()
+        served
+            .iter()
+            .copied()
+            .filter(|algorithm| narrowed.is_empty() || narrowed.contains(algorithm))
+            .collect()
     }
 
     fn add(
@@ -209,6 +216,10 @@ impl Loader<'_> {
         kid: Option<&str>,
         key: Result<Vec<(Algorithm, VerifyingKey)>, Refusal>,
     ) {
+        let kid = kid.map(KeyId::from);
+        if let Some(kid) = &kid {
+            *self.kids.entry(kid.clone()).or_default() += 1;
+        }
         match key {
             Ok(verifiers) if verifiers.is_empty() => {
                 let refusal = Refusal::new(
@@ -217,21 +228,22 @@ impl Loader<'_> {
                 );
                 self.complain(&name, refusal, Severity::Warning);
             }
-            Ok(verifiers) => self.keys.push(Key { source, name, kid: kid.map(KeyId::from), verifiers }),
+            Ok(verifiers) => self.keys.push(Key { source, name, kid, verifiers }),
             Err(refusal) => self.complain(&name, refusal, source.severity()),
         }
     }
 
-    /// Of two keys with one `kid` neither can be meant for certain, so both go.
+    /// Of two keys with one `kid` neither can be meant for certain, so both go, even where one is refused anyway.
     fn drop_duplicate_kids(&mut self) {
-        let mut counts: HashMap<KeyId, usize> = HashMap::new();
-        for kid in self.keys.iter().filter_map(Key::kid) {
-            *counts.entry(kid.clone()).or_default() += 1;
-        }
-        let is_duplicate = |key: &mut Key| key.kid().is_some_and(|kid| counts.get(kid).is_some_and(|&n| n > 1));
+        let kids = &self.kids;
+        let is_duplicate =
+            |key: &mut Key| key.kid().and_then(|kid| kids.get(kid)).is_some_and(|&count| count > 1);
         let duplicates: Vec<Key> = self.keys.extract_if(.., is_duplicate).collect();
         for key in duplicates {
-            let refusal = Refusal::new("another key has the same `kid`, so both are refused", "give each its own `kid`");
+            let refusal = Refusal::new(
+                "another key has the same `kid`, so both are refused",
+                "give each its own `kid`",
+            );
             self.complain(&key.name, refusal, key.source.severity());
         }
     }

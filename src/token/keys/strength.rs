@@ -19,11 +19,13 @@ pub(super) fn check_secret(
         let problem = format!("the secret has {len} bytes; at least {MIN_SECRET} are needed");
         return Err(Refusal::new(problem, LONGER_SECRET));
     }
-    let (strong, weak): (Vec<_>, Vec<_>) = algorithms.iter().partition(|algorithm| algorithm.hash_len() <= len);
+    let (strong, weak): (Vec<_>, Vec<_>) =
+        algorithms.iter().partition(|algorithm| algorithm.hash_len() <= len);
     match policy {
         KeyPolicy::Compatible => Ok((algorithms.to_vec(), weak)),
         KeyPolicy::Strict if strong.is_empty() => {
-            let problem = format!("the secret has {len} bytes, too few for {} under keyPolicy strict", list(&weak));
+            let problem =
+                format!("the secret has {len} bytes, too few for {} under keyPolicy strict", list(&weak));
             Err(Refusal::new(problem, LONGER_SECRET))
         }
         KeyPolicy::Strict => Ok((strong, weak)),
@@ -44,7 +46,8 @@ pub(super) fn weak_secret(len: usize, weak: &[Algorithm], policy: KeyPolicy) -> 
 pub(super) fn check_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), Refusal> {
     let bits = modulus.len() * 8 - modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
     if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-        let problem = format!("its RSA modulus has {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted");
+        let problem =
+            format!("its RSA modulus has {bits} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted");
         return Err(Refusal::new(problem, NEW_RSA_KEY));
     }
     if exponent == [1] || exponent.last().is_none_or(|byte| byte % 2 == 0) {
@@ -63,8 +66,8 @@ const NEW_RSA_KEY: &str = "make a new RSA key of 2048 to 8192 bits with exponent
 /// happens for all of these primes together less than once in 10^45 keys of full size.
 fn is_roca(modulus: &[u8]) -> bool {
     const PRIMES: [u32; 38] = [
-        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
-        109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
+        103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
     ];
     PRIMES.iter().all(|&prime| {
         let remainder = modulus.iter().fold(0, |rest, &byte| (rest * 256 + u32::from(byte)) % prime);

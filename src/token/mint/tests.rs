@@ -43,11 +43,18 @@ fn a_key_of_the_wrong_kind_signs_nothing() {
         for of in Algorithm::ALL {
             let is_rsa = |algorithm| Algorithm::RSA.contains(&algorithm);
             let is_hmac = |algorithm| Algorithm::HMAC.contains(&algorithm);
-            let fits = algorithm == of || is_rsa(algorithm) && is_rsa(of) || is_hmac(algorithm) && is_hmac(of);
-            assert_eq!(mint(&claims, algorithm, &signing_key(of), None).is_ok(), fits, "{algorithm} by {of}'s key");
+            let fits =
+                algorithm == of || is_rsa(algorithm) && is_rsa(of) || is_hmac(algorithm) && is_hmac(of);
+            assert_eq!(
+                mint(&claims, algorithm, &signing_key(of), None).is_ok(),
+                fits,
+                "{algorithm} by {of}'s key"
+            );
         }
     }
-    for pem in ["", "not a key", testing::RSA, "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"] {
+    for pem in
+        ["", "not a key", testing::RSA, "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"]
+    {
         for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::ES512] {
             assert!(mint(&claims, algorithm, &SigningKey::Pem(pem.to_owned().into()), None).is_err());
         }
