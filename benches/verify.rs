@@ -70,7 +70,7 @@ fn verify(criterion: &mut Criterion) {
     group.bench_function("cached", |bench| bench.iter(|| cached.verify(black_box(&token), &policy).unwrap()));
     let forged = format!("{}AAAA", &token[..token.len() - 4]);
     group.bench_function("forged HS512", |bench| {
-        bench.iter(|| cached.verify(black_box(&forged), &policy).unwrap_err())
+        bench.iter(|| cached.verify(black_box(&forged), &policy).unwrap_err());
     });
     group.finish();
 }

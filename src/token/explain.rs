@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::claims;
 use super::error::TokenError;
 use super::jws::{self, json};
-use super::keys::KeySet;
+use super::keys::{Algorithm, Key, KeySet};
 use super::verify::{Policy, Verified, Verifier};
+use crate::names::WorkspaceKey;
 
 /// What a token holds and what would become of it: for `sidegate token explain`.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Verifier {
                 "a token is three base64url parts with two dots between them".to_owned()
             }
             TokenError::NoWorkspace | TokenError::UnknownWorkspace => {
-                let known: Vec<&str> = self.workspaces().map(|workspace| workspace.as_str()).collect();
+                let known: Vec<&str> = self.workspaces().map(WorkspaceKey::as_str).collect();
                 format!("`iss` must be one of the configured workspaces: {}", known.join(", "))
             }
             TokenError::WorkspaceNotAllowed => {
@@ -103,8 +104,8 @@ fn key_name(token: &str, keys: &KeySet, workspace: &str) -> Option<String> {
 }
 
 fn describe(keys: Option<&KeySet>) -> String {
-    let describe = |key: &super::keys::Key| {
-        let algorithms: Vec<&str> = key.algorithms().map(|algorithm| algorithm.as_str()).collect();
+    let describe = |key: &Key| {
+        let algorithms: Vec<&str> = key.algorithms().map(Algorithm::as_str).collect();
         let kid = key.kid().map_or(String::new(), |kid| format!(", kid {kid}"));
         format!("{} ({}{kid})", key.name(), algorithms.join(" "))
     };

@@ -1,5 +1,6 @@
 //! The public Wycheproof vectors for signed tokens, below the claims layer: their payloads are no claims.
 //! Every vector is counted, and every difference from the file's own verdict is listed with its reason.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
 use sidegate::token::keys::{JwksSource, KeyPolicy, KeySet, WorkspaceConfig};

@@ -15,7 +15,7 @@ use super::{Algorithm, Refusal, strength};
 
 /// One key for one algorithm: it cannot be used with another (RFC 8725 section 3.1).
 pub(super) enum VerifyingKey {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -89,7 +89,7 @@ pub(super) fn prepare_secret(secret: &[u8], algorithms: &[Algorithm]) -> Vec<(Al
             Algorithm::HS512 => hmac::HMAC_SHA512,
             _ => return None,
         };
-        Some((algorithm, VerifyingKey::Hmac(hmac::Key::new(hash, secret))))
+        Some((algorithm, VerifyingKey::Hmac(Box::new(hmac::Key::new(hash, secret)))))
     };
     algorithms.iter().copied().filter_map(prepare).collect()
 }

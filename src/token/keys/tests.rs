@@ -36,7 +36,7 @@ fn fatal(config: &WorkspaceConfig) -> String {
 }
 
 /// Why an entry of a set was refused; the set also holds a good secret, which stays.
-fn entry_refusal(entry: Value) -> String {
+fn entry_refusal(entry: &Value) -> String {
     let config = with_jwks(&json!([entry, {"kty": "oct", "kid": "good", "k": "A".repeat(86)}]));
     let (set, complaints) = load(&config);
     assert_eq!(set.keys().len(), 1, "{complaints:?}");
@@ -184,10 +184,10 @@ fn t27_a_jwk_for_anything_but_verifying_is_refused_and_the_rest_kept() {
         ("kty", json!("RSA"), "`n`"),
         ("kty", json!("oct"), "`k`"),
     ] {
-        let refusal = entry_refusal(altered(ec_jwk(), name, value));
+        let refusal = entry_refusal(&altered(ec_jwk(), name, value));
         assert!(refusal.contains(problem), "{name}: {refusal}");
     }
-    assert!(entry_refusal(json!("not an object")).contains("wrong type"));
+    assert!(entry_refusal(&json!("not an object")).contains("wrong type"));
     assert!(served(&with_jwks(&json!([altered(ec_jwk(), "key_ops", json!(["verify"]))]))).len() == 1);
 }
 
@@ -207,10 +207,10 @@ fn t29_a_jwk_off_its_curve_or_of_another_size_is_refused() {
         ("alg", json!("RS256")),
         ("alg", json!("HS256")),
     ] {
-        entry_refusal(altered(ec_jwk(), name, value));
+        entry_refusal(&altered(ec_jwk(), name, value));
     }
     let zero = "A".repeat(43);
-    entry_refusal(altered(altered(ec_jwk(), "x", json!(zero)), "y", json!(zero)));
+    entry_refusal(&altered(altered(ec_jwk(), "x", json!(zero)), "y", json!(zero)));
 }
 
 #[test]

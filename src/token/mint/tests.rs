@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::names::KeyId;
 use crate::token::testing::{self, NOW, SECRET, object, signing_key};
 use crate::token::{Policy, Verifier};
 
@@ -14,9 +15,9 @@ fn a_minted_token_is_admitted_with_each_of_the_twelve_algorithms() {
     let claims = json!({"iss": "acme", "sub": "7", "fields": {"a": 1}, "iat": NOW, "exp": NOW + 300});
     for algorithm in Algorithm::ALL {
         let token = mint(&object(&claims), algorithm, &signing_key(algorithm), Some("k")).unwrap();
-        let verified = verifier.verify(&token, &Policy::default()).expect(algorithm.as_str());
+        let verified = verifier.verify(&token, &Policy::default()).unwrap();
         assert_eq!(verified.algorithm(), algorithm);
-        assert_eq!(verified.kid().map(|kid| kid.as_str()), Some("k"));
+        assert_eq!(verified.kid().map(KeyId::as_str), Some("k"));
         assert_eq!(Value::Object(verified.claims().all.clone()), claims);
     }
 }

@@ -50,7 +50,8 @@ fn claims() -> impl Strategy<Value = Value> {
     let text = "[a-z\u{e9}\u{4e2d}\"\\\\]{0,12}";
     (prop_oneof![Just("acme"), Just("other")], any::<u32>(), text, any::<bool>()).prop_map(
         |(workspace, id, name, is_admin)| {
-            json!({"iss": workspace, "id": id, "name": name, "isAdmin": is_admin, "iat": NOW, "fields": {"n": [name, id]}})
+            let fields = json!({"list": [name, id]});
+            json!({"iss": workspace, "id": id, "name": name, "isAdmin": is_admin, "iat": NOW, "fields": fields})
         },
     )
 }
