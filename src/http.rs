@@ -10,6 +10,8 @@ pub mod listener;
 mod moment;
 pub mod pool;
 pub mod reply;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub use body::{Body, BoxError};

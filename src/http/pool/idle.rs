@@ -67,7 +67,7 @@ impl Idle {
         })
     }
 
-    fn put(self: &Arc<Self>, connection: Sender) {
+    pub(super) fn put(self: &Arc<Self>, connection: Sender) {
         if self.max == 0 || connection.is_closed() {
             return;
         }
@@ -92,6 +92,11 @@ impl Idle {
         let next = kept.stack.front().map(|oldest| oldest.since + self.timeout);
         kept.sweeping = next.is_some();
         next
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().stack.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
