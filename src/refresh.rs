@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
-use crate::names::{AppId, Version};
+use crate::names::AppId;
 use crate::oauth::TokenEndpoint;
 use crate::store::{Health, Opened, Secrets, Store};
 use crate::telemetry::Telemetry;
@@ -25,7 +25,7 @@ use exchange::Plan;
 pub use freshness::Freshness;
 use memory::Memory;
 pub use outcome::RefreshError;
-use single_flight::{Landing, SingleFlight};
+use single_flight::{Seat, SingleFlight};
 
 /// What a caller waits for beyond an exchange's deadline: reading the row, writing the new tokens.
 const STORE_TIME: Duration = Duration::from_secs(5);
@@ -96,6 +96,12 @@ impl Refresher {
         self.renewed(rejected, Cause::Rejection).await
     }
 
+    /// The third party refused `renewed` as well, which `force` had just brought: refreshing does not help, and for a
+    /// minute `force` does not try. Only the caller can tell this token from one that was good and has been revoked.
+    pub fn rejected_again(&self, renewed: &Opened) {
+        self.memory.refused(&renewed.connection.id, renewed.connection.version, self.clock.now());
+    }
+
     /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and
     /// how long it lives, if that is known. Other connections need none.
     ///
@@ -153,11 +159,11 @@ impl Refresher {
         Err(RefreshError::StoreDown { reason: "the last refresh is not stored yet".into() })
     }
 
-    fn join(self: &Arc<Self>, seen: &Opened, cause: Cause) -> single_flight::Seat {
-        let (id, version): (_, Version) = (seen.connection.id.clone(), seen.connection.version);
+    fn join(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Seat {
+        let (id, version) = (seen.connection.id.clone(), seen.connection.version);
         let refresher = Arc::clone(self);
         self.flights
-            .join(&seen.connection.id, move |landing: Landing| refresher.fly(id, version, cause, landing))
+            .join(&seen.connection.id, move |landing| refresher.fly(id, version, cause, landing))
     }
 }
 

@@ -42,7 +42,7 @@ impl Plan {
         secrets: &Secrets,
     ) -> Result<Self, RefreshError> {
         let not_refreshable = |reason| Err(RefreshError::NotRefreshable { reason });
-        if integration.connector.auth != AuthType::OAuth2 || !integration.connector.can_refresh() {
+        if integration.connector.auth != AuthType::OAuth2 {
             return not_refreshable("this kind of credentials has no refresh");
         }
         let config = config(integration, app, secrets)?;
@@ -82,7 +82,6 @@ impl Plan {
     }
 
     pub(super) fn request(&self) -> TokenRequest<'_> {
-        let own = &self.config.extra;
         TokenRequest {
             token_uri: &self.config.token_uri,
             client_id: &self.config.client_id,
@@ -96,7 +95,7 @@ impl Plan {
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
             // `extra` belongs to the authorize URL; a grant without one sends it here (`audience`).
-            extra: if self.refresh_token.is_some() { &[] } else { own },
+            extra: if self.refresh_token.is_some() { &[] } else { &self.config.extra },
             egress: self.egress,
         }
     }
@@ -127,7 +126,8 @@ impl Plan {
         };
         let own_expiry = extra.as_ref().and_then(|extra| freshness::expiry(extra, now));
         Granted {
-            expires_at: own_expiry.or_else(|| freshness::expiry(&reply, now)),
+            // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
+            expires_at: own_expiry.or_else(|| freshness::expiry(&reply, now)).filter(|end| *end > now),
             scopes: reply.get("scope").and_then(scopes),
             credentials: extra.map_or_else(|| credentials.clone(), |extra| laid_over(&credentials, &extra)),
             complaint,

@@ -59,9 +59,6 @@ impl Refresher {
             Ok(reply) => {
                 let app = current.connection.app.as_ref();
                 let granted = plan.granted(&integration, app, open(&current), &reply, now);
-                if cause == Cause::Rejection {
-                    self.memory.forced(&id, current.connection.version.next(), now);
-                }
                 self.memory.succeeded(&id);
                 self.save(&current, granted, now, started, landing).await;
             }
@@ -83,7 +80,7 @@ impl Refresher {
         if let Some(error) = self.memory.paused(id, version, now) {
             return Err(error);
         }
-        if cause == Cause::Rejection && self.memory.just_forced(id, version, now) {
+        if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
             return Err(RefreshError::RejectedWhileFresh);
         }
         let plan = self.plan(&current);

@@ -66,8 +66,8 @@ impl Jitter {
 }
 
 /// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds as
-/// number or text, or a point in time as epoch seconds, epoch milliseconds or RFC 3339. A life of zero, a point that has
-/// passed, and nonsense say nothing: such a token is used until it is refused.
+/// number or text, or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of zero
+/// and nonsense say nothing: such a token is used until it is refused.
 #[must_use]
 pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
     let life = LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?));
@@ -75,8 +75,7 @@ pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
         return Some(now.plus(life));
     }
     let end = ENDS.iter().find_map(|name| point(credentials.get(name)?))?;
-    let believable = end > now && end.since(now) <= LONGEST_LIFE;
-    believable.then_some(end)
+    (end.since(now) <= LONGEST_LIFE).then_some(end)
 }
 
 /// When to refresh a token that lives for `lifetime` until `expires_at`: a fifth of its life before the end, within the

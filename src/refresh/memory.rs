@@ -15,7 +15,7 @@ use super::outcome::{LONGEST_PAUSE, RefreshError};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// up to here where the provider may come back any moment: 35 requests in an outage of half an hour.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(60);
-/// A forced refresh whose token is refused again is not repeated within this time.
+/// A token that was refused although it had just been refreshed is not refreshed again within this time.
 const BREAKER: Duration = Duration::from_secs(60);
 /// Connections remembered at most, and for how long after the last failure.
 const CAPACITY: u64 = 100_000;
@@ -33,14 +33,14 @@ struct Pause {
 /// The memory of a [`super::Refresher`].
 pub(super) struct Memory {
     pauses: Cache<ConnectionId, Pause>,
-    forced: Cache<ConnectionId, (Version, Timestamp)>,
+    refused: Cache<ConnectionId, (Version, Timestamp)>,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
             pauses: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
-            forced: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
+            refused: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
         }
     }
 
@@ -80,14 +80,14 @@ impl Memory {
         self.pauses.invalidate(id);
     }
 
-    /// Remembers that a refusal by the third party led to this version.
-    pub(super) fn forced(&self, id: &ConnectionId, made: Version, now: Timestamp) {
-        self.forced.insert(id.clone(), (made, now));
+    /// Remembers that this version was refused although it had just been refreshed.
+    pub(super) fn refused(&self, id: &ConnectionId, version: Version, now: Timestamp) {
+        self.refused.insert(id.clone(), (version, now));
     }
 
-    /// Whether this version came from a forced refresh a moment ago.
-    pub(super) fn just_forced(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
-        self.forced.get(id).is_some_and(|(made, at)| made == version && now.since(at) < BREAKER)
+    /// Whether that was a moment ago.
+    pub(super) fn just_refused(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
+        self.refused.get(id).is_some_and(|(refused, at)| refused == version && now.since(at) < BREAKER)
     }
 }
 
