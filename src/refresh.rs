@@ -13,13 +13,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
 use crate::names::AppId;
 use crate::oauth::TokenEndpoint;
+use crate::report::report;
 use crate::store::{Health, Opened, Secrets, Store};
 use crate::telemetry::Telemetry;
+use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
 pub use freshness::Freshness;
@@ -53,7 +56,6 @@ pub struct Refresher {
 impl Refresher {
     /// `runtime`: where exchanges run to their end, whatever becomes of the caller.
     #[must_use]
-    #[expect(clippy::too_many_arguments, reason = "the parts it works with, named once, by app")]
     pub fn new(
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
@@ -114,8 +116,12 @@ impl Refresher {
         secrets: &mut Secrets,
     ) -> Result<Option<Duration>, RefreshError> {
         let Some(plan) = Plan::first(integration, app, secrets)? else { return Ok(None) };
+        let (name, started) = (integration.key.as_str(), Instant::now());
         let reply = self.tokens.exchange(&plan.request()).await;
         let now = self.clock.now();
+        let outcome = reply.as_ref().map_or_else(outcome::label, |_| RefreshOutcome::Refreshed);
+        let detail = reply.as_ref().err().map(|error| report(error).to_string()).unwrap_or_default();
+        self.telemetry.refresh(name, "", outcome, started.elapsed(), &detail);
         let reply = reply.map_err(|error| RefreshError::from_exchange(&error, now))?;
         let granted = plan.granted(integration, app, secrets, &reply, now);
         secrets.credentials = granted.credentials;
@@ -162,17 +168,14 @@ impl Refresher {
     fn join(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Seat {
         let (id, version) = (seen.connection.id.clone(), seen.connection.version);
         let refresher = Arc::clone(self);
-        self.flights
-            .join(&seen.connection.id, move |landing| refresher.fly(id, version, cause, landing))
+        self.flights.join(&seen.connection.id, move |landing| refresher.fly(id, version, cause, landing))
     }
 }
 
 fn connected(opened: &Opened) -> Result<(), RefreshError> {
     match &opened.connection.health {
         Health::Ready => Ok(()),
-        Health::Disconnected { message, .. } => {
-            Err(RefreshError::NeedsReconnect { reason: message.clone() })
-        }
+        Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
     }
 }
 

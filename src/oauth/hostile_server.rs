@@ -23,8 +23,10 @@ pub(crate) enum Answer {
 pub(crate) fn reply(status: &str, content_type: &str, body: &str) -> Answer {
     let length = body.len();
     Answer::Bytes(
-        format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}")
-            .into_bytes(),
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes(),
     )
 }
 
@@ -68,8 +70,7 @@ impl HostileServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (counted, count) = watch::channel(0);
-        let server =
-            Self { address, received: Arc::default(), answer: Arc::new(Mutex::new(answer)), count };
+        let server = Self { address, received: Arc::default(), answer: Arc::new(Mutex::new(answer)), count };
         let (received, answer) = (Arc::clone(&server.received), Arc::clone(&server.answer));
         let counted = Arc::new(counted);
         tokio::spawn(async move {
@@ -133,6 +134,9 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
     loop {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
+        }
+        if !bytes[0].is_ascii_uppercase() {
+            return None; // TLS, which it does not speak
         }
         let text = String::from_utf8_lossy(&bytes);
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };

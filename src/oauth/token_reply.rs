@@ -90,9 +90,10 @@ impl Reply<'_> {
             "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" => {
                 ExchangeError::DeadGrant { code, description }
             }
-            "invalid_client" | "unauthorized_client" | "incorrect_client_credentials" | "bad_client_secret" => {
-                ExchangeError::DeadApp { code, description }
-            }
+            "invalid_client"
+            | "unauthorized_client"
+            | "incorrect_client_credentials"
+            | "bad_client_secret" => ExchangeError::DeadApp { code, description },
             "temporarily_unavailable" | "server_error" => self.transient(&format!("status {status}, {code}")),
             "" => ExchangeError::Unknown { status, code: "none".into() },
             _ => ExchangeError::Unknown { status, code },

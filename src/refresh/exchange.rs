@@ -1,8 +1,11 @@
 //! What an exchange is made from, and what its reply makes of the credentials.
 //! Pure; never sends, never stores.
 
+use zeroize::Zeroizing;
+
 use crate::clock::Timestamp;
-use crate::connector::{self, AuthType, Integration, MethodInput, OAuthConfig, methods::GrantType};
+use crate::connector::methods::{self, GrantType, MethodError, MethodInput, OAuthConfig};
+use crate::connector::{AuthType, Integration};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::names::AppId;
@@ -87,10 +90,10 @@ impl Plan {
             client_id: &self.config.client_id,
             client_secret: self.config.client_secret.as_ref(),
             authentication: match self.config.client_authentication {
-                connector::methods::ClientAuthentication::Header => ClientAuthentication::Header,
-                connector::methods::ClientAuthentication::Body => ClientAuthentication::Body,
-                connector::methods::ClientAuthentication::Both => ClientAuthentication::Both,
-                connector::methods::ClientAuthentication::None => ClientAuthentication::None,
+                methods::ClientAuthentication::Header => ClientAuthentication::Header,
+                methods::ClientAuthentication::Body => ClientAuthentication::Body,
+                methods::ClientAuthentication::Both => ClientAuthentication::Both,
+                methods::ClientAuthentication::None => ClientAuthentication::None,
             },
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
@@ -109,30 +112,40 @@ impl Plan {
         reply: &TokenResponse,
         now: Timestamp,
     ) -> Granted {
-        let fields = reply.fields().iter();
-        let reply = Value::Object(
-            fields.map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect(),
-        );
-        let credentials = laid_over(&secrets.credentials, &reply);
-        let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-        let input = MethodInput {
-            connector_parameters: &parameters,
-            connection_parameters: &secrets.input,
-            credentials: Some(&credentials),
-        };
-        let (extra, complaint) = match integration.connector.credentials_from_token_response(&input, &reply) {
-            Ok(extra) => (extra, None),
+        let fields = reply.fields().iter().map(|(name, value)| (name.clone(), Value::from(value.clone())));
+        let reply = Zeroizing::new(Value::Object(fields.collect()));
+        let mut credentials = secrets.credentials.clone();
+        lay_over(&mut credentials, &reply);
+        let (own, complaint) = match own_fields(integration, app, secrets, &credentials, &reply) {
+            Ok(own) => (own.map(Zeroizing::new), None),
             Err(error) => (None, Some(report(&error).to_string())),
         };
-        let own_expiry = extra.as_ref().and_then(|extra| freshness::expiry(extra, now));
-        Granted {
-            // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
-            expires_at: own_expiry.or_else(|| freshness::expiry(&reply, now)).filter(|end| *end > now),
-            scopes: reply.get("scope").and_then(scopes),
-            credentials: extra.map_or_else(|| credentials.clone(), |extra| laid_over(&credentials, &extra)),
-            complaint,
+        let mut expires_at = freshness::expiry(&reply, now);
+        if let Some(own) = own {
+            lay_over(&mut credentials, &own);
+            expires_at = freshness::expiry(&own, now).or(expires_at);
         }
+        // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
+        expires_at = expires_at.filter(|end| *end > now);
+        Granted { credentials, expires_at, scopes: reply.get("scope").and_then(scopes), complaint }
     }
+}
+
+/// What the connector's own method makes of the reply.
+fn own_fields(
+    integration: &Integration,
+    app: Option<&AppId>,
+    secrets: &Secrets,
+    credentials: &Value,
+    reply: &Value,
+) -> Result<Option<Value>, MethodError> {
+    let parameters = Zeroizing::new(integration.connector_parameters(app, &secrets.connector_parameters));
+    let input = MethodInput {
+        connector_parameters: &parameters,
+        connection_parameters: &secrets.input,
+        credentials: Some(credentials),
+    };
+    integration.connector.credentials_from_token_response(&input, reply)
 }
 
 fn config(
@@ -146,7 +159,7 @@ fn config(
     {
         return Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") });
     }
-    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
+    let parameters = Zeroizing::new(integration.connector_parameters(app, &secrets.connector_parameters));
     let input = MethodInput {
         connector_parameters: &parameters,
         connection_parameters: &secrets.input,
@@ -163,18 +176,18 @@ fn egress(integration: &Integration) -> Egress {
 }
 
 /// Shallow, as the vendor does it; but an empty `refresh_token` never replaces one.
-fn laid_over(credentials: &Value, reply: &Value) -> Value {
-    let (Value::Object(old), Value::Object(new)) = (credentials, reply) else {
-        return reply.clone();
-    };
-    let mut merged = old.clone();
-    for (name, value) in new {
-        let says_nothing = matches!(value, Value::Null) || value.as_str() == Some("");
-        if name != "refresh_token" || !says_nothing {
-            merged.insert(name.clone(), value.clone());
+fn lay_over(credentials: &mut Value, reply: &Value) {
+    let Value::Object(new) = reply else { return };
+    if let Value::Object(old) = credentials {
+        for (name, value) in new {
+            let says_nothing = matches!(value, Value::Null) || value.as_str() == Some("");
+            if name != "refresh_token" || !says_nothing {
+                old.insert(name.clone(), value.clone());
+            }
         }
+    } else {
+        *credentials = reply.clone();
     }
-    Value::Object(merged)
 }
 
 /// A list, or text with spaces (RFC 6749 section 3.3) or commas.
@@ -184,9 +197,7 @@ fn scopes(value: &Value) -> Option<Vec<String>> {
             let parts = text.split([' ', ',']).filter(|scope| !scope.is_empty());
             Some(parts.map(str::to_owned).collect())
         }
-        Value::Array(items) => {
-            Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        }
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         _ => None,
     }
 }

@@ -25,14 +25,6 @@ use super::{Cause, Refresher, connected};
 /// How often tokens that could not be stored are tried again: from the first, doubling, to the last.
 const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// What the row under the flight calls for.
-enum Call {
-    /// Newer credentials are stored already.
-    Adopt(Opened),
-    /// An exchange, made from just this row.
-    Exchange { current: Opened, integration: Arc<Integration>, plan: Plan },
-}
-
 impl Refresher {
     /// The flight for a caller who saw version `seen`.
     pub(super) async fn fly(
@@ -42,50 +34,61 @@ impl Refresher {
         cause: Cause,
         landing: Landing,
     ) {
-        let (current, integration, plan) = match self.prepare(&id, seen, cause).await {
-            Ok(Call::Exchange { current, integration, plan }) => (current, integration, plan),
-            Ok(Call::Adopt(newer)) => return landing.land(Ok(newer)),
+        let current = match self.row(&id).await {
+            Ok(current) => current,
+            Err(error) => return landing.land(Err(error)),
+        };
+        if self.has_moved(&current, seen) {
+            return landing.land(Ok(current));
+        }
+        let (integration, plan) = match self.admit(&current, cause) {
+            Ok(admitted) => admitted,
             Err(error) => return landing.land(Err(error)),
         };
         let started = Instant::now();
         let reply = self.tokens.exchange(&plan.request()).await;
         let now = self.clock.now();
         match reply {
-            Err(error) => {
-                let detail = report(&error).to_string();
-                self.record(&current.connection, label(&error), started, &detail);
-                landing.land(self.failed(&current, &error, now).await);
-            }
             Ok(reply) => {
                 let app = current.connection.app.as_ref();
                 let granted = plan.granted(&integration, app, open(&current), &reply, now);
                 self.memory.succeeded(&id);
                 self.save(&current, granted, now, started, landing).await;
             }
+            Err(error) => {
+                let detail = report(&error).to_string();
+                self.record(&current.connection, label(&error), started, &detail);
+                landing.land(self.failed(&current, &error, now).await);
+            }
         }
     }
 
-    /// Reads the row, which is the only input of the exchange.
-    async fn prepare(&self, id: &ConnectionId, seen: Version, cause: Cause) -> Result<Call, RefreshError> {
-        let current = self.store.open_secrets(id).await.map_err(|error| store_down(&error))?;
-        let Some(current) = current else {
-            return Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() });
-        };
-        connected(&current)?;
-        let (connection, now) = (&current.connection, self.clock.now());
-        let version = connection.version;
-        if version != seen && Freshness::of(connection, now) != Freshness::Ended {
-            return Ok(Call::Adopt(current));
+    /// The row as it is stored now: the only input of the exchange.
+    async fn row(&self, id: &ConnectionId) -> Outcome {
+        match self.store.open_secrets(id).await {
+            Ok(Some(current)) => connected(&current).map(|()| current),
+            Ok(None) => Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() }),
+            Err(error) => Err(RefreshError::StoreDown { reason: report(&error).to_string() }),
         }
+    }
+
+    /// Whether somebody stored other credentials since, which are good for use.
+    fn has_moved(&self, current: &Opened, seen: Version) -> bool {
+        let connection = &current.connection;
+        connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
+    }
+
+    /// Whether to send at all, and what.
+    fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
+        let (connection, now) = (&current.connection, self.clock.now());
+        let (id, version) = (&connection.id, connection.version);
         if let Some(error) = self.memory.paused(id, version, now) {
             return Err(error);
         }
         if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
             return Err(RefreshError::RejectedWhileFresh);
         }
-        let plan = self.plan(&current);
-        let (integration, plan) = plan.inspect_err(|error| self.memory.failed(id, version, now, error))?;
-        Ok(Call::Exchange { current, integration, plan })
+        self.plan(current).inspect_err(|error| self.memory.failed(id, version, now, error))
     }
 
     fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
@@ -110,11 +113,18 @@ impl Refresher {
         started: Instant,
         landing: Landing,
     ) {
-        let complaint = granted.complaint.clone().unwrap_or_default();
+        if let Some(complaint) = &granted.complaint {
+            let connection = current.connection.id.as_str();
+            tracing::warn!(
+                connection,
+                complaint,
+                "the connector's method failed on a token reply; the tokens are kept"
+            );
+        }
         let renewed = renewed(current, granted, now);
         let error = match self.replace(current, &renewed).await {
             Ok(stored) => {
-                self.record(&current.connection, RefreshOutcome::Refreshed, started, &complaint);
+                self.record(&current.connection, RefreshOutcome::Refreshed, started, "");
                 return landing.land(Ok(stored));
             }
             Err(error) => error,
@@ -169,11 +179,8 @@ impl Refresher {
             return Some(stored);
         }
         let mut connection = Connection::clone(&stored.connection);
-        connection.health = Health::Disconnected {
-            code: "needs_reconnect".into(),
-            message: reason.to_owned(),
-            at: now,
-        };
+        connection.health =
+            Health::Disconnected { code: "needs_reconnect".into(), message: reason.to_owned(), at: now };
         connection.updated_at = now;
         match self.store.update(seen, connection).await {
             Ok(Replaced::Overtaken(newer)) => Some(newer),
@@ -205,8 +212,4 @@ fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
 
 fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
-}
-
-fn store_down(error: &StoreError) -> RefreshError {
-    RefreshError::StoreDown { reason: report(error).to_string() }
 }

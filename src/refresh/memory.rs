@@ -46,12 +46,7 @@ impl Memory {
 
     /// The failure that this version of the credentials pauses after, if it does. A clock that was turned back ends
     /// the pause.
-    pub(super) fn paused(
-        &self,
-        id: &ConnectionId,
-        version: Version,
-        now: Timestamp,
-    ) -> Option<RefreshError> {
+    pub(super) fn paused(&self, id: &ConnectionId, version: Version, now: Timestamp) -> Option<RefreshError> {
         let pause = self.pauses.get(id)?;
         let holds = pause.version == version && (pause.from..pause.until).contains(&now);
         holds.then_some(pause.error)

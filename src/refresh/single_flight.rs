@@ -2,7 +2,6 @@
 //! Knows nothing of tokens or stores, only of who waits for whom.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,10 +38,14 @@ impl SingleFlight {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sender, receiver) = watch::channel(None);
-        match lock(&self.flights).entry(id.clone()) {
-            Entry::Occupied(flight) => return Seat(flight.get().clone()),
-            Entry::Vacant(vacant) => vacant.insert(receiver.clone()),
+        let (sender, receiver) = {
+            let mut flights = lock(&self.flights);
+            if let Some(flight) = flights.get(id) {
+                return Seat(flight.clone());
+            }
+            let (sender, receiver) = watch::channel(None);
+            flights.insert(id.clone(), receiver.clone());
+            (sender, receiver)
         };
         // Without the lock: a runtime that has shut down drops the task, and with it the landing, here and now.
         let registered = Registered { id: id.clone(), flights: Arc::clone(&self.flights) };

@@ -27,15 +27,45 @@ fn replies_of_real_providers_are_understood() {
         fields
     };
     for (what, status, body, expected) in [
-        ("the RFC's own", 200, r#"{"access_token":"t","token_type":"Bearer","expires_in":3600}"#, token(json!({"token_type": "Bearer", "expires_in": 3600}))),
+        (
+            "the RFC's own",
+            200,
+            r#"{"access_token":"t","token_type":"Bearer","expires_in":3600}"#,
+            token(json!({"token_type": "Bearer", "expires_in": 3600})),
+        ),
         ("201 (Sentry, GitHub App)", 201, r#"{"access_token":"t"}"#, token(json!({}))),
-        ("no token_type", 200, r#"{"access_token":"t","expires_in":"3600"}"#, token(json!({"expires_in": "3600"}))),
-        ("scope as a list (Twitch)", 200, r#"{"access_token":"t","scope":["a","b"]}"#, token(json!({"scope": ["a", "b"]}))),
-        ("a form (GitHub without Accept)", 200, "access_token=t&scope=a%2Cb&token_type=bearer", token(json!({"scope": "a,b", "token_type": "bearer"}))),
+        (
+            "no token_type",
+            200,
+            r#"{"access_token":"t","expires_in":"3600"}"#,
+            token(json!({"expires_in": "3600"})),
+        ),
+        (
+            "scope as a list (Twitch)",
+            200,
+            r#"{"access_token":"t","scope":["a","b"]}"#,
+            token(json!({"scope": ["a", "b"]})),
+        ),
+        (
+            "a form (GitHub without Accept)",
+            200,
+            "access_token=t&scope=a%2Cb&token_type=bearer",
+            token(json!({"scope": "a,b", "token_type": "bearer"})),
+        ),
         ("a byte order mark and space", 200, "\u{feff} {\"access_token\":\"t\"}\n", token(json!({}))),
         ("the last of duplicate keys", 200, r#"{"access_token":"s","access_token":"t"}"#, token(json!({}))),
-        ("an error that is none", 200, r#"{"access_token":"t","error":null,"ok":true}"#, token(json!({"error": null, "ok": true}))),
-        ("fields the next refresh needs", 200, r#"{"access_token":"t","instance_url":"https://x","data":{"a":1}}"#, token(json!({"instance_url": "https://x", "data": {"a": 1}}))),
+        (
+            "an error that is none",
+            200,
+            r#"{"access_token":"t","error":null,"ok":true}"#,
+            token(json!({"error": null, "ok": true})),
+        ),
+        (
+            "fields the next refresh needs",
+            200,
+            r#"{"access_token":"t","instance_url":"https://x","data":{"a":1}}"#,
+            token(json!({"instance_url": "https://x", "data": {"a": 1}})),
+        ),
     ] {
         let response = understand(status, body).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(json!(response.fields()), expected, "{what}");
@@ -46,15 +76,40 @@ fn replies_of_real_providers_are_understood() {
 fn refusals_are_told_apart() {
     for (what, status, body, expected) in [
         ("a dead grant", 400, r#"{"error":"invalid_grant"}"#, "dead grant invalid_grant"),
-        ("a dead grant as a form", 400, "error=invalid_grant&error_description=x", "dead grant invalid_grant"),
-        ("a dead grant with 200 (GitHub)", 200, r#"{"error":"bad_refresh_token"}"#, "dead grant bad_refresh_token"),
-        ("a dead grant with 200 and ok (Slack)", 200, r#"{"ok":false,"error":"invalid_refresh_token"}"#, "dead grant invalid_refresh_token"),
+        (
+            "a dead grant as a form",
+            400,
+            "error=invalid_grant&error_description=x",
+            "dead grant invalid_grant",
+        ),
+        (
+            "a dead grant with 200 (GitHub)",
+            200,
+            r#"{"error":"bad_refresh_token"}"#,
+            "dead grant bad_refresh_token",
+        ),
+        (
+            "a dead grant with 200 and ok (Slack)",
+            200,
+            r#"{"ok":false,"error":"invalid_refresh_token"}"#,
+            "dead grant invalid_refresh_token",
+        ),
         ("a dead grant with 401", 401, r#"{"error":"invalid_grant"}"#, "dead grant invalid_grant"),
         ("an unknown client", 401, r#"{"error":"invalid_client"}"#, "dead app invalid_client"),
-        ("a client without this grant", 400, r#"{"error":"unauthorized_client"}"#, "dead app unauthorized_client"),
+        (
+            "a client without this grant",
+            400,
+            r#"{"error":"unauthorized_client"}"#,
+            "dead app unauthorized_client",
+        ),
         ("another complaint", 400, r#"{"error":"invalid_scope"}"#, "unknown 400 invalid_scope"),
         ("an error object", 400, r#"{"error":{"code":"E7","message":"m"}}"#, "unknown 400 E7"),
-        ("an error beside a token", 200, r#"{"access_token":"t","error":"invalid_scope"}"#, "unknown 200 invalid_scope"),
+        (
+            "an error beside a token",
+            200,
+            r#"{"access_token":"t","error":"invalid_scope"}"#,
+            "unknown 200 invalid_scope",
+        ),
         ("ok: false alone", 200, r#"{"ok":false}"#, "unknown 200 none"),
         ("401 with a page", 401, "<html></html>", "unknown 401 none"),
         ("a redirect", 302, "", "unknown 302 none"),
@@ -81,7 +136,8 @@ fn refusals_are_told_apart() {
 #[test]
 fn what_a_provider_says_is_cut_and_cleaned() {
     let long = "x".repeat(5000);
-    let body = json!({"error": "invalid_grant", "error_description": format!("a\r\nb\u{1b}[31m \u{202e}c {long}")});
+    let body =
+        json!({"error": "invalid_grant", "error_description": format!("a\r\nb\u{1b}[31m \u{202e}c {long}")});
     let Err(ExchangeError::DeadGrant { description, .. }) = understand(400, &body.to_string()) else {
         panic!("not a dead grant")
     };
@@ -103,8 +159,8 @@ fn echoed_secrets_are_not_passed_on() {
         egress: Egress::default(),
     };
     let own = OwnSecrets::of(&request);
-    let echoes =
-        ["s/cret+&", "s%2Fcret%2B%26", "r-token=%", "r-token%3D%25", basic("id", &secret).as_str()].map(String::from);
+    let echoes = ["s/cret+&", "s%2Fcret%2B%26", "r-token=%", "r-token%3D%25", basic("id", &secret).as_str()]
+        .map(String::from);
     for echo in echoes {
         for status in [200, 400, 401] {
             for said in [
@@ -114,8 +170,9 @@ fn echoed_secrets_are_not_passed_on() {
             ] {
                 let status = StatusCode::from_u16(status).unwrap();
                 let body = said.to_string();
-                let error =
-                    Reply { status, retry_after: None, body: body.as_bytes() }.understand(&own).expect_err("a refusal");
+                let error = Reply { status, retry_after: None, body: body.as_bytes() }
+                    .understand(&own)
+                    .expect_err("a refusal");
                 assert!(!format!("{error} {error:?}").contains(&echo), "{error:?}");
             }
         }
@@ -124,5 +181,8 @@ fn echoed_secrets_are_not_passed_on() {
 
 #[test]
 fn a_reply_does_not_print_its_tokens() {
-    assert_eq!(format!("{:?}", understand(200, r#"{"access_token":"t"}"#).unwrap()), "TokenResponse([secret])");
+    assert_eq!(
+        format!("{:?}", understand(200, r#"{"access_token":"t"}"#).unwrap()),
+        "TokenResponse([secret])"
+    );
 }

@@ -41,14 +41,9 @@ fn every_form_of_expiry_is_read() {
 
 #[test]
 fn the_window_is_a_fifth_of_the_life_within_bounds() {
-    for (life, earliest, latest) in [
-        (24 * 3600, 300, 225),
-        (3600, 300, 225),
-        (600, 120, 90),
-        (60, 12, 10),
-        (20, 10, 10),
-        (4, 2, 2),
-    ] {
+    for (life, earliest, latest) in
+        [(24 * 3600, 300, 225), (3600, 300, 225), (600, 120, 90), (60, 12, 10), (20, 10, 10), (4, 2, 2)]
+    {
         let life = Duration::from_secs(life);
         let end = NOW.plus(life);
         assert_eq!(end.since(refresh_at(end, life, Jitter(0.0))), Duration::from_secs(earliest), "{life:?}");
