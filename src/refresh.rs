@@ -51,6 +51,9 @@ pub struct Refresher {
     telemetry: Arc<Telemetry>,
     flights: SingleFlight,
     memory: Memory,
+    /// The only way to make a sound store refuse just the write of new tokens.
+    #[cfg(test)]
+    writes_fail: std::sync::atomic::AtomicBool,
 }
 
 impl Refresher {
@@ -65,7 +68,17 @@ impl Refresher {
         runtime: Handle,
     ) -> Arc<Self> {
         let flights = SingleFlight::new(runtime);
-        Arc::new(Self { catalog, store, tokens, clock, telemetry, flights, memory: Memory::new() })
+        Arc::new(Self {
+            catalog,
+            store,
+            tokens,
+            clock,
+            telemetry,
+            flights,
+            memory: Memory::new(),
+            #[cfg(test)]
+            writes_fail: std::sync::atomic::AtomicBool::new(false),
+        })
     }
 
     /// Credentials that are good for use. Fresh: as they are, at once. Stale: as they are, refreshed behind. Ended:

@@ -68,7 +68,7 @@ impl Refresher {
         match self.store.open_secrets(id).await {
             Ok(Some(current)) => connected(&current).map(|()| current),
             Ok(None) => Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() }),
-            Err(error) => Err(RefreshError::StoreDown { reason: report(&error).to_string() }),
+            Err(error) => Err(store_down(&error)),
         }
     }
 
@@ -129,9 +129,11 @@ impl Refresher {
             }
             Err(error) => error,
         };
-        self.record(&current.connection, RefreshOutcome::NotSaved, started, &report(&error).to_string());
+        self.record(&current.connection, RefreshOutcome::NotSaved, started, &error.to_string());
         landing.announce(Ok(renewed.clone()));
+        self.telemetry.metrics.unsaved_tokens.inc();
         let outcome = self.save_at_last(current, &renewed).await;
+        self.telemetry.metrics.unsaved_tokens.dec();
         landing.land(outcome);
     }
 
@@ -150,11 +152,16 @@ impl Refresher {
     }
 
     /// What is stored afterwards: ours, or what another write put there first.
-    async fn replace(&self, current: &Opened, renewed: &Opened) -> Result<Opened, StoreError> {
+    async fn replace(&self, current: &Opened, renewed: &Opened) -> Outcome {
+        #[cfg(test)]
+        if self.writes_fail.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(RefreshError::StoreDown { reason: "a test broke it".into() });
+        }
         let connection = Connection::clone(&renewed.connection);
         let secrets = renewed.secrets.duplicate();
-        match self.store.replace(current.connection.version, connection, secrets).await? {
-            Replaced::Stored(opened) | Replaced::Overtaken(opened) => Ok(opened),
+        match self.store.replace(current.connection.version, connection, secrets).await {
+            Ok(Replaced::Stored(opened) | Replaced::Overtaken(opened)) => Ok(opened),
+            Err(error) => Err(store_down(&error)),
         }
     }
 
@@ -212,4 +219,8 @@ fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
 
 fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
+}
+
+fn store_down(error: &StoreError) -> RefreshError {
+    RefreshError::StoreDown { reason: report(error).to_string() }
 }

@@ -1,5 +1,7 @@
 mod scene;
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -208,6 +210,37 @@ async fn what_another_write_stored_during_the_exchange_stands() {
         assert_eq!(scene.stored().await["refresh_token"], "planted-r9");
         assert_eq!(scene.opened().await.connection.health, Health::Ready);
     }
+}
+
+#[tokio::test]
+async fn tokens_that_cannot_be_stored_are_served_from_memory_and_the_spent_one_is_not_sent_again() {
+    let scene = Scene::start(second_tokens()).await;
+    let seen = scene.opened().await;
+    scene.refresher.writes_fail.store(true, Ordering::Relaxed);
+    for _ in 0..10 {
+        let served = scene.refresher.fresh(seen.clone()).await.unwrap();
+        assert_eq!(access_token(&served), "planted-a2");
+        assert_eq!(access_token(&scene.refresher.force(&seen).await.unwrap()), "planted-a2");
+        assert_eq!(scene.refresher.force(&served).await.err().unwrap().code(), "store_down");
+    }
+    assert_eq!(scene.stored().await, first_credentials());
+    assert!(scene.telemetry.metrics.render().contains("sidegate_unsaved_tokens 1"));
+    scene.refresher.writes_fail.store(false, Ordering::Relaxed);
+    scene.refresher.drain().await;
+    assert_eq!(scene.stored().await["refresh_token"], "planted-r2");
+    assert!(scene.telemetry.metrics.render().contains("sidegate_unsaved_tokens 0"));
+    assert_eq!(scene.server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_reconnect_wins_over_tokens_that_are_not_stored_yet() {
+    let scene = Scene::start(second_tokens()).await;
+    scene.refresher.writes_fail.store(true, Ordering::Relaxed);
+    scene.fresh().await.unwrap();
+    scene.reconnect(json!({"access_token": "planted-a9", "refresh_token": "planted-r9"})).await;
+    scene.refresher.writes_fail.store(false, Ordering::Relaxed);
+    scene.refresher.drain().await;
+    assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a9");
 }
 
 #[tokio::test]
