@@ -7,6 +7,7 @@ pub mod egress;
 pub mod forward;
 pub mod headers;
 pub mod listener;
+mod moment;
 pub mod pool;
 pub mod reply;
 pub mod tls;

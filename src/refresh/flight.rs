@@ -1,0 +1,212 @@
+//! One flight: read the row, exchange once, store before anyone uses what came.
+//! Runs in its own task to its end; never knows who waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Timestamp;
+use crate::connector::Integration;
+use crate::names::{ConnectionId, Version};
+use crate::oauth::ExchangeError;
+use crate::report::report;
+use crate::secret::Secret;
+use crate::store::redb::Replaced;
+use crate::store::{Connection, Health, Opened, Secrets, StoreError};
+use crate::telemetry::labels::RefreshOutcome;
+
+use super::exchange::{Granted, Plan};
+use super::freshness::{Freshness, Jitter, refresh_at};
+use super::outcome::{RefreshError, label};
+use super::single_flight::{Landing, Outcome};
+use super::{Cause, Refresher, connected};
+
+/// How often tokens that could not be stored are tried again: from the first, doubling, to the last.
+const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// What the row under the flight calls for.
+enum Call {
+    /// Newer credentials are stored already.
+    Adopt(Opened),
+    /// An exchange, made from just this row.
+    Exchange { current: Opened, integration: Arc<Integration>, plan: Plan },
+}
+
+impl Refresher {
+    /// The flight for a caller who saw version `seen`.
+    pub(super) async fn fly(
+        self: Arc<Self>,
+        id: ConnectionId,
+        seen: Version,
+        cause: Cause,
+        landing: Landing,
+    ) {
+        let (current, integration, plan) = match self.prepare(&id, seen, cause).await {
+            Ok(Call::Exchange { current, integration, plan }) => (current, integration, plan),
+            Ok(Call::Adopt(newer)) => return landing.land(Ok(newer)),
+            Err(error) => return landing.land(Err(error)),
+        };
+        let started = Instant::now();
+        let reply = self.tokens.exchange(&plan.request()).await;
+        let now = self.clock.now();
+        match reply {
+            Err(error) => {
+                let detail = report(&error).to_string();
+                self.record(&current.connection, label(&error), started, &detail);
+                landing.land(self.failed(&current, &error, now).await);
+            }
+            Ok(reply) => {
+                let app = current.connection.app.as_ref();
+                let granted = plan.granted(&integration, app, open(&current), &reply, now);
+                self.memory.succeeded(&id);
+                self.save(&current, granted, now, started, landing).await;
+            }
+        }
+    }
+
+    /// Reads the row, which is the only input of the exchange.
+    async fn prepare(&self, id: &ConnectionId, seen: Version, cause: Cause) -> Result<Call, RefreshError> {
+        let current = self.store.open_secrets(id).await.map_err(|error| store_down(&error))?;
+        let Some(current) = current else {
+            return Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() });
+        };
+        connected(&current)?;
+        let (connection, now) = (&current.connection, self.clock.now());
+        let version = connection.version;
+        if version != seen && Freshness::of(connection, now) != Freshness::Ended {
+            return Ok(Call::Adopt(current));
+        }
+        if let Some(error) = self.memory.paused(id, version, now) {
+            return Err(error);
+        }
+        if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
+            return Err(RefreshError::RejectedWhileFresh);
+        }
+        let plan = self.plan(&current);
+        let (integration, plan) = plan.inspect_err(|error| self.memory.failed(id, version, now, error))?;
+        Ok(Call::Exchange { current, integration, plan })
+    }
+
+    fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
+        let connection = &current.connection;
+        let catalog = self.catalog.load();
+        let Some(integration) = catalog.get(&connection.integration) else {
+            let reason = format!("the integration {} is not configured", connection.integration);
+            return Err(RefreshError::MisconfiguredApp { reason });
+        };
+        let plan = Plan::of(integration, connection.app.as_ref(), open(current))?;
+        Ok((Arc::clone(integration), plan))
+    }
+
+    /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
+    /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
+    /// sent again.
+    async fn save(
+        &self,
+        current: &Opened,
+        granted: Granted,
+        now: Timestamp,
+        started: Instant,
+        landing: Landing,
+    ) {
+        let complaint = granted.complaint.clone().unwrap_or_default();
+        let renewed = renewed(current, granted, now);
+        let error = match self.replace(current, &renewed).await {
+            Ok(stored) => {
+                self.record(&current.connection, RefreshOutcome::Refreshed, started, &complaint);
+                return landing.land(Ok(stored));
+            }
+            Err(error) => error,
+        };
+        self.record(&current.connection, RefreshOutcome::NotSaved, started, &report(&error).to_string());
+        landing.announce(Ok(renewed.clone()));
+        let outcome = self.save_at_last(current, &renewed).await;
+        landing.land(outcome);
+    }
+
+    async fn save_at_last(&self, current: &Opened, renewed: &Opened) -> Outcome {
+        let (mut pause, longest) = SAVE_AGAIN;
+        loop {
+            tokio::time::sleep(pause).await;
+            if let Ok(stored) = self.replace(current, renewed).await {
+                return Ok(stored);
+            }
+            if let Ok(None) = self.store.connection(&current.connection.id).await {
+                return Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() });
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// What is stored afterwards: ours, or what another write put there first.
+    async fn replace(&self, current: &Opened, renewed: &Opened) -> Result<Opened, StoreError> {
+        let connection = Connection::clone(&renewed.connection);
+        let secrets = renewed.secrets.duplicate();
+        match self.store.replace(current.connection.version, connection, secrets).await? {
+            Replaced::Stored(opened) | Replaced::Overtaken(opened) => Ok(opened),
+        }
+    }
+
+    async fn failed(&self, current: &Opened, error: &ExchangeError, now: Timestamp) -> Outcome {
+        let connection = &current.connection;
+        let meaning = RefreshError::from_exchange(error, now);
+        if let RefreshError::NeedsReconnect { reason } = &meaning
+            && let Some(newer) = self.disconnect(current, reason, now).await
+        {
+            return Ok(newer);
+        }
+        self.memory.failed(&connection.id, connection.version, now, &meaning);
+        Err(meaning)
+    }
+
+    /// Marks the connection, unless newer credentials have been stored meanwhile: these are returned. If the mark
+    /// cannot be stored, the pause in memory stands in for it.
+    async fn disconnect(&self, current: &Opened, reason: &str, now: Timestamp) -> Option<Opened> {
+        let seen = current.connection.version;
+        let stored = self.store.open_secrets(&current.connection.id).await.ok()??;
+        if stored.connection.version != seen {
+            return Some(stored);
+        }
+        let mut connection = Connection::clone(&stored.connection);
+        connection.health = Health::Disconnected {
+            code: "needs_reconnect".into(),
+            message: reason.to_owned(),
+            at: now,
+        };
+        connection.updated_at = now;
+        match self.store.update(seen, connection).await {
+            Ok(Replaced::Overtaken(newer)) => Some(newer),
+            Ok(Replaced::Stored(_)) | Err(_) => None,
+        }
+    }
+
+    fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
+        let (integration, id) = (connection.integration.as_str(), connection.id.as_str());
+        self.telemetry.refresh(integration, id, outcome, started.elapsed(), detail);
+    }
+}
+
+/// The connection as it will be stored.
+fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
+    let mut connection = Connection::clone(&current.connection);
+    let jitter = Jitter::of(&connection.id);
+    connection.version = connection.version.next();
+    connection.expires_at = granted.expires_at;
+    connection.refresh_at = granted.expires_at.map(|end| refresh_at(end, end.since(now), jitter));
+    connection.refreshed_at = Some(now);
+    connection.updated_at = now;
+    if granted.scopes.is_some() {
+        connection.granted_scopes = granted.scopes;
+    }
+    let secrets = Secrets { credentials: granted.credentials, ..open(current).clone() };
+    Opened { connection: Arc::new(connection), secrets: Arc::new(Secret::new(secrets)) }
+}
+
+fn open(opened: &Opened) -> &Secrets {
+    opened.secrets.expose()
+}
+
+fn store_down(error: &StoreError) -> RefreshError {
+    RefreshError::StoreDown { reason: report(error).to_string() }
+}
