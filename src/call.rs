@@ -94,7 +94,7 @@ impl Calls {
         request: Request<Body>,
     ) -> Result<Answer, CallError> {
         let opened = open::open(&self.store, connection).await?;
-        let opened = self.refresher.fresh(opened).await.map_err(CallError::Refresh)?;
+        let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
         let (head, body) = request.into_parts();
         let ask = Ask { integration, requested, method: head.method, headers: head.headers };
         let (body, copy) = replay::keep(body, self.replay_limit_for(integration)).await?;
@@ -129,6 +129,9 @@ impl Calls {
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let second = self.attempt(ask, &newer, copy.into_body()).await?;
+        if second.staleness == Staleness::AccessTokenExpired {
+            self.refresher.rejected_again(&newer);
+        }
         Ok(Answer { response: second.response, replayed: true, refreshed: true, refresh_failure: None })
     }
 
@@ -150,8 +153,17 @@ impl Calls {
         };
         let signed = inject::sign(&unsigned, &client)?;
         let response = send::send(&self.client, allowed.egress, signed, body).await?;
-        let staleness = client.staleness(response.status(), response.headers());
+        let staleness = replay::staleness(&client, response.status(), response.headers());
         Ok(Attempt { response, staleness })
+    }
+
+    /// With what a caller may wait for.
+    fn not_fresh(&self, source: RefreshError) -> CallError {
+        let retry_after = match source {
+            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.now())),
+            _ => None,
+        };
+        CallError::Refresh { source, retry_after }
     }
 
     /// A body is kept only where a second attempt is possible; otherwise it streams from its first byte.

@@ -1,6 +1,10 @@
 //! Why a call has no answer of the third party's to give back.
 //! Never a status code: what a caller is told is the door's own matter.
 
+use std::time::Duration;
+
+use http::Method;
+
 use crate::clock::Timestamp;
 use crate::connector::MethodError;
 use crate::http::BoxError;
@@ -9,8 +13,7 @@ use crate::inject::InjectError;
 use crate::refresh::RefreshError;
 use crate::store::StoreError;
 
-/// Why a call failed before the third party's answer. Nothing in it is secret, the causes of `Method` and `Store` apart
-/// from a log.
+/// Why a call failed before the third party's answer. Causes are for a log.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The connection is archived, or was never there.
@@ -28,7 +31,12 @@ pub enum CallError {
     },
     /// The stored token has ended and there is no new one.
     #[error("the credentials have ended")]
-    Refresh(#[source] RefreshError),
+    Refresh {
+        /// Why there is none.
+        source: RefreshError,
+        /// When asking again may help, where that is known.
+        retry_after: Option<Duration>,
+    },
     /// The connector's spec does not evaluate.
     #[error("the API client cannot be made")]
     ApiClient(#[source] MethodError),
@@ -53,9 +61,12 @@ pub enum CallError {
         /// Scheme, host and port.
         origin: String,
     },
+    /// The method cannot carry credentials.
+    #[error("method {0} cannot carry credentials")]
+    Method(Method),
     /// The credentials do not fit into the request.
     #[error("the credentials cannot be put in")]
-    Inject(#[from] InjectError),
+    Inject(#[source] InjectError),
     /// The caller's body broke off while it was read.
     #[error("the request body cannot be read")]
     RequestBody(#[source] BoxError),
@@ -65,4 +76,17 @@ pub enum CallError {
     /// Our own store does not answer.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
+}
+
+/// What the caller did wrong is told apart from what the connector did.
+impl From<InjectError> for CallError {
+    fn from(error: InjectError) -> Self {
+        match error {
+            InjectError::Method(method) => Self::Method(method),
+            InjectError::Target(_) => Self::MalformedTarget("it does not fit into a request line"),
+            InjectError::ReservedHeader(_) | InjectError::HeaderValue { .. } | InjectError::ColonInUsername => {
+                Self::Inject(error)
+            }
+        }
+    }
 }

@@ -10,16 +10,15 @@
 //! }
 //! ```
 
-use http::{Response, Version};
+use http::Response;
 
 use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::egress::Egress;
-use crate::http::headers::strip_hop_by_hop;
 use crate::http::pool::SendError;
 use crate::inject::SignedRequest;
 
-/// One request, one response head; the response's body streams. Headers that were for the last hop alone are gone.
+/// One request, one response head; the response's body streams.
 ///
 /// # Errors
 /// If no response head came: see [`SendError`].
@@ -30,8 +29,5 @@ pub async fn send(
     body: Body,
 ) -> Result<Response<Body>, SendError> {
     let (origin, request) = request.with_body(body);
-    let mut response = client.send(&origin, egress, request).await?.map(Body::incoming);
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11; // ours to the caller, whatever the third party speaks
-    Ok(response)
+    client.send(&origin, egress, request).await
 }
