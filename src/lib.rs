@@ -20,3 +20,4 @@ pub mod inbound;
 pub mod outbound;
 pub mod api;
 pub mod admin;
+pub mod config;
