@@ -129,7 +129,8 @@ async fn a_stale_connection_costs_one_retry_and_the_body_is_sent_whole() {
     drop(feed);
     let stale = stale_connection().await;
     assert!(matches!(
-        exchange::attempt(stale, request("POST", "/", Body::full("x")), settings().response_head_timeout).await,
+        exchange::attempt(stale, request("POST", "/", Body::full("x")), settings().response_head_timeout)
+            .await,
         Ok(Attempt::Unsent(_))
     ));
 
@@ -225,7 +226,10 @@ async fn a_response_with_two_framings_keeps_the_one_that_was_obeyed() {
     let sent = sending(&pool, get());
     let mut peer = upstream.accept().await;
     peer.head().await;
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+    peer.say(
+        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    )
+    .await;
     let response = answered(sent).await;
     assert!(!response.headers().contains_key("content-length"));
     assert!(!response.headers().contains_key("transfer-encoding"));
@@ -428,7 +432,8 @@ async fn the_guard_refuses_before_anything_is_dialled() {
         "{refused}"
     );
     let socket = Origin::Unix(Path::new("/run/app.sock").into());
-    let refused = Pool::new(socket, guarded(Egress { allow_private: true, allow_plain: true })).send(get()).await;
+    let refused =
+        Pool::new(socket, guarded(Egress { allow_private: true, allow_plain: true })).send(get()).await;
     assert!(matches!(refused, Err(SendError::Egress(EgressError::UnixSocket))));
     assert!(upstream.is_left_alone().await);
 }
@@ -491,7 +496,8 @@ async fn many_requests_on_several_threads_are_all_answered() {
                 loop {
                     let head = peer.head().await;
                     let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                    peer.say(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{target}", target.len())).await;
+                    peer.say(&format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{target}", target.len()))
+                        .await;
                 }
             });
         }
