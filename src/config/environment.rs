@@ -23,6 +23,16 @@ pub fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What `SIDEGATE_LOG` asks of the diagnostics: `info` unless it is set. Read before anything else, so that the reading
+/// of the configuration can be logged too.
+#[must_use]
+pub fn log_level() -> String {
+    std::env::vars_os()
+        .find(|(name, _)| name == "SIDEGATE_LOG")
+        .and_then(|(_, value)| value.into_string().ok())
+        .unwrap_or_else(|| "info".to_owned())
+}
+
 /// What the variables set.
 #[derive(Default)]
 pub(super) struct Assigned {
