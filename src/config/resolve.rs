@@ -75,7 +75,7 @@ impl Resolver<'_> {
 
     fn service(&mut self, raw: &raw::Sidegate) -> Option<ServiceSettings> {
         let outbound = raw.listeners.outbound.as_ref().map(|outbound| self.callers(outbound));
-        // Read even where nothing uses them: a key that is wrong today is lost when it is needed.
+        // The keys are read even where no listener uses them, so that a wrong one is told now.
         let sealing_keys = self.sealing_keys(raw);
         let store = self.store(raw.store.as_ref()?);
         Some(ServiceSettings { outbound: outbound?, store, sealing_keys })

@@ -81,8 +81,9 @@ fn scalar(value: &Json) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    let word = |character: char| character.is_ascii_alphanumeric() || "-_./".contains(character);
+    let word = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
         && text.chars().all(word)
+        && !text.ends_with(':')
         && !["true", "false", "null"].contains(&text.to_lowercase().as_str())
 }
