@@ -230,7 +230,7 @@ fn list_node(text: &str) -> Node {
 /// Whether Kubernetes made this variable for a service whose name begins with `sidegate`.
 fn is_service_link(key: &str) -> bool {
     let key = format!("_{key}");
-    let numbered = |rest: &str| rest.is_empty() || rest.starts_with(|first: char| first == '_');
+    let numbered = |rest: &str| rest.is_empty() || rest.starts_with('_');
     key.ends_with("_SERVICE_HOST")
         || key.split_once("_SERVICE_PORT").is_some_and(|(_, rest)| numbered(rest))
         || key.split_once("_PORT").is_some_and(|(_, rest)| {
