@@ -47,6 +47,7 @@ pub(super) struct ServiceSide {
     api: Arc<Api>,
     callers: Arc<Callers>,
     tls: Arc<rustls::ClientConfig>,
+    clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     shared: Handle,
 }
@@ -73,18 +74,24 @@ impl ServiceSide {
             Arc::clone(&catalog),
             store.clone(),
             Arc::clone(&refresher),
-            clock,
+            Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
         let config = Arc::new(settings.outbound);
         let callers = Arc::new(Callers::new(Arc::clone(&config), Arc::clone(&verifier)));
-        Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, telemetry, shared })
+        Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, clock, telemetry, shared })
     }
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
-        let calls = Calls::new(self.store.clone(), Arc::clone(&self.refresher), client, REPLAY_LIMIT);
+        let calls = Calls::new(
+            self.store.clone(),
+            Arc::clone(&self.refresher),
+            client,
+            Arc::clone(&self.clock),
+            REPLAY_LIMIT,
+        );
         let outbound = Outbound::new(
             Arc::clone(&self.config),
             Arc::clone(&self.catalog),
