@@ -1,31 +1,180 @@
 //! One call to a third party: open, refresh, inject, send, replay once.
 //! Never knows who asked or how the answer is rendered.
 
-pub mod open;
-pub mod replay;
+mod error;
+mod open;
+mod replay;
 pub mod send;
 pub mod target;
 
 use std::sync::Arc;
-use http::{Request, Response};
-use crate::connector::Integration;
-use crate::http::Body;
-use crate::names::ConnectionId;
 
-/// What is asked for, after the base URI: the caller's bytes.
+use http::{HeaderMap, Method, Request, Response};
+
+pub use error::CallError;
+
+use crate::clock::Clock;
+use crate::connector::Integration;
+use crate::connector::methods::Staleness;
+use crate::http::Body;
+use crate::http::client::Client;
+use crate::http::egress::Egress;
+use crate::inject::{self, UnsignedRequest};
+use crate::names::ConnectionId;
+use crate::refresh::{RefreshError, Refresher};
+use crate::store::{Opened, Store};
+
+/// Where a call goes, in the caller's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Requested { /// joined to the base URI; may be empty or start with `?`
-    Path(String), /// an absolute URL
-    Url(String) }
-#[derive(Debug, thiserror::Error)]
-pub enum CallError { #[error("placeholder")] Placeholder /* TargetNotAllowed, Unusable(disconnected), Refresh(RefreshError), Method, Inject, Send(SendError), Store */ }
+pub enum Requested {
+    /// Path and query, joined to the connection's base URI; may be empty or start with `?`.
+    Path(String),
+    /// An absolute URL; it must lie on an admitted host.
+    Url(String),
+}
+
 /// An answer and how it came about, for the event.
-pub struct Answer { pub response: Response<Body>, pub replayed: bool, pub refreshed: bool, /// set when a refresh failed and the original answer goes back
-    pub refresh_failure: Option<crate::refresh::RefreshError> }
-/// skeleton: one per worker
-pub struct Calls {}
+pub struct Answer {
+    /// The third party's response, streaming.
+    pub response: Response<Body>,
+    /// The request was sent a second time.
+    pub replayed: bool,
+    /// Newer credentials were there after the third party refused the first.
+    pub refreshed: bool,
+    /// Why there are no newer credentials; the original answer goes back.
+    pub refresh_failure: Option<RefreshError>,
+}
+
+/// Makes calls; one per worker.
+pub struct Calls {
+    store: Store,
+    refresher: Arc<Refresher>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    replay_limit: usize,
+}
+
+/// What stays the same when a request is sent again.
+struct Ask<'a> {
+    integration: &'a Integration,
+    requested: &'a Requested,
+    method: Method,
+    headers: HeaderMap,
+}
+
+/// A response, and what it says of the credentials that were sent.
+struct Attempt {
+    response: Response<Body>,
+    staleness: Staleness,
+}
+
 impl Calls {
-    pub fn new(_store: crate::store::Store, _refresher: Arc<crate::refresh::Refresher>, _client: crate::http::client::Client, _replay_limit: usize) -> Self { unimplemented!() }
-    /// `request`: method, headers (the caller's, the room `outbound` has removed what must not travel) and body; its URI is ignored.
-    pub async fn call(&self, _integration: &Arc<Integration>, _connection: &ConnectionId, _requested: &Requested, _request: Request<Body>) -> Result<Answer, CallError> { unimplemented!() }
+    /// `replay_limit`: the longest request body, in bytes, that is kept to be sent again.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        refresher: Arc<Refresher>,
+        client: Client,
+        clock: Arc<dyn Clock>,
+        replay_limit: usize,
+    ) -> Self {
+        Self { store, refresher, client, clock, replay_limit }
+    }
+
+    /// Sends `request` to the third party with the connection's credentials in it. Its URI is ignored; its headers travel,
+    /// so the caller has removed what must not.
+    ///
+    /// # Errors
+    /// If there is no answer of the third party's to give back.
+    pub async fn call(
+        &self,
+        integration: &Integration,
+        connection: &ConnectionId,
+        requested: &Requested,
+        request: Request<Body>,
+    ) -> Result<Answer, CallError> {
+        let opened = open::open(&self.store, connection).await?;
+        let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
+        let (head, body) = request.into_parts();
+        let ask = Ask { integration, requested, method: head.method, headers: head.headers };
+        let (body, copy) = replay::keep(body, self.replay_limit_for(integration)).await?;
+        let first = self.attempt(&ask, &opened, body).await?;
+        match first.staleness {
+            Staleness::AccessTokenExpired if integration.connector.can_refresh() => {
+                self.once_more(&ask, &opened, first.response, copy).await
+            }
+            Staleness::ConnectionIsDefunct => {
+                open::mark_defunct(&self.store, &opened, self.clock.now()).await?;
+                Ok(Answer::at_once(first.response))
+            }
+            Staleness::Fine | Staleness::AccessTokenExpired => Ok(Answer::at_once(first.response)),
+        }
+    }
+
+    /// The third party refused the credentials: gets newer ones and, if the body can be had again, sends once more.
+    /// Whatever comes then goes back. Without newer credentials the refusal itself does.
+    async fn once_more(
+        &self,
+        ask: &Ask<'_>,
+        refused: &Opened,
+        refusal: Response<Body>,
+        copy: Option<replay::Copy>,
+    ) -> Result<Answer, CallError> {
+        let newer = match self.refresher.force(refused).await {
+            Ok(newer) => newer,
+            Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
+        };
+        let Some(copy) = copy else {
+            return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
+        };
+        drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
+        let second = self.attempt(ask, &newer, copy.into_body()).await?;
+        if second.staleness == Staleness::AccessTokenExpired {
+            self.refresher.rejected_again(&newer);
+        }
+        Ok(Answer { response: second.response, replayed: true, refreshed: true, refresh_failure: None })
+    }
+
+    /// One request with one version of the credentials: API client, target, injection, sending.
+    async fn attempt(&self, ask: &Ask<'_>, opened: &Opened, body: Body) -> Result<Attempt, CallError> {
+        let integration = ask.integration;
+        let client = open::api_client(integration, opened)?;
+        let allowed = target::Allowed {
+            hosts: &integration.hosts,
+            pinned_origin: opened.connection.pinned_origin.as_deref(),
+            egress: Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain },
+        };
+        let target = target::locate(&client.base_uri, ask.requested, &allowed)?;
+        let unsigned = UnsignedRequest {
+            method: ask.method.clone(),
+            origin: target.origin,
+            path_and_query: target.path_and_query,
+            headers: ask.headers.clone(),
+        };
+        let signed = inject::sign(&unsigned, &client)?;
+        let response = send::send(&self.client, allowed.egress, signed, body).await?;
+        let staleness = replay::staleness(&client, response.status(), response.headers());
+        Ok(Attempt { response, staleness })
+    }
+
+    /// With what a caller may wait for.
+    fn not_fresh(&self, source: RefreshError) -> CallError {
+        let retry_after = match source {
+            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.now())),
+            _ => None,
+        };
+        CallError::Refresh { source, retry_after }
+    }
+
+    /// A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
+    fn replay_limit_for(&self, integration: &Integration) -> Option<usize> {
+        integration.connector.can_refresh().then_some(self.replay_limit)
+    }
+}
+
+impl Answer {
+    /// The first response, with nothing done about it.
+    fn at_once(response: Response<Body>) -> Self {
+        Self { response, replayed: false, refreshed: false, refresh_failure: None }
+    }
 }

@@ -7,8 +7,11 @@ pub mod egress;
 pub mod forward;
 pub mod headers;
 pub mod listener;
+mod moment;
 pub mod pool;
 pub mod reply;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub use body::{Body, BoxError};

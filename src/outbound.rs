@@ -2,20 +2,116 @@
 //! Never holds a credential itself.
 
 pub mod caller;
+mod headers;
 pub mod rejection;
+mod seen;
 pub mod target;
+
 use std::sync::Arc;
-use http::{Request, Response};
-use crate::http::listener::Arrival;
+
+use arc_swap::ArcSwap;
+use http::{HeaderName, HeaderValue, Request, Response};
+
+use crate::call::{Answer, Calls};
+use crate::connector::Catalog;
 use crate::http::Body;
-/// skeleton
+use crate::http::listener::Arrival;
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::telemetry::labels::Door;
+use crate::token::Verifier;
+
+use caller::Callers;
+use rejection::Rejection;
+use seen::{Outcome, Seen};
+use target::Targets;
+
+/// Why a refresh failed, on an answer that the third party gave to the old credentials.
+const REFRESH: HeaderName = HeaderName::from_static("x-sidegate-refresh");
+
+/// Whom this listener believes beside tokens.
 #[derive(Debug)]
-pub struct Config { pub trust_caller: bool, pub service_secret: Option<crate::secret::Secret<String>> }
+pub struct Config {
+    /// Whoever connects may name its customer; for loopback and Unix sockets only.
+    pub trust_caller: bool,
+    /// Whoever sends this as bearer may name its customer. With it set, nobody else may.
+    pub service_secret: Option<Secret<String>>,
+}
+
 /// One worker's side.
-pub struct Outbound {}
+pub struct Outbound {
+    callers: Callers,
+    targets: Targets,
+    calls: Calls,
+    telemetry: Arc<Telemetry>,
+}
+
 impl Outbound {
-    pub fn new(_config: Arc<Config>, _catalog: Arc<arc_swap::ArcSwap<crate::connector::Catalog>>, _store: crate::store::Store, _verifier: Arc<crate::token::Verifier>, _calls: crate::call::Calls, _telemetry: Arc<crate::telemetry::Telemetry>) -> Self { unimplemented!() }
-    /// ANY /connections/{sel}/proxy/… and transparent routes. `is_mine` tells app whether to hand a path here or to the API (API paths win).
-    pub fn is_mine(&self, _path: &str) -> bool { unimplemented!() }
-    pub async fn handle(&self, _request: Request<Body>, _arrival: Arrival) -> Response<Body> { unimplemented!() }
+    /// Everything is shared between workers but `calls`, which keeps this worker's connections.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        catalog: Arc<ArcSwap<Catalog>>,
+        store: Store,
+        verifier: Arc<Verifier>,
+        calls: Calls,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        Self {
+            callers: Callers::new(config, verifier),
+            targets: Targets::new(catalog, store),
+            calls,
+            telemetry,
+        }
+    }
+
+    /// Whether a path is a call to a third party: the proxy path of a connection, or a transparent route that no path of
+    /// the API covers.
+    #[must_use]
+    pub fn is_mine(&self, path: &str) -> bool {
+        self.targets.covers(path)
+    }
+
+    /// Answers one call, with the third party's response or a rejection; one event either way.
+    pub async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        let mut seen = Seen::of(&request, Door::Outbound, arrival);
+        match self.serve(request, &mut seen).await {
+            Ok(answer) => self.finish(answer, &seen),
+            Err(rejection) => self.reject(&rejection, &seen),
+        }
+    }
+
+    /// Answers a request whose caller could not be identified, whichever room its path belongs to.
+    pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: Rejection) -> Response<Body> {
+        let door = if self.is_mine(request.uri().path()) { Door::Outbound } else { Door::Api };
+        self.reject(&rejection, &Seen::of(request, door, arrival))
+    }
+
+    /// Who asks, what for, and the call.
+    async fn serve(&self, mut request: Request<Body>, seen: &mut Seen) -> Result<Answer, Rejection> {
+        let caller = self.callers.identify(request.headers())?;
+        seen.caller(&caller);
+        let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
+        seen.target(&target);
+        headers::keep_here(request.headers_mut());
+        let answer = self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
+        Ok(answer)
+    }
+
+    /// The third party's response goes back as it came, but for headers that only Sidegate may set.
+    fn finish(&self, answer: Answer, seen: &Seen) -> Response<Body> {
+        self.telemetry.request(&seen.event(&Outcome::of_answer(&answer)));
+        let mut response = answer.response;
+        headers::remove_ours(response.headers_mut());
+        if let Some(failure) = &answer.refresh_failure {
+            response.headers_mut().insert(REFRESH, HeaderValue::from_static(failure.code()));
+        }
+        response
+    }
+
+    fn reject(&self, rejection: &Rejection, seen: &Seen) -> Response<Body> {
+        self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection)));
+        rejection.answer(seen)
+    }
 }

@@ -1,25 +1,196 @@
 //! Keeping credentials fresh: when to refresh, one exchange per connection, what each answer means.
 //! Never sends a customer's request, never knows who asked.
 
+mod exchange;
+mod flight;
 pub mod freshness;
+mod memory;
 pub mod outcome;
-pub mod single_flight;
+mod single_flight;
 
-pub use outcome::RefreshError;
 use std::sync::Arc;
-use crate::store::Opened;
+use std::time::Duration;
 
-/// skeleton
-pub struct Refresher {}
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::connector::{Catalog, Integration};
+use crate::names::AppId;
+use crate::oauth::TokenEndpoint;
+use crate::report::report;
+use crate::store::{Health, Opened, Secrets, Store};
+use crate::telemetry::Telemetry;
+use crate::telemetry::labels::RefreshOutcome;
+
+use exchange::Plan;
+pub use freshness::Freshness;
+use memory::Memory;
+pub use outcome::RefreshError;
+use single_flight::{Seat, SingleFlight};
+
+/// What a caller waits for beyond an exchange's deadline: reading the row, writing the new tokens.
+const STORE_TIME: Duration = Duration::from_secs(5);
+
+/// Why a refresh is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The token is near its end, or past it.
+    Expiry,
+    /// The third party refused the token.
+    Rejection,
+}
+
+/// Refreshes connections; shared through `Arc` by all who call third parties.
+pub struct Refresher {
+    catalog: Arc<ArcSwap<Catalog>>,
+    store: Store,
+    tokens: TokenEndpoint,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+    flights: SingleFlight,
+    memory: Memory,
+    /// The only way to make a sound store refuse just the write of new tokens.
+    #[cfg(test)]
+    writes_fail: std::sync::atomic::AtomicBool,
+}
+
 impl Refresher {
     /// `runtime`: where exchanges run to their end, whatever becomes of the caller.
-    pub fn new(_catalog: Arc<arc_swap::ArcSwap<crate::connector::Catalog>>, _store: crate::store::Store, _tokens: crate::oauth::TokenEndpoint, _clock: Arc<dyn crate::clock::Clock>, _telemetry: Arc<crate::telemetry::Telemetry>, _runtime: tokio::runtime::Handle) -> Arc<Self> { unimplemented!() }
-    /// Fresh: as it is, at once. Stale: as it is, refreshed behind. Ended: refreshed first.
-    pub async fn fresh(self: &Arc<Self>, _opened: Opened) -> Result<Opened, RefreshError> { unimplemented!() }
-    /// The third party refused `rejected`: refreshes only if that version is still the current one, else hands over the newer.
-    pub async fn force(self: &Arc<Self>, _rejected: &Opened) -> Result<Opened, RefreshError> { unimplemented!() }
-    /// The first token of a client-credentials grant for a connection that is being created.
-    pub async fn first_token(&self, _integration: &crate::connector::Integration, _app: Option<&crate::names::AppId>, _secrets: &mut crate::store::Secrets) -> Result<Option<std::time::Duration>, RefreshError> { unimplemented!() }
-    /// Waits for exchanges in flight; for shutdown.
-    pub async fn drain(&self) { unimplemented!() }
+    #[must_use]
+    pub fn new(
+        catalog: Arc<ArcSwap<Catalog>>,
+        store: Store,
+        tokens: TokenEndpoint,
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<Telemetry>,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let flights = SingleFlight::new(runtime);
+        Arc::new(Self {
+            catalog,
+            store,
+            tokens,
+            clock,
+            telemetry,
+            flights,
+            memory: Memory::new(),
+            #[cfg(test)]
+            writes_fail: std::sync::atomic::AtomicBool::new(false),
+        })
+    }
+
+    /// Credentials that are good for use. Fresh: as they are, at once. Stale: as they are, refreshed behind. Ended:
+    /// refreshed first.
+    ///
+    /// # Errors
+    /// The connection is disconnected, or its token has ended and could not be refreshed in time.
+    pub async fn fresh(self: &Arc<Self>, opened: Opened) -> Result<Opened, RefreshError> {
+        let opened = self.announced(&opened).unwrap_or(opened);
+        connected(&opened)?;
+        match Freshness::of(&opened.connection, self.clock.now()) {
+            Freshness::Fresh => Ok(opened),
+            Freshness::Stale => {
+                self.refresh_behind(&opened);
+                Ok(opened)
+            }
+            Freshness::Ended => self.renewed(&opened, Cause::Expiry).await,
+        }
+    }
+
+    /// Credentials to use instead of `rejected`, which the third party refused: what is stored, if that is newer;
+    /// else what a refresh brings.
+    ///
+    /// # Errors
+    /// There are none to be had.
+    pub async fn force(self: &Arc<Self>, rejected: &Opened) -> Result<Opened, RefreshError> {
+        if let Some(newer) = self.announced(rejected) {
+            return Ok(newer);
+        }
+        self.renewed(rejected, Cause::Rejection).await
+    }
+
+    /// The third party refused `renewed` as well, which `force` had just brought: refreshing does not help, and for a
+    /// minute `force` does not try. Only the caller can tell this token from one that was good and has been revoked.
+    pub fn rejected_again(&self, renewed: &Opened) {
+        self.memory.refused(&renewed.connection.id, renewed.connection.version, self.clock.now());
+    }
+
+    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and
+    /// how long it lives, if that is known. Other connections need none.
+    ///
+    /// # Errors
+    /// What the exchange's failure means; `secrets` are as before.
+    pub async fn first_token(
+        &self,
+        integration: &Integration,
+        app: Option<&AppId>,
+        secrets: &mut Secrets,
+    ) -> Result<Option<Duration>, RefreshError> {
+        let Some(plan) = Plan::first(integration, app, secrets)? else { return Ok(None) };
+        let (name, started) = (integration.key.as_str(), Instant::now());
+        let reply = self.tokens.exchange(&plan.request()).await;
+        let now = self.clock.now();
+        let outcome = reply.as_ref().map_or_else(outcome::label, |_| RefreshOutcome::Refreshed);
+        let detail = reply.as_ref().err().map(|error| report(error).to_string()).unwrap_or_default();
+        self.telemetry.refresh(name, "", outcome, started.elapsed(), &detail);
+        let reply = reply.map_err(|error| RefreshError::from_exchange(&error, now))?;
+        let granted = plan.granted(integration, app, secrets, &reply, now);
+        secrets.credentials = granted.credentials;
+        Ok(granted.expires_at.map(|end| end.since(now)))
+    }
+
+    /// Waits for exchanges under way, and for tokens that could not be stored yet; for a graceful stop.
+    pub async fn drain(&self) {
+        self.flights.drain().await;
+    }
+
+    /// Credentials newer than `seen` that could not be stored yet: they are in this process only.
+    fn announced(&self, seen: &Opened) -> Option<Opened> {
+        let announced = self.flights.announced(&seen.connection.id)?.ok()?;
+        (announced.connection.version > seen.connection.version).then_some(announced)
+    }
+
+    fn refresh_behind(self: &Arc<Self>, opened: &Opened) {
+        let connection = &opened.connection;
+        if self.memory.paused(&connection.id, connection.version, self.clock.now()).is_none() {
+            drop(self.join(opened, Cause::Expiry));
+        }
+    }
+
+    /// Waits for credentials of another version than `seen`.
+    async fn renewed(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
+        let limit = self.tokens.deadline() + STORE_TIME;
+        let late = RefreshError::ProviderDown { reason: "no outcome in time".into() };
+        tokio::time::timeout(limit, self.other_version(seen, cause)).await.unwrap_or(Err(late))
+    }
+
+    /// A flight that was started by a caller with older credentials than `seen` may land with just these: then one
+    /// more is due. If that too ends so, the credentials are new but not stored yet, and cannot be refreshed again.
+    async fn other_version(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
+        for _ in 0..2 {
+            let renewed = self.join(seen, cause).outcome().await?;
+            if renewed.connection.version != seen.connection.version {
+                return Ok(renewed);
+            }
+        }
+        Err(RefreshError::StoreDown { reason: "the last refresh is not stored yet".into() })
+    }
+
+    fn join(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Seat {
+        let (id, version) = (seen.connection.id.clone(), seen.connection.version);
+        let refresher = Arc::clone(self);
+        self.flights.join(&seen.connection.id, move |landing| refresher.fly(id, version, cause, landing))
+    }
 }
+
+fn connected(opened: &Opened) -> Result<(), RefreshError> {
+    match &opened.connection.health {
+        Health::Ready => Ok(()),
+        Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,15 @@ impl<T: Zeroize + Clone> Secret<T> {
     }
 }
 
+impl Secret<String> {
+    /// Whether `candidate` is the value. Takes a time that depends on the two lengths only, so that a guess teaches
+    /// nothing.
+    #[must_use]
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.0.as_bytes(), candidate).is_ok()
+    }
+}
+
 impl<T: Zeroize> Drop for Secret<T> {
     fn drop(&mut self) {
         self.0.zeroize();

@@ -3,6 +3,7 @@
 
 pub mod events;
 pub mod labels;
+mod line;
 pub mod logging;
 pub mod metrics;
 

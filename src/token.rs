@@ -4,13 +4,18 @@
 pub mod cache;
 pub mod caller;
 pub mod claims;
+pub mod error;
 pub mod explain;
 pub mod jws;
 pub mod keys;
 pub mod mint;
 pub mod verify;
 
+#[cfg(test)]
+mod testing;
+
 pub use caller::Caller;
 pub use claims::Claims;
+pub use error::TokenError;
 pub use keys::{Config, KeyPolicy, WorkspaceConfig};
-pub use verify::{Policy, TokenError, Verified, Verifier};
+pub use verify::{Policy, Verified, Verifier};

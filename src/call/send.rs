@@ -1,1 +1,33 @@
-//! skeleton
+//! Sends one signed request and hands over what comes back, streaming.
+//! Never retries, never follows a redirect, never looks at the credentials.
+//!
+//! Sending takes a [`SignedRequest`]; one without credentials does not pass:
+//!
+//! ```compile_fail,E0308
+//! use sidegate::http::{Body, client::Client, egress::Egress};
+//! async fn leak(client: &Client, request: sidegate::inject::UnsignedRequest) {
+//!     let _ = sidegate::call::send::send(client, Egress::default(), request, Body::empty()).await;
+//! }
+//! ```
+
+use http::Response;
+
+use crate::http::Body;
+use crate::http::client::Client;
+use crate::http::egress::Egress;
+use crate::http::pool::SendError;
+use crate::inject::SignedRequest;
+
+/// One request, one response head; the response's body streams.
+///
+/// # Errors
+/// If no response head came: see [`SendError`].
+pub async fn send(
+    client: &Client,
+    egress: Egress,
+    request: SignedRequest,
+    body: Body,
+) -> Result<Response<Body>, SendError> {
+    let (origin, request) = request.with_body(body);
+    client.send(&origin, egress, request).await
+}

@@ -1,19 +1,154 @@
-//! skeleton
-use std::sync::Arc;
-use std::time::Duration;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use super::egress::Egress;
-use super::pool::{Origin, SendError};
-use super::Body;
+//! Calls to third parties: pools by origin, and the small HTTP client for calls of our own.
+//! Never follows a redirect, never uses a proxy, never dials what the egress guard has not checked.
 
-/// Pools by origin and egress policy, bounded; for calls to third parties. One per worker (or one shared); Send + Sync.
-pub struct Client {}
-impl Client {
-    pub fn new(_tls: Arc<rustls::ClientConfig>, _connect_timeout: Duration, _response_head_timeout: Duration) -> Self { unimplemented!() }
-    /// The request's target must be origin-form, Host set. No redirects are followed.
-    pub async fn send(&self, _origin: &Origin, _egress: Egress, _request: Request<Body>) -> Result<Response<Incoming>, SendError> { unimplemented!() }
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::Body;
+use super::egress::{Egress, EgressError};
+use super::forward::forward;
+use super::pool::{Origin, Pool, SendError, Settings};
+
+/// How many origins keep connections at a time.
+const MAX_POOLS: usize = 512;
+/// How many unused connections an origin keeps.
+const MAX_IDLE: usize = 32;
+/// How long an unused connection is kept; many servers close after a minute, some after five seconds.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Pools by origin and egress policy, bounded; for calls to third parties. One per worker, or one shared.
+pub struct Client {
+    tls: Arc<rustls::ClientConfig>,
+    connect_timeout: Duration,
+    response_head_timeout: Duration,
+    pools: Mutex<Pools>,
 }
 
-/// Small calls of our own (token endpoints): reqwest with no redirects, no proxy, no retries, a fresh connection, dialled through the egress guard; response capped by the reader.
-pub fn own_calls(_egress: Egress, _timeout: Duration, _tls: Arc<rustls::ClientConfig>) -> Result<reqwest::Client, reqwest::Error> { unimplemented!() }
+#[derive(Default)]
+struct Pools {
+    by_key: HashMap<(Origin, Egress), Used>,
+    /// Counts look-ups, so that the pool used longest ago can be told.
+    clock: u64,
+}
+
+struct Used {
+    pool: Arc<Pool>,
+    last: u64,
+}
+
+impl Client {
+    /// A client without connections.
+    #[must_use]
+    pub fn new(
+        tls: Arc<rustls::ClientConfig>,
+        connect_timeout: Duration,
+        response_head_timeout: Duration,
+    ) -> Self {
+        Self { tls, connect_timeout, response_head_timeout, pools: Mutex::default() }
+    }
+
+    /// Sends as [`forward`] does, through the guard. The request's target must be origin-form or name the origin, Host
+    /// set. A 3xx answer is an answer.
+    pub async fn send(
+        &self,
+        origin: &Origin,
+        egress: Egress,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, SendError> {
+        let pool = self.pool(origin, egress);
+        forward(&pool, request).await
+    }
+
+    fn pool(&self, origin: &Origin, egress: Egress) -> Arc<Pool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.clock += 1;
+        let now = pools.clock;
+        let key = (origin.clone(), egress);
+        if let Some(used) = pools.by_key.get_mut(&key) {
+            used.last = now;
+            return Arc::clone(&used.pool);
+        }
+        if pools.by_key.len() >= MAX_POOLS {
+            pools.forget_oldest();
+        }
+        let pool = Arc::new(Pool::new(key.0.clone(), self.settings(egress)));
+        pools.by_key.insert(key, Used { pool: Arc::clone(&pool), last: now });
+        pool
+    }
+
+    fn settings(&self, egress: Egress) -> Settings {
+        Settings {
+            connect_timeout: self.connect_timeout,
+            response_head_timeout: self.response_head_timeout,
+            idle_timeout: IDLE_TIMEOUT,
+            max_idle: MAX_IDLE,
+            tls: Some(Arc::clone(&self.tls)),
+            server_name: None,
+            egress: Some(egress),
+        }
+    }
+}
+
+impl Pools {
+    fn forget_oldest(&mut self) {
+        let oldest = self.by_key.iter().min_by_key(|(_, used)| used.last).map(|(key, _)| key.clone());
+        if let Some(key) = oldest {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+/// Whether a call of our own to `url` may be made, as far as the URL tells. To be asked before each call with
+/// [`own_calls`]' client: the guard stands in its resolver, and an address literal never visits a resolver.
+pub fn guarded(url: &url::Url, egress: Egress) -> Result<(), EgressError> {
+    let refused = || EgressError::NotAHost { host: url.host_str().unwrap_or_default().to_owned() };
+    let https = match url.scheme() {
+        "https" => true,
+        "http" => false,
+        _ => return Err(refused()),
+    };
+    egress.check_scheme(https)?;
+    egress.check_host(url.host_str().ok_or_else(refused)?).map(|_| ())
+}
+
+/// The client for small calls of our own (token endpoints, key sets): no redirects, no proxy, no retries, a fresh connection
+/// for each call, names resolved through the egress guard. `timeout` covers the call with its body; the reader of the
+/// response caps its length. Ask [`guarded`] before each call. Fails if TLS cannot be set up.
+pub fn own_calls(
+    egress: Egress,
+    timeout: Duration,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where reqwest is set up")]
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(Arc::unwrap_or_clone(tls))
+        .https_only(!egress.allow_plain)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .timeout(timeout)
+        .dns_resolver(Guarded(egress))
+        .build()
+}
+
+struct Guarded(Egress);
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let egress = self.0;
+        Box::pin(async move {
+            // Port 0 stands for the URL's own.
+            let addresses = egress.resolve(name.as_str(), 0).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,70 @@
-//! skeleton
-use http::HeaderMap;
-/// Removes hop-by-hop fields: the fixed set (RFC 9110 section 7.6.1) and those that Connection lists.
-pub fn strip_hop_by_hop(_headers: &mut HeaderMap) { unimplemented!() }
-/// Whether `name` folds to `managed` when case, `-` and `_` are not told apart.
-pub fn folds_to(_name: &str, _managed: &str) -> bool { unimplemented!() }
-/// Header text: visible ASCII as it is, everything else (and `%`) percent-encoded.
-pub fn header_text(_text: &str) -> http::HeaderValue { unimplemented!() }
+//! Header rules of HTTP/1.1 that have nothing to do with auth, and the text of header values.
+//! Never knows which headers Sidegate itself manages.
+
+mod admission;
+
+pub use admission::{Malformed, admit, host};
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// Fields that speak about one connection (RFC 9110 section 7.6.1), the older ones that implementations still send,
+/// proxy credentials, and the h2c upgrade's settings.
+static HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Removes hop-by-hop fields: the fixed set (RFC 9110 section 7.6.1) and those that Connection lists. Host and
+/// Content-Length stay even if listed.
+///
+/// Must run before anybody writes a header of our own: a caller could list its name in Connection.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let listed: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
+        for connection in &listed {
+            remove_listed(headers, connection);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn remove_listed(headers: &mut HeaderMap, connection: &HeaderValue) {
+    for option in connection.as_bytes().split(|byte| *byte == b',') {
+        let Ok(name) = HeaderName::from_bytes(option.trim_ascii()) else { continue };
+        if name != header::HOST && name != header::CONTENT_LENGTH {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Whether `name` is `managed` when case, `-` and `_` are not told apart, as CGI and WSGI servers do not.
+#[must_use]
+pub fn folds_to(name: &str, managed: &str) -> bool {
+    fn fold(byte: u8) -> u8 {
+        if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+    }
+    name.len() == managed.len() && name.bytes().map(fold).eq(managed.bytes().map(fold))
+}
+
+/// What header text does not carry as it is: everything but visible ASCII, and the escape itself.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// Header text: visible ASCII as it is, everything else and `%` percent-encoded as UTF-8.
+#[must_use]
+pub fn header_text(text: &str) -> HeaderValue {
+    let encoded: std::borrow::Cow<'_, str> = utf8_percent_encode(text, ESCAPED).into();
+    HeaderValue::from_str(&encoded).expect("percent-encoded text is visible ASCII")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,42 +1,198 @@
-//! skeleton
+//! Listening: sockets, limits, TLS, and every connection's life until a graceful stop.
+//! Never knows what requests mean; a [`Handler`] answers them.
+
+mod address;
+mod connection;
+mod socket;
+mod watch;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::task::{JoinError, JoinSet};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
 use super::Body;
+use super::tls::{self, ServerTls};
+use crate::report::report;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address { Tcp(SocketAddr), Unix(PathBuf) }
-impl std::str::FromStr for Address { type Err = String; fn from_str(_: &str) -> Result<Self, String> { unimplemented!() } }
-impl std::fmt::Display for Address { fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { unimplemented!() } }
+pub use address::Address;
+pub use socket::ListenError;
 
+/// How long nothing is accepted after the system ran out of what a connection needs.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// A listener as configured.
 #[derive(Clone, Debug)]
-pub struct Config { pub address: Address, pub tls: Option<super::tls::ServerTls>, pub limits: Limits }
-/// Every limit has a default.
+pub struct Config {
+    /// Where it listens.
+    pub address: Address,
+    /// With which certificate; none is plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// What a connection may take.
+    pub limits: Limits,
+}
+
+/// What a connection may take. Every limit has a default.
 #[derive(Clone, Debug)]
-pub struct Limits { pub handshake: Duration, pub request_head: Duration, pub keep_alive: Duration, pub max_head_bytes: usize, pub max_headers: usize, pub max_connections: usize }
-impl Default for Limits { fn default() -> Self { Self { handshake: Duration::from_secs(5), request_head: Duration::from_secs(10), keep_alive: Duration::from_secs(75), max_head_bytes: 64 * 1024, max_headers: 100, max_connections: 10_000 } } }
+pub struct Limits {
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// From a connection's beginning, or the first byte of a later request, to the end of the request's head.
+    pub request_head: Duration,
+    /// From the last byte of an answer to the first byte of the next request.
+    pub keep_alive: Duration,
+    /// The longest request head in bytes; a longer one is answered 431.
+    pub max_head_bytes: usize,
+    /// The most headers in a request; more are answered 431.
+    pub max_headers: usize,
+    /// The most connections of one [`Bound`]; further ones wait in the system's queue.
+    pub max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            request_head: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            max_head_bytes: 64 * 1024,
+            max_headers: connection::DEFAULT_MAX_HEADERS,
+            max_connections: 10_000,
+        }
+    }
+}
 
 /// How a request reached us.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival { pub peer: Option<SocketAddr>, pub tls: bool, pub at: Instant }
-
-/// What a listener hands requests to. Infallible: every failure is an answer.
-pub trait Handler: Send + Sync + 'static {
-    fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> impl Future<Output = Response<Body>> + Send;
+pub struct Arrival {
+    /// Who connected; nobody can tell on a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Whether over TLS.
+    pub tls: bool,
+    /// When its head had been read.
+    pub at: Instant,
 }
 
-/// A bound socket. `reuse_port`: one per worker on the same port.
-pub struct Bound {}
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError { #[error("placeholder")] Placeholder }
-pub fn bind(_config: &Config, _reuse_port: bool) -> Result<Bound, ListenError> { unimplemented!() }
+/// What a listener hands requests to. Infallible: every failure is an answer. The future is dropped if the client leaves.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        arrival: Arrival,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// A bound socket that does not accept yet.
+pub struct Bound {
+    socket: socket::Bound,
+    address: Address,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+}
+
+/// Binds and listens. `reuse_port`: one per worker on the same port (TCP only; for a Unix socket, [`Bound::try_clone`]).
+/// Needs no runtime.
+pub fn bind(config: &Config, reuse_port: bool) -> Result<Bound, ListenError> {
+    let tls = config.tls.as_ref().map(tls::server).transpose().map_err(ListenError::Tls)?;
+    let socket = socket::bind(&config.address, reuse_port)?;
+    let address = socket.address(&config.address);
+    Ok(Bound { socket, address, tls: tls.map(TlsAcceptor::from), limits: config.limits.clone() })
+}
+
 impl Bound {
     /// The real address (port 0 resolved).
-    pub fn address(&self) -> Address { unimplemented!() }
-    /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (Connection: close), and returns when all are done or `hard_stop` is cancelled. Runs on the current runtime with tokio::spawn.
-    pub async fn serve<H: Handler>(self, _handler: Arc<H>, _stop: CancellationToken, _hard_stop: CancellationToken) { unimplemented!() }
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// A second handle to the same socket, for another worker: whoever is free accepts.
+    pub fn try_clone(&self) -> Result<Self, ListenError> {
+        let socket = self
+            .socket
+            .try_clone()
+            .map_err(|source| ListenError::Bind { address: self.address.clone(), source })?;
+        Ok(Self { socket, address: self.address(), tls: self.tls.clone(), limits: self.limits.clone() })
+    }
+
+    /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (`Connection: close`),
+    /// and returns when all are done or `hard_stop` is cancelled, which drops them. Runs on the current runtime, a task
+    /// per connection: a panic in a handler ends that connection and nothing else.
+    pub async fn serve<H: Handler>(
+        self,
+        handler: Arc<H>,
+        stop: CancellationToken,
+        hard_stop: CancellationToken,
+    ) {
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = self.accept(handler, &stop, &mut connections) => {}
+            () = hard_stop.cancelled() => {}
+        }
+        tokio::select! {
+            biased;
+            () = hard_stop.cancelled() => connections.shutdown().await,
+            () = finish(&mut connections) => {}
+        }
+    }
+
+    async fn accept<H: Handler>(
+        self,
+        handler: Arc<H>,
+        stop: &CancellationToken,
+        connections: &mut JoinSet<()>,
+    ) {
+        let listener = match self.socket.listen() {
+            Ok(listener) => listener,
+            Err(error) => {
+                return tracing::error!(address = %self.address, "cannot accept: {}", report(&error));
+            }
+        };
+        let max = self.limits.max_connections;
+        let server = Arc::new(connection::Server::new(handler, self.tls, self.limits, stop.clone()));
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(ended) = connections.join_next() => {
+                    note(ended);
+                    continue;
+                }
+                accepted = listener.accept(), if connections.len() < max => accepted,
+            };
+            match accepted {
+                Ok(accepted) => {
+                    connections.spawn(connection::serve(Arc::clone(&server), accepted));
+                }
+                // The client left before its turn.
+                Err(error) if socket::is_the_connections_own(&error) => {}
+                Err(error) => {
+                    tracing::warn!(address = %self.address, "cannot accept: {}", report(&error));
+                    tokio::time::sleep(BREATHER).await;
+                }
+            }
+        }
+    }
 }
+
+async fn finish(connections: &mut JoinSet<()>) {
+    while let Some(ended) = connections.join_next().await {
+        note(ended);
+    }
+}
+
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        // Only a panic comes here: connections are cancelled by `shutdown` alone, which nobody waits for.
+        tracing::error!("a connection ended in a defect: {}", report(&error));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,218 @@
-//! skeleton
+//! The one token client: a grant goes out in exactly one POST, and what comes back is understood or refused.
+//! Never stores, never repeats, and never puts a token, a secret or a reply's body into an error.
+
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use url::Url;
+use url::form_urlencoded::Serializer;
+use zeroize::Zeroizing;
+
+use crate::http::client::{guarded, own_calls};
+use crate::http::egress::Egress;
+use crate::report::report;
 use crate::secret::Secret;
-/// How the client proves itself: exactly one way (RFC 6749 section 2.3), both only where the integration says so.
+
+use super::client_authentication::ClientAuthentication;
+use super::token_reply::{OwnSecrets, Reply, TokenResponse};
+
+/// A reply of more bytes is refused: token replies are a few kilobytes.
+const REPLY_LIMIT: usize = 1 << 20;
+
+/// Some providers refuse requests that do not name their sender (GitHub does).
+const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
+
+/// What is asked for.
+pub enum Grant<'a> {
+    /// A new access token for this refresh token (RFC 6749 section 6).
+    RefreshToken(&'a Secret<String>),
+    /// A token for the client itself (RFC 6749 section 4.4).
+    ClientCredentials,
+}
+
+/// One token request.
+pub struct TokenRequest<'a> {
+    /// The token endpoint's address.
+    pub token_uri: &'a str,
+    /// The OAuth app.
+    pub client_id: &'a str,
+    /// Its secret; a public client has none.
+    pub client_secret: Option<&'a Secret<String>>,
+    /// How the client proves itself.
+    pub authentication: ClientAuthentication,
+    /// What is asked for.
+    pub grant: Grant<'a>,
+    /// The `scope` parameter, if one is to be sent.
+    pub scope: Option<String>,
+    /// Further form fields, such as `audience`. None can replace a field of the protocol.
+    pub extra: &'a [(String, String)],
+    /// Where the request may go.
+    pub egress: Egress,
+}
+
+/// Whether the token endpoint may have seen a request that failed: if so, a rotating refresh token may be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuthentication { Header, Body, Both, None }
-pub enum Grant<'a> { RefreshToken(&'a Secret<String>), ClientCredentials }
-pub struct TokenRequest<'a> { pub token_uri: &'a str, pub client_id: &'a str, pub client_secret: Option<&'a Secret<String>>, pub authentication: ClientAuthentication, pub grant: Grant<'a>, pub scope: Option<String>, pub egress: crate::http::egress::Egress }
-/// What the answer means, with what the caller of Sidegate may know.
+pub enum Sent {
+    /// No connection came about; nothing was sent.
+    No,
+    /// The request left, or may have.
+    Perhaps,
+}
+
+/// What a failed exchange means.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    #[error("the grant is dead: {code}")] DeadGrant { code: String, description: String },
-    #[error("the app is refused: {code}")] DeadApp { code: String, description: String },
-    #[error("the token endpoint did not answer as it should: {reason}")] Transient { reason: String, retry_after: Option<Duration> },
-    #[error("the token endpoint refused: {status} {code}")] Unknown { status: u16, code: String },
+    /// The grant is revoked, expired or spent: only the customer can mend it, by connecting again.
+    #[error("the grant is dead: {code} ({description})")]
+    DeadGrant {
+        /// The reply's `error`.
+        code: String,
+        /// The reply's `error_description`, cut, cleaned and without secrets.
+        description: String,
+    },
+    /// The OAuth app is refused: the operator must mend it; the connections are sound.
+    #[error("the app is refused: {code} ({description})")]
+    DeadApp {
+        /// The reply's `error`.
+        code: String,
+        /// The reply's `error_description`, cut, cleaned and without secrets.
+        description: String,
+    },
+    /// No answer, or none that can be understood: worth another try later.
+    #[error("the token endpoint did not answer as it should: {reason}")]
+    Transient {
+        /// What went wrong.
+        reason: String,
+        /// How long the endpoint asks to be left alone.
+        retry_after: Option<Duration>,
+        /// Whether the request may have arrived.
+        sent: Sent,
+    },
+    /// A refusal that says nothing about the grant or the app.
+    #[error("the token endpoint refused: {status} {code}")]
+    Unknown {
+        /// The reply's status.
+        status: u16,
+        /// The reply's `error`; `none` if it has none.
+        code: String,
+    },
+    /// The token endpoint may not be called as it is configured; nothing was sent.
+    #[error("the token endpoint may not be called: {reason}")]
+    NotAllowed {
+        /// What is wrong with it.
+        reason: String,
+    },
 }
-/// The one tolerant token client: exactly one POST per exchange.
-pub struct TokenEndpoint {}
+
+/// The one tolerant token client: exactly one POST per exchange, on a fresh connection, with no redirects, no
+/// retries and an absolute deadline.
+pub struct TokenEndpoint {
+    deadline: Duration,
+    tls: Arc<rustls::ClientConfig>,
+}
+
 impl TokenEndpoint {
-    pub fn new(_timeout: Duration, _tls: std::sync::Arc<rustls::ClientConfig>) -> Self { unimplemented!() }
-    /// The reply's fields in provider form (access_token, refresh_token, expires_in, …).
-    pub async fn exchange(&self, _request: &TokenRequest<'_>) -> Result<Secret<TokenResponse>, ExchangeError> { unimplemented!() }
+    /// `deadline` bounds a whole exchange, from dialling to the reply's last byte.
+    #[must_use]
+    pub fn new(deadline: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { deadline, tls }
+    }
+
+    /// How long an exchange can take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Sends the request once. The reply's fields keep the provider's names (`access_token`, `expires_in`, …).
+    ///
+    /// # Errors
+    /// What the refusal, or the missing answer, means: [`ExchangeError`].
+    pub async fn exchange(&self, request: &TokenRequest<'_>) -> Result<TokenResponse, ExchangeError> {
+        let uri = admit(request.token_uri, request.egress)?;
+        let client = own_calls(request.egress, self.deadline, Arc::clone(&self.tls))
+            .map_err(|error| broken(error, Sent::No))?;
+        let authentication = request.authentication.given(request.client_secret);
+        let mut post = client
+            .post(uri)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, OUR_NAME)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form(request, authentication));
+        if let Some(value) = authentication.header(request.client_id, request.client_secret) {
+            post = post.header(AUTHORIZATION, value);
+        }
+        let response = post.send().await.map_err(|error| {
+            let sent = if error.is_connect() { Sent::No } else { Sent::Perhaps };
+            broken(error, sent)
+        })?;
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let body = read(response).await?;
+        Reply { status, retry_after, body: &body }.understand(&OwnSecrets::of(request))
+    }
 }
-/// fields in order, and when the token ends, from whichever form of expiry the reply used (seconds from receipt)
-pub struct TokenResponse { pub fields: indexmap::IndexMap<String, serde_json::Value>, pub expires_in: Option<Duration> }
-impl zeroize::Zeroize for TokenResponse { fn zeroize(&mut self) { unimplemented!() } }
+
+/// The token endpoint's address, if it may be called.
+fn admit(token_uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
+    let refused = |error: &dyn Error| ExchangeError::NotAllowed { reason: error.to_string() };
+    let uri = Url::parse(token_uri).map_err(|error| refused(&error))?;
+    guarded(&uri, egress).map_err(|error| refused(&error))?;
+    Ok(uri)
+}
+
+fn form(request: &TokenRequest<'_>, authentication: ClientAuthentication) -> String {
+    const RESERVED: [&str; 7] =
+        ["grant_type", "refresh_token", "scope", "client_id", "client_secret", "client_assertion", "code"];
+    let mut form = Serializer::new(String::new());
+    match request.grant {
+        Grant::RefreshToken(token) => {
+            form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose());
+        }
+        Grant::ClientCredentials => {
+            form.append_pair("grant_type", "client_credentials");
+        }
+    }
+    if let Some(scope) = &request.scope {
+        form.append_pair("scope", scope);
+    }
+    authentication.write(&mut form, request.client_id, request.client_secret);
+    form.extend_pairs(request.extra.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())));
+    form.finish()
+}
+
+/// The whole body, up to the limit.
+async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, ExchangeError> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, Sent::Perhaps))? {
+        if body.len() + chunk.len() > REPLY_LIMIT {
+            let reason = format!("its reply is longer than {REPLY_LIMIT} bytes");
+            return Err(ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Without the address, whose query may hold a secret.
+fn broken(error: reqwest::Error, sent: Sent) -> ExchangeError {
+    let reason = report(&error.without_url()).to_string();
+    ExchangeError::Transient { reason, retry_after: None, sent }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3). A date is measured against the reply's own `Date`,
+/// so that a difference between the clocks does not matter.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let sent_at = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    until.duration_since(sent_at).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,117 @@
-//! skeleton
+//! When a token ends and when to refresh it: pure arithmetic on what the provider said.
+//! Never reads a clock, never decides who refreshes.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::clock::Timestamp;
+use crate::formula::Value;
+use crate::names::ConnectionId;
+use crate::store::Connection;
+
+/// A token is refreshed at most this long before its end,
+const WINDOW: Duration = Duration::from_secs(300);
+/// and at least this long, unless that is more than half of its life.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
+/// What claims to live longer is not believed.
+const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+const LIFETIMES: [&str; 2] = ["expires_in", "expiresIn"];
+const ENDS: [&str; 4] = ["expires_at", "expiresAt", "expires_on", "access_token_expiration"];
+
+/// How a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Good for use. Also every token that does not say when it ends: a 401 will.
+    Fresh,
+    /// Good for use, and due for a refresh.
+    Stale,
+    /// Known to be dead.
+    Ended,
+}
+
+impl Freshness {
+    /// Of a connection's token at `now`.
+    #[must_use]
+    pub fn of(connection: &Connection, now: Timestamp) -> Self {
+        let Some(expires_at) = connection.expires_at else { return Self::Fresh };
+        if now >= expires_at {
+            return Self::Ended;
+        }
+        match connection.refresh_at {
+            Some(refresh_at) if now >= refresh_at => Self::Stale,
+            _ => Self::Fresh,
+        }
+    }
+}
+
+/// A connection's own fraction between 0 and 1, always the same, so that connections made together do not come due
+/// together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Jitter(f64);
+
+impl Jitter {
+    /// The connection's.
+    #[must_use]
+    pub fn of(id: &ConnectionId) -> Self {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        Self(f64::from(hasher.finish() as u32) / f64::from(u32::MAX))
+    }
+
+    /// `base`, lengthened by up to the fraction `share` of itself.
+    pub(super) fn lengthen(self, base: Duration, share: f64) -> Duration {
+        base.mul_f64(1.0 + share * self.0)
+    }
+}
+
+/// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds, as
+/// number or text; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of
+/// zero and nonsense say nothing: such a token is used until it is refused.
+#[must_use]
+pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
+    let life = LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?));
+    if let Some(life) = life {
+        return Some(now.plus(life));
+    }
+    let end = ENDS.iter().find_map(|name| point(credentials.get(name)?))?;
+    (end.since(now) <= LONGEST_LIFE).then_some(end)
+}
+
+/// When to refresh a token that lives for `lifetime` until `expires_at`: a fifth of its life before the end, within the
+/// bounds above, a little later for some connections than for others.
+#[must_use]
+pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, jitter: Jitter) -> Timestamp {
+    let window = WINDOW.min(lifetime / 5).mul_f64(1.0 - jitter.0 / 4.0);
+    expires_at.minus(window.max(SHORTEST_WINDOW).min(lifetime / 2))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => *number,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (number.is_finite() && number > 0.0).then_some(number)
+}
+
+fn seconds(value: &Value) -> Option<Duration> {
+    let life = Duration::try_from_secs_f64(number(value)?).ok()?;
+    (life <= LONGEST_LIFE).then_some(life)
+}
+
+fn point(value: &Value) -> Option<Timestamp> {
+    // Seconds reach this number in the year 5138, milliseconds did in 1973.
+    const MILLISECONDS_FROM: f64 = 1e11;
+    if let Some(number) = number(value) {
+        let millis = if number < MILLISECONDS_FROM { number * 1000.0 } else { number };
+        return Some(Timestamp::from_millis(millis as u64));
+    }
+    let text = value.as_str()?.trim();
+    let text = text.strip_suffix("+00:00").unwrap_or(text);
+    let since_epoch = humantime::parse_rfc3339_weak(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).ok()?))
+}
+
+#[cfg(test)]
+mod tests;

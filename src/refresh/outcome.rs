@@ -1,5 +1,121 @@
-//! skeleton
-/// Why there is no fresh credential; `code()` is what the caller and X-Sidegate-Refresh see: needs_reconnect, provider_down, throttled_until, misconfigured_app, outcome_unknown, not_refreshable.
-#[derive(Debug, thiserror::Error, Clone)]
-pub enum RefreshError { #[error("placeholder")] Placeholder }
-impl RefreshError { pub fn code(&self) -> &'static str { unimplemented!() } }
+//! What each answer of a token endpoint means for a connection and its caller.
+//! Never sends, never stores, and holds no secret: its errors may be shown.
+
+use crate::clock::Timestamp;
+use crate::oauth::ExchangeError;
+use crate::telemetry::labels::{Blame, RefreshOutcome};
+
+/// The longest pause that a provider may ask for.
+pub(super) const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
+/// Why there is no fresh credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefreshError {
+    /// The grant is dead: nothing helps but that the customer connects again.
+    #[error("the connection must be connected again: {reason}")]
+    NeedsReconnect {
+        /// What the provider said.
+        reason: String,
+    },
+    /// The provider cannot be reached, or does not answer as it should; worth another try.
+    #[error("the provider is down: {reason}")]
+    ProviderDown {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The provider asked to be left alone until then.
+    #[error("the provider throttles until {0}")]
+    ThrottledUntil(Timestamp),
+    /// The OAuth app, or its configuration here, must be mended by the operator; the connection is sound.
+    #[error("the app is misconfigured: {reason}")]
+    MisconfiguredApp {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Neither refreshed nor refused in a way that is understood.
+    #[error("the outcome of the refresh is not known: {reason}")]
+    OutcomeUnknown {
+        /// What is known.
+        reason: String,
+    },
+    /// There is nothing to refresh with.
+    #[error("the credentials cannot be refreshed: {reason}")]
+    NotRefreshable {
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// A token that came from a forced refresh a moment ago was refused too: a further refresh would not help.
+    #[error("the third party refuses a token that was just refreshed")]
+    RejectedWhileFresh,
+    /// Our own store does not read or write.
+    #[error("the store is down: {reason}")]
+    StoreDown {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+impl RefreshError {
+    /// The stable code, which callers see in `X-Sidegate-Refresh`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NeedsReconnect { .. } => "needs_reconnect",
+            Self::ProviderDown { .. } => "provider_down",
+            Self::ThrottledUntil(_) => "throttled_until",
+            Self::MisconfiguredApp { .. } => "misconfigured_app",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::NotRefreshable { .. } => "not_refreshable",
+            Self::RejectedWhileFresh => "rejected_while_fresh",
+            Self::StoreDown { .. } => "store_down",
+        }
+    }
+
+    /// Who can do something about it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::NeedsReconnect { .. } | Self::NotRefreshable { .. } => Blame::Caller,
+            Self::ProviderDown { .. }
+            | Self::ThrottledUntil(_)
+            | Self::OutcomeUnknown { .. }
+            | Self::RejectedWhileFresh => Blame::ThirdParty,
+            Self::MisconfiguredApp { .. } => Blame::Operator,
+            Self::StoreDown { .. } => Blame::Us,
+        }
+    }
+
+    /// What a failed exchange means at `now`.
+    pub(super) fn from_exchange(error: &ExchangeError, now: Timestamp) -> Self {
+        match error {
+            ExchangeError::DeadGrant { code, description } => {
+                Self::NeedsReconnect { reason: told(code, description) }
+            }
+            ExchangeError::DeadApp { code, description } => {
+                Self::MisconfiguredApp { reason: told(code, description) }
+            }
+            ExchangeError::Transient { retry_after: Some(pause), .. } => {
+                Self::ThrottledUntil(now.plus(LONGEST_PAUSE.min(*pause)))
+            }
+            ExchangeError::Transient { reason, .. } => Self::ProviderDown { reason: reason.clone() },
+            ExchangeError::Unknown { status, code } => {
+                Self::OutcomeUnknown { reason: format!("the token endpoint answered {status}, {code}") }
+            }
+            ExchangeError::NotAllowed { reason } => Self::MisconfiguredApp { reason: reason.clone() },
+        }
+    }
+}
+
+/// The same as a label.
+pub(super) fn label(error: &ExchangeError) -> RefreshOutcome {
+    match error {
+        ExchangeError::DeadGrant { .. } => RefreshOutcome::DeadGrant,
+        ExchangeError::DeadApp { .. } | ExchangeError::NotAllowed { .. } => RefreshOutcome::DeadApp,
+        ExchangeError::Transient { .. } => RefreshOutcome::Transient,
+        ExchangeError::Unknown { .. } => RefreshOutcome::Unknown,
+    }
+}
+
+fn told(code: &str, description: &str) -> String {
+    if description.is_empty() { code.to_owned() } else { format!("{code}: {description}") }
+}

@@ -1,20 +1,185 @@
-//! skeleton
-use crate::names::{CustomerId, WorkspaceKey};
-use crate::clock::Timestamp;
+//! What a token says, typed: workspace, customer, admin, fields and times.
+//! Never knows whether the token may be believed; whoever holds a `Verified` does.
 
-/// What a verified token says.
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::error::TokenError;
+use crate::names::{CustomerId, WorkspaceKey};
+
+/// What a token says.
+#[derive(Clone, PartialEq)]
 pub struct Claims {
-    /// `iss` / `workspaceKey`
+    /// `iss` or `workspaceKey`.
     pub workspace: WorkspaceKey,
-    /// `id`, else `tenantKey`, else `sub`
+    /// `id`, else `tenantKey`, else `sub`.
     pub id: Option<CustomerId>,
+    /// `name`, if it is text. For people to read: nothing is decided by it.
     pub name: Option<String>,
-    /// truthy `isAdmin`
+    /// Whether `isAdmin` is truthy as JavaScript has it: anything but `false`, `0`, `""`, `null` and absence.
     pub is_admin: bool,
-    /// `fields`, if an object. May hold API keys: never logged.
-    pub fields: Option<serde_json::Map<String, serde_json::Value>>,
+    /// `fields`. May hold API keys: never logged.
+    pub fields: Option<Map<String, Value>>,
+    /// `exp` in seconds since the Unix epoch.
     pub expires_at: Option<f64>,
     /// Every claim as it stood, for rules.
-    pub all: serde_json::Map<String, serde_json::Value>,
+    pub all: Map<String, Value>,
 }
-#[allow(dead_code)] fn _t(_: Timestamp) {}
+
+impl Claims {
+    /// Reads the claims of a token.
+    ///
+    /// A customer's id is a string, or an integer, which becomes its decimal text: databases count their customers,
+    /// and JavaScript does not mind. `null` counts as absent for ids, `name` and `fields`.
+    ///
+    /// # Errors
+    /// [`TokenError::NoWorkspace`]; [`TokenError::BadClaim`] for a wrong type, and for an id that is empty;
+    /// [`TokenError::ConflictingClaims`] where `iss` and `workspaceKey`, or `id` and `tenantKey`, differ.
+    pub fn from_json(all: Map<String, Value>) -> Result<Self, TokenError> {
+        let workspace = WorkspaceKey::from(workspace(&all)?.ok_or(TokenError::NoWorkspace)?);
+        let id = match same("id", customer(&all, "id")?, "tenantKey", customer(&all, "tenantKey")?)? {
+            Some(id) => Some(id),
+            None => customer(&all, "sub")?,
+        };
+        let fields = match all.get("fields") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(fields)) => Some(fields.clone()),
+            Some(_) => return Err(TokenError::BadClaim("fields")),
+        };
+        numeric_date(&all, "iat")?;
+        Ok(Self {
+            workspace,
+            id: id.map(|id| CustomerId::from(&*id)),
+            name: all.get("name").and_then(Value::as_str).map(str::to_owned),
+            is_admin: all.get("isAdmin").is_some_and(is_truthy),
+            fields,
+            expires_at: numeric_date(&all, "exp")?,
+            all,
+        })
+    }
+
+    /// A value for a rule or an identity header.
+    ///
+    /// `path` is dotted, `fields.plan`, through objects and, by index, lists. Its first word may be one of ours: `id`,
+    /// `workspace` and `isAdmin` are what the fields of this struct say, `claims.x` is the claim `x` as it stood; any
+    /// other is a claim. A path that begins with `/` is a JSON pointer (RFC 6901) into the claims as they stood, for
+    /// names with dots in them.
+    #[must_use]
+    pub fn lookup(&self, path: &str) -> Option<Cow<'_, Value>> {
+        match path {
+            "id" => return self.id.as_ref().map(|id| Cow::Owned(id.as_str().into())),
+            "workspace" => return Some(Cow::Owned(self.workspace.as_str().into())),
+            "isAdmin" => return Some(Cow::Owned(self.is_admin.into())),
+            _ => {}
+        }
+        let Some(pointer) = path.strip_prefix('/') else {
+            let mut names = path.strip_prefix("claims.").unwrap_or(path).split('.');
+            let first = self.all.get(names.next()?)?;
+            return names.try_fold(first, child).map(Cow::Borrowed);
+        };
+        let (first, rest) = pointer.find('/').map_or((pointer, ""), |slash| pointer.split_at(slash));
+        let first = self.all.get(&first.replace("~1", "/").replace("~0", "~"))?;
+        first.pointer(rest).map(Cow::Borrowed)
+    }
+}
+
+/// Values stay out: `fields` may hold keys, and the rest is somebody's business too.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("workspace", &self.workspace)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The workspace that claims name, before anything about them is known to be true.
+///
+/// # Errors
+/// [`TokenError::BadClaim`] and [`TokenError::ConflictingClaims`] as for [`Claims::from_json`].
+pub(super) fn workspace(all: &Map<String, Value>) -> Result<Option<&str>, TokenError> {
+    same("iss", text(all, "iss")?, "workspaceKey", text(all, "workspaceKey")?)
+}
+
+/// A NumericDate (RFC 7519 section 2): any finite JSON number; fractions count.
+///
+/// # Errors
+/// [`TokenError::BadClaim`] if it is present and anything else, `null` included: a time that cannot be read must not
+/// count as no limit.
+pub(super) fn numeric_date(all: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, TokenError> {
+    let Some(value) = all.get(name) else { return Ok(None) };
+    match value.as_f64().filter(|seconds| seconds.is_finite()) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(TokenError::BadClaim(name)),
+    }
+}
+
+/// Whether `aud` (RFC 7519 section 4.1.3), a string or a list of strings, names one of `audiences`.
+///
+/// # Errors
+/// [`TokenError::BadClaim`] for any other type, [`TokenError::Audience`] if it names none or is absent.
+pub(super) fn check_audience(all: &Map<String, Value>, audiences: &[String]) -> Result<(), TokenError> {
+    let named = match all.get("aud") {
+        None => return Err(TokenError::Audience),
+        Some(Value::Array(named)) => named.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+    };
+    let mut is_ours = false;
+    for value in named {
+        let audience = value.as_str().ok_or(TokenError::BadClaim("aud"))?;
+        is_ours |= audiences.iter().any(|ours| ours == audience);
+    }
+    if is_ours { Ok(()) } else { Err(TokenError::Audience) }
+}
+
+/// One value of two claims that mean the same.
+fn same<T: PartialEq>(
+    first_name: &'static str,
+    first: Option<T>,
+    second_name: &'static str,
+    second: Option<T>,
+) -> Result<Option<T>, TokenError> {
+    match (first, second) {
+        (Some(first), Some(second)) if first != second => {
+            Err(TokenError::ConflictingClaims(first_name, second_name))
+        }
+        (first, second) => Ok(first.or(second)),
+    }
+}
+
+fn text<'a>(all: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
+    let Some(value) = all.get(name) else { return Ok(None) };
+    value.as_str().map(Some).ok_or(TokenError::BadClaim(name))
+}
+
+fn customer<'a>(all: &'a Map<String, Value>, name: &'static str) -> Result<Option<Cow<'a, str>>, TokenError> {
+    match all.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) if !id.is_empty() => Ok(Some(Cow::Borrowed(id))),
+        Some(Value::Number(id)) if !id.is_f64() => Ok(Some(Cow::Owned(id.to_string()))),
+        Some(_) => Err(TokenError::BadClaim(name)),
+    }
+}
+
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+fn child<'a>(parent: &'a Value, name: &str) -> Option<&'a Value> {
+    match parent {
+        Value::Object(members) => members.get(name),
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! From the first signal to the exit code: drain, grace, hard stop.
+//! Never knows what is being drained.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::readiness::Readiness;
+use crate::config::Shutdown;
+
+/// The two stages of a stop, seen by every listener.
+#[derive(Clone, Debug, Default)]
+pub struct Stages {
+    /// Take no more connections; finish what is in flight.
+    pub stop: CancellationToken,
+    /// Drop what is still in flight.
+    pub hard_stop: CancellationToken,
+}
+
+/// Resolves with the first SIGTERM or SIGINT.
+///
+/// # Errors
+/// The handler could not be installed.
+pub async fn first_signal() -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = signals()?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs the stages: readiness fails at once, then `delay`, then stop, then at most `grace`; a second signal ends it now.
+/// `drained` resolves when every listener has finished.
+///
+/// # Errors
+/// The handler of the second signal could not be installed.
+pub async fn wind_down(
+    shutdown: Shutdown,
+    stages: &Stages,
+    readiness: &Readiness,
+    drained: impl Future<Output = ()>,
+) -> std::io::Result<Ended> {
+    let (mut terminate, mut interrupt) = signals()?;
+    readiness.set_draining();
+    let orderly = async {
+        tokio::time::sleep(shutdown.delay).await;
+        stages.stop.cancel();
+        tokio::time::timeout(shutdown.grace, drained).await.is_ok()
+    };
+    let finished = tokio::select! {
+        finished = orderly => finished,
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    stages.stop.cancel();
+    stages.hard_stop.cancel();
+    Ok(if finished { Ended::Drained } else { Ended::CutShort })
+}
+
+/// How a stop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request in flight was answered.
+    Drained,
+    /// The grace ran out, or a second signal came.
+    CutShort,
+}
+
+fn signals() -> std::io::Result<(Signal, Signal)> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+}

@@ -1,0 +1,131 @@
+//! The service's side of Sidegate put together: the store, the refresher, the SDK API and the credential proxy.
+//! Never sees inbound traffic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+
+use super::StartError;
+use crate::api::Api;
+use crate::call::Calls;
+use crate::clock::Clock;
+use crate::config::ServiceSettings;
+use crate::connector::Catalog;
+use crate::http::Body;
+use crate::http::client::Client;
+use crate::http::listener::{Arrival, Handler};
+use crate::http::tls::{self, ClientTls};
+use crate::oauth::TokenEndpoint;
+use crate::outbound::{self, Outbound, caller::Callers};
+use crate::refresh::Refresher;
+use crate::seal::Keyring;
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::token::Verifier;
+
+/// How long a token endpoint may take to answer.
+const EXCHANGE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a third party may take to accept a connection, and to send its response head.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const RESPONSE_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of a request body is kept so that it can be sent again after a refresh.
+const REPLAY_LIMIT: usize = 64 * 1024;
+
+type Catalogs = Arc<ArcSwap<Catalog>>;
+
+/// What the outbound listeners of all workers share.
+pub(super) struct ServiceSide {
+    config: Arc<outbound::Config>,
+    catalog: Catalogs,
+    store: Store,
+    verifier: Arc<Verifier>,
+    refresher: Arc<Refresher>,
+    api: Arc<Api>,
+    callers: Arc<Callers>,
+    tls: Arc<rustls::ClientConfig>,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<Telemetry>,
+    shared: Handle,
+}
+
+impl ServiceSide {
+    pub(super) fn build(
+        settings: ServiceSettings,
+        (catalog, verifier, telemetry, clock): (Catalogs, Arc<Verifier>, Arc<Telemetry>, Arc<dyn Clock>),
+        shared: Handle,
+    ) -> Result<Self, StartError> {
+        let keyring = Keyring::new(&settings.sealing_keys)?;
+        let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
+        let tls = tls::client(&ClientTls::default())?;
+        let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
+        let refresher = Refresher::new(
+            Arc::clone(&catalog),
+            store.clone(),
+            tokens,
+            Arc::clone(&clock),
+            Arc::clone(&telemetry),
+            shared.clone(),
+        );
+        let api = Arc::new(Api::new(
+            Arc::clone(&catalog),
+            store.clone(),
+            Arc::clone(&refresher),
+            Arc::clone(&clock),
+            Arc::clone(&telemetry),
+        ));
+        let config = Arc::new(settings.outbound);
+        let callers = Arc::new(Callers::new(Arc::clone(&config), Arc::clone(&verifier)));
+        Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, clock, telemetry, shared })
+    }
+
+    /// One worker's listener: its own connections to third parties.
+    pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
+        let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
+        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        let calls = Calls::new(self.store.clone(), refresher, client, REPLAY_LIMIT, clock);
+        let outbound = Outbound::new(
+            Arc::clone(&self.config),
+            Arc::clone(&self.catalog),
+            self.store.clone(),
+            Arc::clone(&self.verifier),
+            calls,
+            Arc::clone(&self.telemetry),
+        );
+        let (api, callers) = (Arc::clone(&self.api), Arc::clone(&self.callers));
+        Ok(ServiceListener { outbound, api, callers, shared: self.shared.clone() })
+    }
+
+    /// Waits for token exchanges in flight to be stored.
+    pub(super) async fn drain(&self) {
+        self.refresher.drain().await;
+    }
+}
+
+/// The outbound listener of one worker: calls stay on the worker, the API runs on the shared runtime.
+pub(super) struct ServiceListener {
+    outbound: Outbound,
+    api: Arc<Api>,
+    callers: Arc<Callers>,
+    shared: Handle,
+}
+
+impl Handler for ServiceListener {
+    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+        let request = request.map(Body::incoming);
+        if self.outbound.is_mine(request.uri().path()) {
+            return self.outbound.handle(request, arrival).await;
+        }
+        match self.callers.identify(request.headers()) {
+            Err(rejection) => self.outbound.refuse(&request, arrival, rejection),
+            Ok(caller) => {
+                let api = Arc::clone(&self.api);
+                let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
+                answer.await.unwrap_or_else(|_| crate::api::rejection::Rejection::Internal.into_response())
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a call has no answer of the third party's to give back.
+//! Never a status code: what a caller is told is the door's own matter.
+
+use std::time::Duration;
+
+use http::Method;
+
+use crate::clock::Timestamp;
+use crate::connector::MethodError;
+use crate::http::BoxError;
+use crate::http::pool::SendError;
+use crate::inject::InjectError;
+use crate::refresh::RefreshError;
+use crate::store::StoreError;
+
+/// Why a call failed before the third party's answer. Causes are for a log.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The connection is archived, or was never there.
+    #[error("there is no such connection")]
+    NoConnection,
+    /// The connection cannot be used until it is connected again.
+    #[error("the connection is disconnected since {since}: {code}: {message}")]
+    Disconnected {
+        /// The stable code of its health.
+        code: String,
+        /// The sentence of its health.
+        message: String,
+        /// When it was found out.
+        since: Timestamp,
+    },
+    /// The stored token has ended and there is no new one.
+    #[error("the credentials have ended")]
+    Refresh {
+        /// Why there is none.
+        source: RefreshError,
+        /// When asking again may help, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The connector's spec does not evaluate.
+    #[error("the API client cannot be made")]
+    ApiClient(#[source] MethodError),
+    /// The base URI that the spec gave is no usable one.
+    #[error("the base URI is malformed: {0}")]
+    BaseUri(&'static str),
+    /// `hosts: connection`, and the connection has no usable origin.
+    #[error("the connection has no origin pinned to it")]
+    NoPinnedOrigin,
+    /// What the caller asked for is no usable target.
+    #[error("the target is malformed: {0}")]
+    MalformedTarget(&'static str),
+    /// The target is not one that these credentials may go to.
+    #[error("the target `{origin}` is not admitted")]
+    TargetNotAllowed {
+        /// Scheme, host and port.
+        origin: String,
+    },
+    /// The target is plain HTTP, and the integration does not say that it may be.
+    #[error("the target `{origin}` is plain HTTP")]
+    PlainTarget {
+        /// Scheme, host and port.
+        origin: String,
+    },
+    /// The method cannot carry credentials.
+    #[error("method {0} cannot carry credentials")]
+    Method(Method),
+    /// The credentials do not fit into the request.
+    #[error("the credentials cannot be put in")]
+    Inject(#[source] InjectError),
+    /// The caller's body broke off while it was read.
+    #[error("the request body cannot be read")]
+    RequestBody(#[source] BoxError),
+    /// The third party gave no answer.
+    #[error("no answer from the third party")]
+    Send(#[from] SendError),
+    /// Our own store does not answer.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// What the caller did wrong is told apart from what the connector did.
+impl From<InjectError> for CallError {
+    fn from(error: InjectError) -> Self {
+        match error {
+            InjectError::Method(method) => Self::Method(method),
+            InjectError::Target(_) => Self::MalformedTarget("it does not fit into a request line"),
+            InjectError::ReservedHeader(_) | InjectError::HeaderValue { .. } | InjectError::ColonInUsername => {
+                Self::Inject(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the operator wrote, read once, checked whole, and turned into each room's own settings.
+//! Never known to any room but app and main; no other room reads a file or a variable of its own.
+
+mod check;
+mod environment;
+mod files;
+mod init;
+mod interpolate;
+mod layers;
+mod path;
+mod raw;
+mod resolve;
+mod schema;
+mod secret_source;
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::connector::Integration;
+use crate::document::Complaint;
+use crate::http::listener;
+use crate::inbound::UpstreamConfig;
+use crate::seal::keyring::SealingKey;
+use crate::{outbound, store, token};
+
+pub use environment::{environment, log_level};
+pub use init::{InitError, init};
+pub use schema::schemas;
+pub use show::show;
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Files and folders, the later over the earlier.
+    pub paths: Vec<PathBuf>,
+    /// The flags that stand for keys.
+    pub flags: Flags,
+    /// The process environment, as [`environment`] reads it.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The short form for one upstream and one workspace, as typed on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--upstream`: where the API is.
+    pub upstream: Option<String>,
+    /// `--workspace`: the key of the workspace.
+    pub workspace: Option<String>,
+    /// `--workspace-secret-file`: the file that holds its secret.
+    pub workspace_secret_file: Option<PathBuf>,
+}
+
+/// A configuration that holds: every file was read, every name resolves.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where Sidegate listens.
+    pub listeners: Listeners,
+    /// Worker threads of the traffic listeners, at least 1.
+    pub workers: usize,
+    /// How to stop.
+    pub shutdown: Shutdown,
+    /// Where the access log goes.
+    pub access_log: AccessLogTo,
+    /// The issuers and their keys.
+    pub tokens: token::Config,
+    /// The APIs behind the inbound listener.
+    pub upstreams: Vec<UpstreamConfig>,
+    /// The third parties on the outbound side.
+    pub integrations: Vec<Integration>,
+    /// What the outbound listener needs; there whenever it listens.
+    pub service: Option<ServiceSettings>,
+    /// What deserves a look but stops nothing.
+    pub warnings: Vec<Complaint>,
+}
+
+/// Where Sidegate listens; a listener that is not named is off.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// For callers of the API.
+    pub inbound: Vec<listener::Config>,
+    /// For the service.
+    pub outbound: Option<listener::Config>,
+    /// For probes and metrics.
+    pub health: Option<listener::Config>,
+}
+
+/// What the outbound listener needs.
+#[derive(Debug)]
+pub struct ServiceSettings {
+    /// Whom it believes.
+    pub outbound: outbound::Config,
+    /// Where connections are kept.
+    pub store: store::Config,
+    /// The keys that seal them, at least one.
+    pub sealing_keys: Vec<SealingKey>,
+}
+
+/// How a process stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long new connections are still accepted, while readiness already fails.
+    pub delay: Duration,
+    /// How long requests in flight may take after that.
+    pub grace: Duration,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// To standard output, one JSON line for each request.
+    Stdout,
+    /// Nowhere.
+    Off,
+}
+
+/// Reads, merges and resolves a configuration.
+///
+/// # Errors
+/// Every complaint that can be found at once, in the order of files and lines.
+pub fn load(sources: &Sources) -> Result<Settings, Vec<Complaint>> {
+    let layered = layers::merge(sources);
+    resolve::settings(layered, &sources.environment)
+}

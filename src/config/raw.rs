@@ -1,0 +1,230 @@
+//! What was typed: the shape of sidegate.yaml and of the files beside it, from which the JSON Schemas are made.
+//! Knows nothing of what the values do; `resolve` turns them into the rooms' own types.
+
+mod integration;
+mod scalars;
+mod upstream;
+mod workspace;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
+pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
+pub(super) use upstream::{Allow, Host, Rule, Target, Upstream, UpstreamTls, Url};
+pub(super) use workspace::{Algorithm, KeyPolicy, Workspace};
+
+/// Sidegate: the auth sidecar.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Sidegate {
+    /// Where Sidegate listens; a listener that is not named is off.
+    pub(super) listeners: Listeners,
+    /// Worker threads of the traffic listeners. Default: the CPU count of the cgroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub(super) workers: Option<usize>,
+    /// How Sidegate stops.
+    pub(super) shutdown: Shutdown,
+    /// One line for each request.
+    pub(super) access_log: AccessLog,
+    /// What is kept in memory.
+    pub(super) cache: Cache,
+    /// Issuers of tokens, by the key that their tokens carry.
+    pub(super) workspaces: BTreeMap<String, Workspace>,
+    /// Where customers and connections are kept; needed by the outbound listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) store: Option<Store>,
+    /// The keys that seal stored credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) encryption: Option<Encryption>,
+    /// The APIs behind the inbound listener, by name; each may also be a file upstreams/NAME.yaml.
+    pub(super) upstreams: BTreeMap<String, Upstream>,
+    /// The third parties on the outbound side, by key; each may also be a file integrations/KEY.yaml.
+    pub(super) integrations: BTreeMap<String, Integration>,
+    /// Connector specs, by key; each may also be a folder connectors/KEY/.
+    pub(super) connectors: BTreeMap<String, Anything>,
+}
+
+/// The listeners.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Listeners {
+    /// For callers of the API: one listener, or a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inbound: Option<OneOrMany<Inbound>>,
+    /// For the service itself: the SDK API and the way out to third parties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outbound: Option<Outbound>,
+    /// For probes and metrics: /healthz, /readyz, /metrics and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) health: Option<Health>,
+}
+
+/// A listener for callers of the API.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Inbound {
+    /// `IP:PORT`, or `unix:/path`.
+    pub(super) address: String,
+    /// Serves TLS; without it, plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<ServerTls>,
+    /// What a caller may use up.
+    #[serde(default)]
+    pub(super) limits: Limits,
+}
+
+/// TLS of a listener; the paths are plain paths to PEM files.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ServerTls {
+    /// The certificate chain, leaf first.
+    pub(super) certificate: Text,
+    /// The private key.
+    pub(super) key: Text,
+    /// Asks callers for a certificate that one of these authorities signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_ca: Option<Text>,
+}
+
+/// Limits of a listener.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Limits {
+    /// Time for the TLS handshake.
+    pub(super) handshake: Span,
+    /// Time for a request head to arrive.
+    pub(super) request_head: Span,
+    /// How long an idle connection is kept.
+    pub(super) keep_alive: Span,
+    /// Bytes of a request head.
+    #[schemars(range(min = 8192, max = 1_048_576))]
+    pub(super) max_head_bytes: usize,
+    /// Header fields of a request.
+    #[schemars(range(min = 8, max = 1000))]
+    pub(super) max_headers: usize,
+    /// Connections open at once.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) max_connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limits = crate::http::listener::Limits::default();
+        Self {
+            handshake: Span(limits.handshake),
+            request_head: Span(limits.request_head),
+            keep_alive: Span(limits.keep_alive),
+            max_head_bytes: limits.max_head_bytes,
+            max_headers: limits.max_headers,
+            max_connections: limits.max_connections,
+        }
+    }
+}
+
+/// The listener for the service.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Outbound {
+    /// `IP:PORT`, or `unix:/path`; keep it where only the service can reach it.
+    pub(super) address: String,
+    /// Believes the X-Sidegate-Workspace and X-Sidegate-Customer headers of whoever connects; loopback and unix only.
+    #[serde(default)]
+    pub(super) trust_caller: bool,
+    /// Believes them from a caller that sends this secret as its bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_secret: Option<Secret>,
+}
+
+/// The listener for probes and metrics.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Health {
+    /// `IP:PORT`, or `unix:/path`.
+    pub(super) address: String,
+}
+
+/// How Sidegate stops.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Shutdown {
+    /// How long new connections are still accepted after SIGTERM, while readiness already fails.
+    pub(super) delay: Span,
+    /// How long requests in flight may take after that.
+    pub(super) grace: Span,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { delay: Span::seconds(5), grace: Span::seconds(25) }
+    }
+}
+
+/// The access log.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct AccessLog {
+    /// Where the lines go.
+    pub(super) to: LogTarget,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum LogTarget {
+    #[default]
+    Stdout,
+    Off,
+}
+
+/// What is kept in memory.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Cache {
+    /// Verified tokens; 0 verifies each request anew.
+    pub(super) tokens: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { tokens: 10_000 }
+    }
+}
+
+/// Where customers and connections are kept.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Store {
+    /// The embedded store.
+    pub(super) redb: Redb,
+}
+
+/// The embedded store: one file.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Redb {
+    /// The file; created if it is not there.
+    pub(super) path: Text,
+}
+
+/// Encryption at rest.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Encryption {
+    /// The first key seals, all of them open.
+    #[schemars(length(min = 1))]
+    pub(super) keys: Vec<SealingKey>,
+}
+
+/// A sealing key.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SealingKey {
+    /// Its name in sealed records; never reuse one for another key.
+    pub(super) id: Text,
+    /// Base64 of 32 random bytes.
+    pub(super) key: Secret,
+}

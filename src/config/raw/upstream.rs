@@ -1,0 +1,200 @@
+//! An upstream as typed: the API behind the inbound listener, and who may reach what.
+//! Knows nothing of how rules are matched.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Span, Text};
+
+/// An API behind the inbound listener.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::config) struct Upstream {
+    /// Where the API is: `http://HOST:PORT`, `https://…`, `unix:/path`, or a mapping with more.
+    pub(in crate::config) upstream: Url,
+    /// Which requests are for it; default: all.
+    #[serde(default, rename = "match")]
+    pub(in crate::config) matching: Match,
+    /// Which tokens count.
+    #[serde(default)]
+    pub(in crate::config) token: Token,
+    /// Path and methods choose the first rule that fits; then it admits or refuses.
+    #[serde(default = "everything_verified")]
+    pub(in crate::config) rules: Vec<Rule>,
+    /// Headers that tell the API who calls, and what each holds; callers cannot set them.
+    #[serde(default = "default_identity")]
+    pub(in crate::config) identity: BTreeMap<String, String>,
+    /// Hands the token on to the API as well.
+    #[serde(default)]
+    pub(in crate::config) forward_token: bool,
+    /// How long the API may take.
+    #[serde(default)]
+    pub(in crate::config) timeouts: Timeouts,
+    /// Limits of this API; those of callers stand with the listener.
+    #[serde(default)]
+    pub(in crate::config) limits: NoLimits,
+}
+
+/// Where an API is.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::config) enum Url {
+    Plain(String),
+    Full(Box<Target>),
+}
+
+/// Where an API is, and how to speak to it.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::config) struct Target {
+    /// `http://HOST:PORT`, `https://…` or `unix:/path`.
+    pub(in crate::config) url: String,
+    /// TLS towards an `https` upstream.
+    #[serde(default)]
+    pub(in crate::config) tls: UpstreamTls,
+    /// Which Host the API sees.
+    #[serde(default)]
+    pub(in crate::config) host: Host,
+    /// Removed from the front of the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) strip_prefix: Option<Text>,
+    /// Put in front of the path, after stripPrefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) add_prefix: Option<Text>,
+}
+
+/// TLS towards an upstream; the paths are plain paths to PEM files.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct UpstreamTls {
+    /// The authorities to trust, instead of the machine's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) ca: Option<Text>,
+    /// Our client certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) certificate: Option<Text>,
+    /// The client certificate's private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) key: Option<Text>,
+    /// The name the certificate must have; default: the host of the URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) server_name: Option<Text>,
+}
+
+/// Which Host an upstream sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Host {
+    /// The caller's.
+    #[default]
+    Preserve,
+    /// The upstream's own.
+    Upstream,
+}
+
+/// Which requests are for an upstream.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct Match {
+    /// Exact host names; empty takes any.
+    pub(in crate::config) hosts: Vec<String>,
+    /// The front of the path, by whole segments; the longest wins.
+    pub(in crate::config) path_prefix: String,
+}
+
+impl Default for Match {
+    fn default() -> Self {
+        Self { hosts: Vec::new(), path_prefix: "/".into() }
+    }
+}
+
+/// Which tokens count at an upstream.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct Token {
+    /// Whose tokens; empty takes those of all workspaces.
+    pub(in crate::config) workspaces: Vec<String>,
+    /// Headers that may hold the token; a header that is not listed is neither read nor removed.
+    pub(in crate::config) headers: Vec<String>,
+    /// How far the issuer's clock may differ from ours.
+    pub(in crate::config) leeway: Span,
+    /// Refuses tokens without `exp`.
+    pub(in crate::config) require_expiry: bool,
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self {
+            workspaces: Vec::new(),
+            headers: vec!["X-Membrane-Token".into(), "X-Integration-App-Token".into()],
+            leeway: Span::seconds(0),
+            require_expiry: false,
+        }
+    }
+}
+
+/// What a path demands.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::config) struct Rule {
+    /// Begins with `/`; `/x/*` is `/x` and everything below, without `*` it is exact.
+    pub(in crate::config) path: String,
+    /// Methods it is for; empty is all.
+    #[serde(default)]
+    pub(in crate::config) methods: Vec<String>,
+    /// Who is admitted.
+    pub(in crate::config) allow: Allow,
+    /// Claims the token must have: a dotted path or a JSON pointer, and the values that are admitted.
+    #[serde(default)]
+    pub(in crate::config) claims: BTreeMap<String, Vec<serde_json::Value>>,
+}
+
+/// Who a rule admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Allow {
+    /// Anybody; tokens are ignored.
+    Public,
+    /// Anybody without a token; a token that is present must verify.
+    Optional,
+    /// Any verified token.
+    Verified,
+    /// A verified token with an id.
+    Customer,
+    /// A verified admin token.
+    Admin,
+}
+
+/// How long an upstream may take.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct Timeouts {
+    /// To connect.
+    pub(in crate::config) connect: Span,
+    /// From the request to the head of the response.
+    pub(in crate::config) response_head: Span,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Span::seconds(1), response_head: Span::seconds(60) }
+    }
+}
+
+/// No limit can be set for an upstream yet.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct NoLimits {}
+
+fn everything_verified() -> Vec<Rule> {
+    let (path, methods, claims) = ("/*".to_owned(), Vec::new(), BTreeMap::new());
+    vec![Rule { path, methods, allow: Allow::Verified, claims }]
+}
+
+fn default_identity() -> BTreeMap<String, String> {
+    [("X-Sidegate-Customer", "id"), ("X-Sidegate-Workspace", "workspace"), ("X-Sidegate-Admin", "isAdmin")]
+        .map(|(header, property)| (header.to_owned(), property.to_owned()))
+        .into()
+}

@@ -1,0 +1,212 @@
+//! Integrations: their connectors, parameters, apps and the hosts their credentials may go to.
+//! Knows nothing of what a connector's methods do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::path::KeyPath;
+use crate::config::raw;
+use crate::config::resolve::{Resolver, suggestion};
+use crate::connector::integration::HostPattern;
+use crate::connector::{App, Connections, Connector, Hosts, Integration};
+use crate::document::{Entry, Kind, Node, Position};
+use crate::formula::Value;
+use crate::secret::Secret;
+
+/// Parts of names under which people keep secrets.
+const SECRET_WORDS: [&str; 6] = ["secret", "password", "token", "apikey", "privatekey", "credential"];
+
+impl Resolver<'_> {
+    pub(super) fn integrations(
+        &mut self,
+        raw: &raw::Sidegate,
+        folders: &BTreeMap<String, PathBuf>,
+    ) -> Vec<Integration> {
+        let connectors = self.connectors(raw, folders);
+        let resolve = |(key, typed): (&String, &raw::Integration)| {
+            self.known_workspaces(&typed.workspaces, &KeyPath::of(&["integrations", key, "workspaces"]), raw);
+            self.integration(key, typed, &connectors)
+        };
+        let integrations: Vec<Integration> = raw.integrations.iter().filter_map(resolve).collect();
+        self.refuse_same_routes(&integrations);
+        integrations
+    }
+
+    /// Every connector by key; `None` for one that did not load.
+    fn connectors(
+        &mut self,
+        raw: &raw::Sidegate,
+        folders: &BTreeMap<String, PathBuf>,
+    ) -> BTreeMap<String, Option<Arc<Connector>>> {
+        let used = |key: &str| raw.integrations.values().any(|integration| integration.connector.0 == key);
+        let mut connectors = BTreeMap::new();
+        for (key, folder) in folders {
+            let loaded = Connector::load(key.as_str().into(), folder);
+            connectors.insert(key.clone(), self.loaded(loaded, used(key)));
+        }
+        for key in raw.connectors.keys() {
+            let path = KeyPath::of(&["connectors", key]);
+            let Some(node) = self.places.written(&path) else { continue };
+            let file = self.places.nearest(&path).source;
+            let loaded = Connector::from_node(key.as_str().into(), &file, node);
+            connectors.insert(key.clone(), self.loaded(loaded, used(key)));
+        }
+        connectors
+    }
+
+    /// A broken connector that no integration uses stops nothing.
+    fn loaded(&mut self, loaded: Loaded, used: bool) -> Option<Arc<Connector>> {
+        match loaded {
+            Ok((connector, warnings)) => {
+                self.warnings.extend(warnings);
+                Some(connector)
+            }
+            Err(complaints) => {
+                let list = if used { &mut self.complaints } else { &mut self.warnings };
+                list.extend(complaints);
+                None
+            }
+        }
+    }
+
+    fn integration(
+        &mut self,
+        key: &str,
+        typed: &raw::Integration,
+        connectors: &BTreeMap<String, Option<Arc<Connector>>>,
+    ) -> Option<Integration> {
+        let path = KeyPath::of(&["integrations", key]);
+        let apps = self.apps(&typed.apps, &path.key("apps"));
+        let parameters = self.parameters(typed, &path.key("parameters"));
+        let hosts = self.allowed_hosts(typed.hosts.as_ref(), &path.key("hosts"));
+        let route = typed.route.as_ref().map(|route| {
+            self.prefix(&route.path_prefix, &path.key("route").key("pathPrefix"));
+            route.path_prefix.clone()
+        });
+        let Some(connector) = connectors.get(&typed.connector.0) else {
+            let problem = format!("there is no connector `{}`", typed.connector.0);
+            let cure = suggestion(
+                &typed.connector.0,
+                connectors.keys(),
+                "add the folder connectors/NAME/ with a spec.yml",
+            );
+            self.absent(&path.key("connector"), problem, cure);
+            return None;
+        };
+        let connector = Arc::clone(connector.as_ref()?);
+        self.check_hosts(&hosts, &connector, &path);
+        Some(Integration {
+            key: key.into(),
+            connector,
+            workspaces: typed.workspaces.iter().map(|key| key.as_str().into()).collect(),
+            parameters: Secret::new(parameters),
+            scopes: typed.scopes.clone(),
+            apps,
+            enabled: typed.enabled,
+            hosts,
+            connections: match typed.connections {
+                raw::Connections::One => Connections::One,
+                raw::Connections::Many => Connections::Many,
+            },
+            allow_private: typed.egress.allow_private,
+            allow_plain: typed.egress.allow_plain,
+            route,
+        })
+    }
+
+    fn apps(&mut self, typed: &[raw::App], path: &KeyPath) -> Vec<App> {
+        let mut apps: Vec<App> = Vec::new();
+        for (index, typed) in typed.iter().enumerate() {
+            let path = path.index(index);
+            if apps.iter().any(|app| app.id.as_str() == typed.id.0) {
+                let problem = format!("a second app is called `{}`", typed.id.0);
+                self.error(&path.key("id"), problem, "give each app its own id");
+            }
+            let client_secret = typed
+                .client_secret
+                .as_ref()
+                .and_then(|secret| self.secret(secret, &path.key("clientSecret")));
+            let client_id = match &typed.client_id {
+                raw::ClientId::Plain(text) => Some(text.0.clone()),
+                raw::ClientId::Source(source) => self.secret_text(source, &path.key("clientId")),
+            };
+            let Some(client_id) = client_id else { continue };
+            apps.push(App { id: typed.id.0.as_str().into(), client_id, client_secret });
+        }
+        apps
+    }
+
+    /// The parameters in the order they were typed.
+    fn parameters(&mut self, typed: &raw::Integration, path: &KeyPath) -> Value {
+        let mut entries = Vec::new();
+        let names = self.places.below(path).map(str::to_owned).collect::<Vec<_>>();
+        for name in names.iter().filter(|name| typed.parameters.contains_key(*name)) {
+            let path = path.key(name);
+            let Some(node) = self.places.written(&path) else { continue };
+            let position = self.places.nearest(&path).position.unwrap_or(Position { line: 1, column: 1 });
+            entries.push(Entry { key: name.clone(), position, value: node.clone() });
+            if looks_secret(name) && node.text().is_some() && !node.text().is_some_and(str::is_empty) {
+                let cure = "take it from a variable: ${NAME}, set from a secret";
+                self.warn(&path, format!("`{path}` looks like a secret in plain sight"), cure);
+            }
+        }
+        entries.sort_by_key(|entry| entry.position);
+        let position = Position { line: 1, column: 1 };
+        Value::from(&Node { position, kind: Kind::Mapping(entries) })
+    }
+
+    fn allowed_hosts(&mut self, typed: Option<&raw::Hosts>, path: &KeyPath) -> Hosts {
+        let listed = match typed {
+            None => return Hosts::OfBaseUri,
+            Some(raw::Hosts::Pinned(raw::PinWord::Connection)) => return Hosts::Connection,
+            Some(raw::Hosts::Listed(listed)) => listed,
+        };
+        if listed.is_empty() {
+            let cure = "list the hosts of the third party, or remove the key for the host of baseUri";
+            self.error(path, format!("`{path}` lets credentials go nowhere"), cure);
+        }
+        let mut patterns = Vec::with_capacity(listed.len());
+        for (index, typed) in listed.iter().enumerate() {
+            match HostPattern::parse(typed) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(problem) => {
+                    let problem = format!("`{}` is not a host pattern: {problem}", path.index(index));
+                    self.error(
+                        &path.index(index),
+                        problem,
+                        "write api.example.com, api.example.com:8443 or *.example.com",
+                    );
+                }
+            }
+        }
+        Hosts::Listed(patterns)
+    }
+
+    fn check_hosts(&mut self, _hosts: &Hosts, _connector: &Connector, _path: &KeyPath) {}
+
+    fn refuse_same_routes(&mut self, integrations: &[Integration]) {
+        for (index, one) in integrations.iter().enumerate() {
+            let Some(route) = &one.route else { continue };
+            let same = |other: &&Integration| {
+                other.route.as_ref().is_some_and(|other| trimmed(other) == trimmed(route))
+            };
+            if let Some(other) = integrations.iter().take(index).find(same) {
+                let path = KeyPath::of(&["integrations", one.key.as_str(), "route", "pathPrefix"]);
+                let problem = format!("`{path}` is also the route of `{}`", other.key);
+                self.error(&path, problem, "give each route its own prefix");
+            }
+        }
+    }
+}
+
+type Loaded = Result<(Arc<Connector>, Vec<crate::document::Complaint>), Vec<crate::document::Complaint>>;
+
+fn trimmed(prefix: &str) -> &str {
+    prefix.trim_end_matches('/')
+}
+
+fn looks_secret(name: &str) -> bool {
+    let folded: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    SECRET_WORDS.iter().any(|word| folded.contains(word))
+}

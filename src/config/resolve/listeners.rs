@@ -1,0 +1,127 @@
+//! Listeners: their addresses, TLS files and limits, and that no two want the same address.
+//! Knows nothing of what is served on them.
+
+use crate::config::Listeners;
+use crate::config::path::KeyPath;
+use crate::config::raw::{self, OneOrMany};
+use crate::config::resolve::Resolver;
+use crate::http::listener::{self, Address, Limits};
+use crate::http::tls::ServerTls;
+use crate::outbound;
+
+impl Resolver<'_> {
+    pub(super) fn listeners(&mut self, raw: &raw::Listeners) -> Listeners {
+        let path = KeyPath::of(&["listeners"]);
+        let inbound = self.inbound(raw.inbound.as_ref(), &path.key("inbound"));
+        let outbound = raw.outbound.as_ref().and_then(|raw| {
+            let address = self.address(&raw.address, &path.key("outbound"))?;
+            Some(listener::Config { address, tls: None, limits: Limits::default() })
+        });
+        let health = raw.health.as_ref().and_then(|raw| {
+            let address = self.address(&raw.address, &path.key("health"))?;
+            Some(listener::Config { address, tls: None, limits: Limits::default() })
+        });
+        let mut taken: Vec<(KeyPath, &Address)> =
+            inbound.iter().map(|(path, one)| (path.clone(), &one.address)).collect();
+        taken.extend(outbound.iter().map(|one| (path.key("outbound"), &one.address)));
+        taken.extend(health.iter().map(|one| (path.key("health"), &one.address)));
+        self.refuse_same_addresses(&taken);
+        Listeners { inbound: inbound.into_iter().map(|(_, one)| one).collect(), outbound, health }
+    }
+
+    fn inbound(
+        &mut self,
+        raw: Option<&OneOrMany<raw::Inbound>>,
+        path: &KeyPath,
+    ) -> Vec<(KeyPath, listener::Config)> {
+        let typed: Vec<(KeyPath, &raw::Inbound)> = match raw {
+            None => Vec::new(),
+            Some(OneOrMany::One(one)) => vec![(path.clone(), one)],
+            Some(OneOrMany::Many(many)) => {
+                many.iter().enumerate().map(|(index, one)| (path.index(index), one)).collect()
+            }
+        };
+        let resolve = |(path, one): (KeyPath, &raw::Inbound)| {
+            let address = self.address(&one.address, &path);
+            let tls = one.tls.as_ref().map(|tls| self.server_tls(tls, &path.key("tls")));
+            Some((path, listener::Config { address: address?, tls, limits: limits(&one.limits) }))
+        };
+        typed.into_iter().filter_map(resolve).collect()
+    }
+
+    /// Whom the outbound listener believes.
+    pub(super) fn callers(&mut self, raw: &raw::Outbound) -> outbound::Config {
+        let path = KeyPath::of(&["listeners", "outbound"]);
+        let service_secret =
+            raw.service_secret.as_ref().and_then(|secret| self.secret(secret, &path.key("serviceSecret")));
+        let open = raw.address.parse().is_ok_and(|address| !is_local(&address));
+        if raw.trust_caller && open {
+            let problem = "`trustCaller` would believe anybody who can reach this address";
+            let cure = "listen on 127.0.0.1 or on unix:/path, or use `serviceSecret` instead";
+            self.error(&path.key("trustCaller"), problem, cure);
+        }
+        outbound::Config { trust_caller: raw.trust_caller, service_secret }
+    }
+
+    fn address(&mut self, typed: &str, listener: &KeyPath) -> Option<Address> {
+        let path = listener.key("address");
+        match typed.parse::<Address>() {
+            Ok(address) => Some(address),
+            Err(problem) => {
+                let problem = format!("`{path}` is not an address: {problem}");
+                self.error(&path, problem, "write IP:PORT, like 127.0.0.1:8080 or [::]:8080, or unix:/path");
+                None
+            }
+        }
+    }
+
+    fn server_tls(&mut self, raw: &raw::ServerTls, path: &KeyPath) -> ServerTls {
+        let key = self.existing_file(&raw.key.0, &path.key("key")).unwrap_or_default();
+        self.warn_if_world_readable(&key, &path.key("key"));
+        ServerTls {
+            certificate: self.existing_file(&raw.certificate.0, &path.key("certificate")).unwrap_or_default(),
+            key,
+            client_ca: raw.client_ca.as_ref().and_then(|ca| self.existing_file(&ca.0, &path.key("clientCa"))),
+        }
+    }
+
+    fn refuse_same_addresses(&mut self, taken: &[(KeyPath, &Address)]) {
+        for (index, (path, address)) in taken.iter().enumerate() {
+            let earlier = taken.iter().take(index).find(|(_, other)| clash(address, other));
+            if let Some((other, _)) = earlier {
+                let problem = format!("`{path}` wants the same address as `{other}`");
+                self.error(&path.key("address"), problem, "give each listener its own address or port");
+            }
+        }
+    }
+}
+
+fn limits(raw: &raw::Limits) -> Limits {
+    Limits {
+        handshake: raw.handshake.0,
+        request_head: raw.request_head.0,
+        keep_alive: raw.keep_alive.0,
+        max_head_bytes: raw.max_head_bytes,
+        max_headers: raw.max_headers,
+        max_connections: raw.max_connections,
+    }
+}
+
+fn is_local(address: &Address) -> bool {
+    match address {
+        Address::Tcp(address) => address.ip().is_loopback(),
+        Address::Unix(_) => true,
+    }
+}
+
+/// The same socket, or the same port where one of them takes every address. Port 0 is always a free one.
+fn clash(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Tcp(one), Address::Tcp(other)) => {
+            let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() != 0 && one.port() == other.port() && same_ip
+        }
+        (Address::Unix(one), Address::Unix(other)) => one == other,
+        _ => false,
+    }
+}

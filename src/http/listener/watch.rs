@@ -1,0 +1,169 @@
+//! What a connection is waiting for, and until when it may.
+//! Never closes anything itself.
+//!
+//! hyper's own timer runs from the end of one request to the head of the next, so it cannot tell an idle connection
+//! from a slow head, and it sets a timer for each request. Here one timer per connection is compared with these notes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::Limits;
+use crate::http::body::{Body, BoxError};
+use crate::http::moment::Moment;
+
+/// Between requests.
+const WAITING: u8 = 0;
+/// A request's head has begun, or the connection is new.
+const READING: u8 = 1;
+/// A request is being answered.
+const SERVING: u8 = 2;
+
+/// One connection's notes. All parts of a connection run in one task, so relaxed ordering is enough.
+pub(super) struct Watch {
+    phase: AtomicU8,
+    since: Moment,
+}
+
+impl Watch {
+    /// A connection that has just been made.
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { phase: AtomicU8::new(READING), since: Moment::now() })
+    }
+
+    /// Until when the connection may go on as it is; no limit while a request is answered.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        match self.phase.load(Ordering::Relaxed) {
+            WAITING => Some(self.since.plus(limits.keep_alive)),
+            READING => Some(self.since.plus(limits.request_head)),
+            _ => None,
+        }
+    }
+
+    /// A request begins to be answered; it ends when the guard is dropped.
+    pub(super) fn serving(self: &Arc<Self>) -> Serving {
+        self.phase.store(SERVING, Ordering::Relaxed);
+        Serving(Arc::clone(self))
+    }
+
+    fn enter(&self, phase: u8) {
+        self.since.touch();
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == WAITING
+    }
+}
+
+/// A request being answered.
+pub(super) struct Serving(Arc<Watch>);
+
+impl Serving {
+    /// Keeps the request being answered until its body is.
+    pub(super) fn until_the_end_of(self, body: Body) -> Answer {
+        Answer { body, _serving: self }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.enter(WAITING);
+    }
+}
+
+/// A response body on its way to the client.
+pub(super) struct Answer {
+    body: Body,
+    _serving: Serving,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that notes the first byte of a request, and that the end of an answer still moves.
+pub(super) struct Watched<S> {
+    stream: S,
+    watch: Arc<Watch>,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(stream: S, watch: Arc<Watch>) -> Self {
+        Self { stream, watch }
+    }
+
+    fn note_written(&self, polled: &Poll<io::Result<usize>>) {
+        if matches!(polled, Poll::Ready(Ok(1..))) && self.watch.is_waiting() {
+            self.watch.enter(WAITING);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before && self.watch.is_waiting() {
+            self.watch.enter(READING);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.note_written(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.note_written(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,187 @@
+//! What a token endpoint's reply says: the tokens, or why there are none.
+//! Pure; knows nothing of how the reply travelled, and lets nothing secret into an error.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+use url::form_urlencoded;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::secret::Secret;
+
+use super::client_authentication::basic;
+use super::token_endpoint::{ExchangeError, Grant, Sent, TokenRequest};
+
+/// How much of a provider's `error` and `error_description` is kept.
+const CODE_LIMIT: usize = 64;
+const DESCRIPTION_LIMIT: usize = 200;
+
+/// A successful reply: it holds an `access_token`. Wiped when dropped, redacted when printed.
+pub struct TokenResponse(Secret<Fields>);
+
+impl TokenResponse {
+    /// The reply's fields in its order, by the provider's names.
+    #[must_use]
+    pub fn fields(&self) -> &IndexMap<String, Json> {
+        &self.0.expose().0
+    }
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenResponse([secret])")
+    }
+}
+
+struct Fields(IndexMap<String, Json>);
+
+impl Zeroize for Fields {
+    fn zeroize(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+fn wipe(value: &mut Json) {
+    match value {
+        Json::String(text) => text.zeroize(),
+        Json::Array(items) => items.iter_mut().for_each(wipe),
+        Json::Object(fields) => fields.values_mut().for_each(wipe),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+/// A reply as it came.
+pub(super) struct Reply<'a> {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: &'a [u8],
+}
+
+impl Reply<'_> {
+    /// Any 2xx with an access token is a success, unless it says that it is an error.
+    pub(super) fn understand(&self, own: &OwnSecrets) -> Result<TokenResponse, ExchangeError> {
+        let fields = Fields(fields(self.body).unwrap_or_default());
+        if !self.status.is_success() {
+            let refusal = refusal(&fields.0).unwrap_or_default();
+            return Err(self.refused(&refusal, own));
+        }
+        if let Some(refusal) = refusal(&fields.0) {
+            return Err(self.refused(&refusal, own));
+        }
+        match fields.0.get("access_token") {
+            Some(Json::String(token)) if is_token(token) => Ok(TokenResponse(Secret::new(fields))),
+            Some(_) => Err(self.transient("unreadable: its access_token is no token")),
+            None => Err(self.transient("unreadable: no access_token in its reply")),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal<'_>, own: &OwnSecrets) -> ExchangeError {
+        let status = self.status.as_u16();
+        let code = own.clean(refusal.code, CODE_LIMIT);
+        let description = own.clean(refusal.description, DESCRIPTION_LIMIT);
+        if self.status.is_server_error() || matches!(status, 408 | 425 | 429) {
+            return self.transient(&format!("status {status}"));
+        }
+        match refusal.code {
+            // RFC 6749 section 5.2; then GitHub's and Slack's words for the same.
+            "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" => {
+                ExchangeError::DeadGrant { code, description }
+            }
+            "invalid_client"
+            | "unauthorized_client"
+            | "incorrect_client_credentials"
+            | "bad_client_secret" => ExchangeError::DeadApp { code, description },
+            "temporarily_unavailable" | "server_error" => self.transient(&format!("status {status}, {code}")),
+            "" => ExchangeError::Unknown { status, code: "none".into() },
+            _ => ExchangeError::Unknown { status, code },
+        }
+    }
+
+    fn transient(&self, reason: &str) -> ExchangeError {
+        let retry_after = self.retry_after;
+        ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Perhaps }
+    }
+}
+
+/// JSON whatever the content type says, or a form. A byte order mark is passed over.
+fn fields(body: &[u8]) -> Option<IndexMap<String, Json>> {
+    let text = str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
+    if let Ok(fields) = serde_json::from_str(text) {
+        return Some(fields);
+    }
+    if text.starts_with(['{', '[', '"', '<']) || !text.contains('=') {
+        return None;
+    }
+    let pairs = form_urlencoded::parse(text.as_bytes());
+    Some(pairs.map(|(name, value)| (name.into_owned(), Json::String(value.into_owned()))).collect())
+}
+
+#[derive(Default)]
+struct Refusal<'a> {
+    code: &'a str,
+    description: &'a str,
+}
+
+/// What the reply complains about: `error` as RFC 6749 has it or as an object, or Slack's `ok: false`.
+fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal<'_>> {
+    let text = |name: &str| fields.get(name).and_then(Json::as_str).unwrap_or_default();
+    match fields.get("error") {
+        Some(Json::String(code)) if !code.is_empty() => {
+            return Some(Refusal { code, description: text("error_description") });
+        }
+        Some(Json::Object(error)) => {
+            let text = |name: &str| error.get(name).and_then(Json::as_str).unwrap_or_default();
+            let code = if text("code").is_empty() { text("type") } else { text("code") };
+            return Some(Refusal { code, description: text("message") });
+        }
+        Some(Json::Bool(true)) => return Some(Refusal::default()),
+        _ => {}
+    }
+    (fields.get("ok") == Some(&Json::Bool(false))).then(Refusal::default)
+}
+
+/// The characters of RFC 6749 appendix A.12: anything else would break out of the header it is put in.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+/// What a provider may echo into its complaints and we must not pass on.
+pub(super) struct OwnSecrets(Vec<Zeroizing<String>>);
+
+impl OwnSecrets {
+    pub(super) fn of(request: &TokenRequest<'_>) -> Self {
+        let mut own = Vec::new();
+        if let Grant::RefreshToken(token) = request.grant {
+            own.push(Zeroizing::new(token.expose().clone()));
+        }
+        if let Some(secret) = request.client_secret {
+            own.push(basic(request.client_id, secret));
+            own.push(Zeroizing::new(secret.expose().clone()));
+        }
+        let encoded: Vec<_> =
+            own.iter().map(|text| form_urlencoded::byte_serialize(text.as_bytes()).collect()).collect();
+        own.extend(encoded.into_iter().map(Zeroizing::new));
+        own.retain(|text| !text.is_empty());
+        Self(own)
+    }
+
+    /// Visible ASCII only, without our secrets, at most `limit` long. Secrets go last, so that none is put together by
+    /// what is left out; and before the cut, so that none is cut beyond recognition.
+    fn clean(&self, text: &str, limit: usize) -> String {
+        let mut clean: String =
+            self.without(text).chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+        clean = self.without(&clean);
+        clean.truncate(limit);
+        clean
+    }
+
+    fn without(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[secret]"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! One flight: read the row, exchange once, store before anyone uses what came.
+//! Runs in its own task to its end; never knows who waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Timestamp;
+use crate::connector::Integration;
+use crate::names::{ConnectionId, Version};
+use crate::oauth::ExchangeError;
+use crate::report::report;
+use crate::secret::Secret;
+use crate::store::redb::Replaced;
+use crate::store::{Connection, Health, Opened, Secrets, StoreError};
+use crate::telemetry::labels::RefreshOutcome;
+
+use super::exchange::{Granted, Plan};
+use super::freshness::{Freshness, Jitter, refresh_at};
+use super::outcome::{RefreshError, label};
+use super::single_flight::{Landing, Outcome};
+use super::{Cause, Refresher, connected};
+
+/// How often tokens that could not be stored are tried again: from the first, doubling, to the last.
+const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+impl Refresher {
+    /// The flight for a caller who saw version `seen`.
+    pub(super) async fn fly(
+        self: Arc<Self>,
+        id: ConnectionId,
+        seen: Version,
+        cause: Cause,
+        landing: Landing,
+    ) {
+        let current = match self.row(&id).await {
+            Ok(current) => current,
+            Err(error) => return landing.land(Err(error)),
+        };
+        if self.has_moved(&current, seen) {
+            return landing.land(Ok(current));
+        }
+        let (integration, plan) = match self.admit(&current, cause) {
+            Ok(admitted) => admitted,
+            Err(error) => return landing.land(Err(error)),
+        };
+        let started = Instant::now();
+        let reply = self.tokens.exchange(&plan.request()).await;
+        let now = self.clock.now();
+        match reply {
+            Ok(reply) => {
+                let app = current.connection.app.as_ref();
+                let granted = plan.granted(&integration, app, open(&current), &reply, now);
+                self.memory.succeeded(&id);
+                self.save(&current, granted, now, started, landing).await;
+            }
+            Err(error) => {
+                let detail = report(&error).to_string();
+                self.record(&current.connection, label(&error), started, &detail);
+                landing.land(self.failed(&current, &error, now).await);
+            }
+        }
+    }
+
+    /// The row as it is stored now: the only input of the exchange.
+    async fn row(&self, id: &ConnectionId) -> Outcome {
+        match self.store.open_secrets(id).await {
+            Ok(Some(current)) if current.connection.archived_at.is_none() => {
+                connected(&current).map(|()| current)
+            }
+            Ok(_) => Err(gone()),
+            Err(error) => Err(store_down(&error)),
+        }
+    }
+
+    /// Whether somebody stored other credentials since, which are good for use.
+    fn has_moved(&self, current: &Opened, seen: Version) -> bool {
+        let connection = &current.connection;
+        connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
+    }
+
+    /// Whether to send at all, and what.
+    fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
+        let (connection, now) = (&current.connection, self.clock.now());
+        let (id, version) = (&connection.id, connection.version);
+        if let Some(error) = self.memory.paused(id, version, now) {
+            return Err(error);
+        }
+        if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
+            return Err(RefreshError::RejectedWhileFresh);
+        }
+        self.plan(current).inspect_err(|error| self.memory.failed(id, version, now, error))
+    }
+
+    fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
+        let connection = &current.connection;
+        let catalog = self.catalog.load();
+        let Some(integration) = catalog.get(&connection.integration) else {
+            let reason = format!("the integration {} is not configured", connection.integration);
+            return Err(RefreshError::MisconfiguredApp { reason });
+        };
+        let plan = Plan::of(integration, connection.app.as_ref(), open(current))?;
+        Ok((Arc::clone(integration), plan))
+    }
+
+    /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
+    /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
+    /// sent again.
+    async fn save(
+        &self,
+        current: &Opened,
+        granted: Granted,
+        now: Timestamp,
+        started: Instant,
+        landing: Landing,
+    ) {
+        if let Some(complaint) = &granted.complaint {
+            let connection = current.connection.id.as_str();
+            tracing::warn!(
+                connection,
+                complaint,
+                "the connector's method failed on a token reply; the tokens are kept"
+            );
+        }
+        let renewed = renewed(current, granted, now);
+        let error = match self.replace(current, &renewed).await {
+            Ok(stored) => {
+                self.record(&current.connection, RefreshOutcome::Refreshed, started, "");
+                return landing.land(Ok(stored));
+            }
+            Err(error) => error,
+        };
+        self.record(&current.connection, RefreshOutcome::NotSaved, started, &error.to_string());
+        self.telemetry.metrics.unsaved_tokens.inc();
+        landing.announce(Ok(renewed.clone()));
+        let outcome = self.save_at_last(current, &renewed).await;
+        self.telemetry.metrics.unsaved_tokens.dec();
+        landing.land(outcome);
+    }
+
+    async fn save_at_last(&self, current: &Opened, renewed: &Opened) -> Outcome {
+        let (mut pause, longest) = SAVE_AGAIN;
+        loop {
+            tokio::time::sleep(pause).await;
+            if let Ok(stored) = self.replace(current, renewed).await {
+                return Ok(stored);
+            }
+            if let Ok(None) = self.store.connection(&current.connection.id).await {
+                return Err(gone());
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// What is stored afterwards: ours, or what another write put there first.
+    async fn replace(&self, current: &Opened, renewed: &Opened) -> Outcome {
+        #[cfg(test)]
+        if self.writes_fail.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(RefreshError::StoreDown { reason: "a test broke it".into() });
+        }
+        let connection = Connection::clone(&renewed.connection);
+        let secrets = renewed.secrets.duplicate();
+        match self.store.replace(current.connection.version, connection, secrets).await {
+            Ok(Replaced::Stored(opened) | Replaced::Overtaken(opened)) => Ok(opened),
+            Err(error) => Err(store_down(&error)),
+        }
+    }
+
+    async fn failed(&self, current: &Opened, error: &ExchangeError, now: Timestamp) -> Outcome {
+        let connection = &current.connection;
+        let meaning = RefreshError::from_exchange(error, now);
+        if let RefreshError::NeedsReconnect { reason } = &meaning
+            && let Some(newer) = self.disconnect(current, reason, now).await
+        {
+            return Ok(newer);
+        }
+        self.memory.failed(&connection.id, connection.version, now, &meaning);
+        Err(meaning)
+    }
+
+    /// Marks the connection, unless newer credentials have been stored meanwhile: these are returned. If the mark
+    /// cannot be stored, the pause in memory stands in for it.
+    async fn disconnect(&self, current: &Opened, reason: &str, now: Timestamp) -> Option<Opened> {
+        let seen = current.connection.version;
+        let stored = self.store.open_secrets(&current.connection.id).await.ok()??;
+        if stored.connection.version != seen {
+            return Some(stored);
+        }
+        let mut connection = Connection::clone(&stored.connection);
+        connection.health =
+            Health::Disconnected { code: "needs_reconnect".into(), message: reason.to_owned(), at: now };
+        connection.updated_at = now;
+        match self.store.update(seen, connection).await {
+            Ok(Replaced::Overtaken(newer)) => Some(newer),
+            Ok(Replaced::Stored(_)) | Err(_) => None,
+        }
+    }
+
+    fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
+        let (integration, id) = (connection.integration.as_str(), connection.id.as_str());
+        self.telemetry.refresh(integration, id, outcome, started.elapsed(), detail);
+    }
+}
+
+/// The connection as it will be stored.
+fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
+    let mut connection = Connection::clone(&current.connection);
+    let jitter = Jitter::of(&connection.id);
+    connection.version = connection.version.next();
+    connection.expires_at = granted.expires_at;
+    connection.refresh_at = granted.expires_at.map(|end| refresh_at(end, end.since(now), jitter));
+    connection.refreshed_at = Some(now);
+    connection.updated_at = now;
+    if granted.scopes.is_some() {
+        connection.granted_scopes = granted.scopes;
+    }
+    let secrets = Secrets { credentials: granted.credentials, ..open(current).clone() };
+    Opened { connection: Arc::new(connection), secrets: Arc::new(Secret::new(secrets)) }
+}
+
+fn open(opened: &Opened) -> &Secrets {
+    opened.secrets.expose()
+}
+
+fn gone() -> RefreshError {
+    RefreshError::NeedsReconnect { reason: "the connection is gone".into() }
+}
+
+fn store_down(error: &StoreError) -> RefreshError {
+    RefreshError::StoreDown { reason: report(error).to_string() }
+}

@@ -1,0 +1,60 @@
+// npm oidc-provider, a certified OAuth server, with rotating refresh tokens: replaying a spent one ends the family.
+import Provider from 'oidc-provider';
+import http from 'node:http';
+
+/** Starts a provider with one client and one resource (`/resource`) that takes only its live access tokens. */
+export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600 }) {
+  const tokenRequests = [];
+  const seen = { resource: 0, rejected: 0 };
+  let provider;
+  const listener = http.createServer(async (request, response) => {
+    if (request.url.startsWith('/resource')) return resource(request, response);
+    if (request.url === '/token') tokenRequests.push(Date.now());
+    return provider.callback()(request, response);
+  });
+  await new Promise((resolve) => listener.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
+  const url = `http://127.0.0.1:${listener.address().port}`;
+  provider = new Provider(url, {
+    clients: [{
+      client_id: clientId,
+      client_secret: clientSecret,
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      redirect_uris: [`${url}/callback`],
+    }],
+    features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true } },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    rotateRefreshToken: true,
+    ttl: { AccessToken: accessTokenSeconds, ClientCredentials: accessTokenSeconds, RefreshToken: 86400, Grant: 86400 },
+    scopes: ['openid', 'offline_access'],
+  });
+  provider.on('server_error', (_, error) => { throw error; });
+
+  async function resource(request, response) {
+    for await (const _ of request);
+    seen.resource += 1;
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const found = token && (await provider.AccessToken.find(token) ?? await provider.ClientCredentials.find(token));
+    if (!found) seen.rejected += 1;
+    response.writeHead(found ? 200 : 401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(found ? { ok: true } : { error: 'invalid_token' }));
+  }
+
+  /** A family of tokens, as after a customer's consent. */
+  async function grant(accountId) {
+    const client = await provider.Client.find(clientId);
+    const grantId = await Object.assign(new provider.Grant({ accountId, clientId }), {}).save();
+    const stored = await provider.Grant.find(grantId);
+    stored.addOIDCScope('openid offline_access');
+    await stored.save();
+    const common = { accountId, client, grantId, scope: 'openid offline_access', gty: 'authorization_code', expiresWithSession: false };
+    const access = new provider.AccessToken(common);
+    const refresh = new provider.RefreshToken(common);
+    return { grantId, access_token: await access.save(), refresh_token: await refresh.save() };
+  }
+
+  /** The access token stops working; the refresh token does not. */
+  const revoke = async (token) => { const found = await provider.AccessToken.find(token); await found?.destroy(); };
+  const alive = async (grantId) => Boolean(await provider.Grant.find(grantId));
+  const close = () => { listener.closeAllConnections(); listener.close(); };
+  return { url, provider, tokenRequests, seen, grant, revoke, alive, close };
+}
