@@ -95,7 +95,8 @@ impl Outbound {
         let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
         seen.target(&target);
         headers::keep_here(request.headers_mut());
-        let answer = self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
+        let answer =
+            self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
         Ok(answer)
     }
 
