@@ -14,9 +14,6 @@ mod schema;
 mod secret_source;
 mod show;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +25,7 @@ use crate::inbound::UpstreamConfig;
 use crate::seal::keyring::SealingKey;
 use crate::{outbound, store, token};
 
-pub use environment::environment;
+pub use environment::{environment, log_level};
 pub use init::{InitError, init};
 pub use schema::schemas;
 pub use show::show;
@@ -52,49 +49,52 @@ pub struct Flags {
     /// `--workspace`: the key of the workspace.
     pub workspace: Option<String>,
     /// `--workspace-secret-file`: the file that holds its secret.
-    pub workspace_secret_file: Option<String>,
-    /// `--listen`: the address of the inbound listener; with `--upstream`, 0.0.0.0:8080.
-    pub listen: Option<String>,
-    /// `--health`: the address of the health listener; with `--upstream`, 127.0.0.1:9091.
-    pub health: Option<String>,
+    pub workspace_secret_file: Option<PathBuf>,
 }
 
 /// A configuration that holds: every file was read, every name resolves.
 #[derive(Debug)]
 pub struct Settings {
-    /// The listeners for callers of the API.
-    pub inbound: Vec<listener::Config>,
-    /// The listener for the service, and whom it believes.
-    pub outbound: Option<OutboundSettings>,
-    /// The listener for probes and metrics.
-    pub health: Option<listener::Config>,
+    /// Where Sidegate listens.
+    pub listeners: Listeners,
     /// Worker threads of the traffic listeners, at least 1.
     pub workers: usize,
     /// How to stop.
     pub shutdown: Shutdown,
     /// Where the access log goes.
-    pub access_log: AccessLog,
+    pub access_log: AccessLogTo,
     /// The issuers and their keys.
     pub tokens: token::Config,
     /// The APIs behind the inbound listener.
     pub upstreams: Vec<UpstreamConfig>,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
-    /// Where connections are kept; there whenever `outbound` is.
-    pub store: Option<store::Config>,
-    /// The keys that seal them; at least one whenever `store` is there.
-    pub sealing_keys: Vec<SealingKey>,
+    /// What the outbound listener needs; there whenever it listens.
+    pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<Complaint>,
 }
 
-/// The outbound listener.
+/// Where Sidegate listens; a listener that is not named is off.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// For callers of the API.
+    pub inbound: Vec<listener::Config>,
+    /// For the service.
+    pub outbound: Option<listener::Config>,
+    /// For probes and metrics.
+    pub health: Option<listener::Config>,
+}
+
+/// What the outbound listener needs.
 #[derive(Debug)]
-pub struct OutboundSettings {
-    /// Where it listens.
-    pub listener: listener::Config,
+pub struct ServiceSettings {
     /// Whom it believes.
-    pub callers: outbound::Config,
+    pub outbound: outbound::Config,
+    /// Where connections are kept.
+    pub store: store::Config,
+    /// The keys that seal them, at least one.
+    pub sealing_keys: Vec<SealingKey>,
 }
 
 /// How a process stops.
@@ -108,7 +108,7 @@ pub struct Shutdown {
 
 /// Where the access log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessLog {
+pub enum AccessLogTo {
     /// To standard output, one JSON line for each request.
     Stdout,
     /// Nowhere.

@@ -22,7 +22,7 @@ use crate::http::headers::{admit, host, strip_hop_by_hop};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls::TlsError;
 use crate::telemetry::Telemetry;
-use crate::token::Verifier;
+use crate::token::{Verified, Verifier};
 use forward::{Pools, forward};
 use forwarded::X_REQUEST_ID;
 use record::Record;
@@ -73,7 +73,7 @@ impl Inbound {
             token_header::remove(&mut head.headers, &upstream.config.token_headers);
         }
         forwarded::write(&mut head.headers, record.arrival(), record.request_id());
-        upstream.identity.write(&mut head.headers, permit.verified().map(|verified| verified.claims()));
+        upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
 
         record.forwarding();
         let pool = self.pools.of(permit.route());

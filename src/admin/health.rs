@@ -82,3 +82,74 @@ fn text(status: StatusCode, body: &'static str) -> Response<Body> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::http::body::{Collected, collect_within};
+    use crate::telemetry::AccessLog;
+
+    fn health(readiness: &Readiness) -> Health {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
+        Health::new(Telemetry::new(AccessLog::off(), clock), readiness.clone())
+    }
+
+    async fn get(health: &Health, path: &str) -> (u16, String) {
+        let answer = health.answer(&Method::GET, path);
+        let status = answer.status().as_u16();
+        let Ok(Collected::Whole(text)) = collect_within(answer.into_body(), 100_000).await else {
+            panic!("a page is whole")
+        };
+        (status, String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn healthz_is_ok_as_long_as_anything_runs() {
+        let readiness = Readiness::default();
+        readiness.set_draining();
+        assert_eq!(get(&health(&readiness), "/healthz").await, (200, "ok\n".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn readyz_names_what_is_missing_until_nothing_is_and_again_while_draining() {
+        let readiness = Readiness::default();
+        let health = health(&readiness);
+        let store = readiness.condition("store");
+        readiness.set_ready();
+        store.set(Err("the file is locked".into()));
+        let unmet = r#"{"ready":false,"unmet":[{"condition":"store","reason":"the file is locked"}]}"#;
+        assert_eq!(get(&health, "/readyz").await, (503, unmet.to_owned()));
+        store.set(Ok(()));
+        assert_eq!(get(&health, "/readyz").await, (200, r#"{"ready":true,"unmet":[]}"#.to_owned()));
+        readiness.set_draining();
+        let (status, body) = get(&health, "/readyz").await;
+        assert!(status == 503 && body.contains("draining"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn metrics_are_open_metrics_text() {
+        let health = health(&Readiness::default());
+        let content_type = health.answer(&Method::GET, "/metrics").headers()[CONTENT_TYPE].clone();
+        assert_eq!(content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        let (status, page) = get(&health, "/metrics").await;
+        assert!(
+            status == 200 && page.contains("sidegate_build_info{") && page.ends_with("# EOF\n"),
+            "{page}"
+        );
+    }
+
+    #[tokio::test]
+    async fn there_is_nothing_else_and_nothing_to_change() {
+        let health = health(&Readiness::default());
+        for path in ["/", "/status", "/metrics/", "/healthz/x"] {
+            assert_eq!(get(&health, path).await.0, 404, "{path}");
+        }
+        let refused = health.answer(&Method::POST, "/metrics");
+        assert_eq!(
+            (refused.status().as_u16(), refused.headers()[ALLOW].to_str().unwrap()),
+            (405, "GET, HEAD")
+        );
+        assert_eq!(health.answer(&Method::HEAD, "/readyz").status(), 503);
+    }
+}

@@ -6,6 +6,7 @@ mod demo;
 mod healthcheck;
 mod token;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -73,7 +74,13 @@ pub(crate) struct Configured {
     workspace: Option<String>,
     /// The file that holds the workspace secret.
     #[arg(long, value_name = "FILE")]
-    workspace_secret_file: Option<PathBuf>,
+    workspace_secret_file: Option<String>,
+    /// The address of the inbound listener; with --upstream, 0.0.0.0:8080.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The address of the health listener; with --upstream, 127.0.0.1:9091.
+    #[arg(long, value_name = "ADDRESS")]
+    health: Option<String>,
 }
 
 impl Configured {
@@ -84,6 +91,8 @@ impl Configured {
                 upstream: self.upstream.clone(),
                 workspace: self.workspace.clone(),
                 workspace_secret_file: self.workspace_secret_file.clone(),
+                listen: self.listen.clone(),
+                health: self.health.clone(),
             },
             environment: config::environment(),
         }
@@ -135,7 +144,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(configured: &Configured) -> Result<(), Failed> {
-    crate::telemetry::logging::init_diagnostics(&config::log_level());
+    crate::telemetry::logging::init_diagnostics(config::environment().get("SIDEGATE_LOG").map_or("info", String::as_str));
     let settings = configured.load()?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -181,22 +190,14 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 fn show(configured: &Configured) -> Result<(), Failed> {
-    match config::show(&configured.sources()) {
-        Ok(text) => {
-            print!("{text}");
-            Ok(())
-        }
-        Err(complaints) => {
-            print_complaints(&complaints);
-            Err(Failed::Said)
-        }
-    }
+    print!("{}", config::show(&configured.sources()));
+    Ok(())
 }
 
 fn schema(name: Option<&str>) -> Result<(), Failed> {
     let schemas = config::schemas();
     let Some(name) = name else {
-        println!("{}", serde_json::to_string_pretty(&schemas.into_iter().collect::<serde_json::Map<_, _>>())?);
+        println!("{}", serde_json::to_string_pretty(&schemas.into_iter().collect::<BTreeMap<_, _>>())?);
         return Ok(());
     };
     let file = format!("{name}.schema.json");

@@ -13,7 +13,6 @@ use super::StartError;
 use crate::api::Api;
 use crate::call::Calls;
 use crate::clock::Clock;
-use crate::config::ServiceSettings;
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::client::Client;
@@ -22,7 +21,6 @@ use crate::http::tls::{self, ClientTls};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::Refresher;
-use crate::seal::Keyring;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
@@ -54,12 +52,11 @@ pub(super) struct ServiceSide {
 
 impl ServiceSide {
     pub(super) fn build(
-        settings: ServiceSettings,
-        (catalog, verifier, telemetry, clock): (Catalogs, Arc<Verifier>, Arc<Telemetry>, Arc<dyn Clock>),
+        (config, catalog, store, verifier): (outbound::Config, Catalogs, Store, Arc<Verifier>),
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<Telemetry>,
         shared: Handle,
     ) -> Result<Self, StartError> {
-        let keyring = Keyring::new(&settings.sealing_keys)?;
-        let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&ClientTls::default())?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
         let refresher = Refresher::new(
@@ -77,7 +74,7 @@ impl ServiceSide {
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
-        let config = Arc::new(settings.outbound);
+        let config = Arc::new(config);
         let callers = Arc::new(Callers::new(Arc::clone(&config), Arc::clone(&verifier)));
         Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, clock, telemetry, shared })
     }

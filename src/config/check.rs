@@ -61,19 +61,22 @@ impl Walk<'_> {
     /// Leaves out what is wrong, so that what is right is still checked further; without a required key, all of it.
     fn mapping(&mut self, shape: Shape, node: &Node, path: &KeyPath) -> Option<Value> {
         let mut dict = Dict::new();
+        let mut meant = Vec::new();
         for entry in node.entries() {
             let Some(member) = shape.member(&entry.key) else {
                 let place = match self.source {
                     Source::File(file) => Place::in_file(file, entry.position),
                     Source::Outside(place) => place.clone(),
                 };
-                self.complaints.push(unknown_key(&place, &entry.key, shape, path));
+                let near = did_you_mean(&entry.key, shape.keys());
+                meant.extend(near);
+                self.complaints.push(unknown_key(&place, &entry.key, near, shape, path));
                 continue;
             };
             let value = self.value(member, &entry.value, &path.key(&entry.key));
             dict.extend(value.map(|value| (entry.key.clone(), value)));
         }
-        for key in shape.required().filter(|key| node.get(key).is_none()) {
+        for key in shape.required().filter(|key| node.get(key).is_none() && !meant.contains(key)) {
             let problem = format!("`{}` is missing", path.key(key));
             self.complain(node, problem, format!("add `{key}:` with a value"));
         }
@@ -138,9 +141,9 @@ impl Walk<'_> {
     }
 }
 
-fn unknown_key(place: &Place, key: &str, shape: Shape, path: &KeyPath) -> Complaint {
+fn unknown_key(place: &Place, key: &str, near: Option<&str>, shape: Shape, path: &KeyPath) -> Complaint {
     let inside = if path.keys().is_empty() { "here".to_owned() } else { format!("in `{path}`") };
-    let cure = match did_you_mean(key, shape.keys()) {
+    let cure = match near {
         Some(known) => format!("did you mean `{known}`?"),
         None => match listed(shape.keys()) {
             known if known.is_empty() => "remove it".to_owned(),

@@ -23,6 +23,16 @@ pub fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What `SIDEGATE_LOG` asks of the diagnostics: `info` unless it is set. Read before anything else, so that the reading
+/// of the configuration can be logged too.
+#[must_use]
+pub fn log_level() -> String {
+    std::env::vars_os()
+        .find(|(name, _)| name == "SIDEGATE_LOG")
+        .and_then(|(_, value)| value.into_string().ok())
+        .unwrap_or_else(|| "info".to_owned())
+}
+
 /// What the variables set.
 #[derive(Default)]
 pub(super) struct Assigned {
@@ -220,7 +230,7 @@ fn list_node(text: &str) -> Node {
 /// Whether Kubernetes made this variable for a service whose name begins with `sidegate`.
 fn is_service_link(key: &str) -> bool {
     let key = format!("_{key}");
-    let numbered = |rest: &str| rest.is_empty() || rest.starts_with(|first: char| first == '_');
+    let numbered = |rest: &str| rest.is_empty() || rest.starts_with('_');
     key.ends_with("_SERVICE_HOST")
         || key.split_once("_SERVICE_PORT").is_some_and(|(_, rest)| numbered(rest))
         || key.split_once("_PORT").is_some_and(|(_, rest)| {

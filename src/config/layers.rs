@@ -83,13 +83,11 @@ struct Short<'a> {
     upstream: Option<(&'a str, Place)>,
     workspace: Option<(&'a str, Place)>,
     secret: Option<(&'static str, &'a str, Place)>,
-    listen: Option<(&'a str, Place)>,
-    health: Option<(&'a str, Place)>,
 }
 
 impl<'a> Short<'a> {
     fn from(sources: &'a Sources) -> Self {
-        let Flags { upstream, workspace, workspace_secret_file, listen, health } = &sources.flags;
+        let Flags { upstream, workspace, workspace_secret_file } = &sources.flags;
         let variable =
             |name: &str| sources.environment.get(name).map(|value| (value.as_str(), Place::variable(name)));
         let flag = |value: &'a Option<String>, name| value.as_deref().map(|value| (value, Place::flag(name)));
@@ -97,14 +95,14 @@ impl<'a> Short<'a> {
         Self {
             upstream: flag(upstream, "--upstream").or_else(|| variable("SIDEGATE_UPSTREAM")),
             workspace: flag(workspace, "--workspace").or_else(|| variable("SIDEGATE_WORKSPACE")),
-            secret: flag(workspace_secret_file, "--workspace-secret-file")
+            secret: workspace_secret_file
+                .as_deref()
+                .and_then(|file| Some((file.to_str()?, Place::flag("--workspace-secret-file"))))
                 .or_else(|| variable("SIDEGATE_WORKSPACE_SECRET_FILE"))
                 .map(in_file)
                 .or_else(|| {
                     variable("SIDEGATE_WORKSPACE_SECRET").map(|(value, place)| ("value", value, place))
                 }),
-            listen: flag(listen, "--listen"),
-            health: flag(health, "--health"),
         }
     }
 
@@ -117,9 +115,12 @@ impl<'a> Short<'a> {
         let no_listeners = places.exact(&KeyPath::of(&["listeners"])).is_none()
             && places.below(&KeyPath::of(&["listeners"])).next().is_none();
         let mut short = ShortLayer { dict: Dict::new(), places, complaints };
-        let with_defaults = self.upstream.is_some() && no_listeners;
         if let Some((url, place)) = self.upstream {
             short.put(&["upstreams", "default", "upstream"], url, &place);
+            if no_listeners {
+                short.put(&["listeners", "inbound", "address"], "0.0.0.0:8080", &place);
+                short.put(&["listeners", "health", "address"], "127.0.0.1:9091", &place);
+            }
         }
         match (self.workspace, self.secret) {
             (Some((key, _)), Some((kind, text, place))) => {
@@ -133,15 +134,6 @@ impl<'a> Short<'a> {
                 place.complaint("the secret is for no workspace", "add --workspace with the workspace's key"),
             ),
             (None, None) => {}
-        }
-        let default = |address| with_defaults.then(|| (address, Place::flag("--upstream")));
-        for (listener, chosen) in [
-            ("inbound", self.listen.or_else(|| default("0.0.0.0:8080"))),
-            ("health", self.health.or_else(|| default("127.0.0.1:9091"))),
-        ] {
-            if let Some((address, place)) = chosen {
-                short.put(&["listeners", listener, "address"], address, &place);
-            }
         }
         short.dict
     }

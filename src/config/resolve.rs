@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use super::layers::Layered;
 use super::path::{KeyPath, Places};
-use super::{AccessLog, Settings, Shutdown, raw};
+use super::{AccessLogTo, ServiceSettings, Settings, Shutdown, raw};
 use crate::document::{Complaint, did_you_mean};
 use crate::seal::keyring::SealingKey;
 use crate::store;
@@ -55,25 +55,30 @@ impl Resolver<'_> {
         let tokens = self.tokens(raw);
         let upstreams = self.upstreams(raw);
         let integrations = self.integrations(raw, connectors);
-        let sealing_keys = self.sealing_keys(raw);
+        let service = self.service(raw);
         self.check_whole(raw);
         Settings {
-            inbound: listeners.inbound,
-            outbound: listeners.outbound,
-            health: listeners.health,
+            listeners,
             workers: raw.workers.unwrap_or_else(available_workers),
             shutdown: Shutdown { delay: raw.shutdown.delay.0, grace: raw.shutdown.grace.0 },
             access_log: match raw.access_log.to {
-                raw::LogTarget::Stdout => AccessLog::Stdout,
-                raw::LogTarget::Off => AccessLog::Off,
+                raw::LogTarget::Stdout => AccessLogTo::Stdout,
+                raw::LogTarget::Off => AccessLogTo::Off,
             },
             tokens,
             upstreams,
             integrations,
-            store: raw.store.as_ref().map(|store| self.store(store)),
-            sealing_keys,
+            service,
             warnings: Vec::new(),
         }
+    }
+
+    fn service(&mut self, raw: &raw::Sidegate) -> Option<ServiceSettings> {
+        let outbound = raw.listeners.outbound.as_ref().map(|outbound| self.callers(outbound));
+        // The keys are read even where no listener uses them, so that a wrong one is told now.
+        let sealing_keys = self.sealing_keys(raw);
+        let store = self.store(raw.store.as_ref()?);
+        Some(ServiceSettings { outbound: outbound?, store, sealing_keys })
     }
 
     fn store(&self, store: &raw::Store) -> store::Config {

@@ -14,12 +14,11 @@ static UPSTREAM: LazyLock<Json> = LazyLock::new(schema_of::<raw::Upstream>);
 static INTEGRATION: LazyLock<Json> = LazyLock::new(schema_of::<raw::Integration>);
 
 /// Every schema with the name of the file it is committed as.
-pub fn schemas() -> Vec<(&'static str, &'static Json)> {
-    vec![
-        ("sidegate.schema.json", &SIDEGATE),
-        ("upstream.schema.json", &UPSTREAM),
-        ("integration.schema.json", &INTEGRATION),
-    ]
+#[must_use]
+pub fn schemas() -> Vec<(String, Json)> {
+    [("sidegate", &SIDEGATE), ("upstream", &UPSTREAM), ("integration", &INTEGRATION)]
+        .map(|(name, schema)| (format!("{name}.schema.json"), Json::clone(schema)))
+        .into()
 }
 
 /// One schema: a part of a document that can say what it admits.

@@ -7,19 +7,22 @@ use serde_json::Value as Json;
 
 use super::path::{KeyPath, Places};
 use super::{Sources, layers};
+use crate::document::Complaint;
 
 /// The merged configuration as YAML; a comment behind each value names the file, variable or flag that set it.
 /// Values of integrations' parameters and inline connectors are not shown: they may hold secrets.
-#[must_use]
-pub fn show(sources: &Sources) -> String {
+///
+/// # Errors
+/// The complaints of the walk; what only the meaning can raise does not stop a look at what was typed.
+pub fn show(sources: &Sources) -> Result<String, Vec<Complaint>> {
     let layered = layers::merge(sources);
-    let mut shown = Shown { places: &layered.places, text: String::new() };
-    for complaint in &layered.complaints {
-        let _ = writeln!(shown.text, "# {complaint}");
+    if !layered.complaints.is_empty() {
+        return Err(layered.complaints);
     }
+    let mut shown = Shown { places: &layered.places, text: String::new() };
     let tree = serde_json::to_value(&layered.raw).unwrap_or_default();
     shown.below(&tree, &KeyPath::default(), 0);
-    shown.text
+    Ok(shown.text)
 }
 
 struct Shown<'a> {
@@ -78,8 +81,9 @@ fn scalar(value: &Json) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    let word = |character: char| character.is_ascii_alphanumeric() || "-_./".contains(character);
+    let word = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
         && text.chars().all(word)
+        && !text.ends_with(':')
         && !["true", "false", "null"].contains(&text.to_lowercase().as_str())
 }

@@ -60,7 +60,7 @@ pub enum Rejection {
     MethodNotAllowed(Vec<Method>),
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
-    BrokenBody(#[source] SendError),
+    RequestBody(#[source] SendError),
     /// The upstream was not reached, or hung up before it answered.
     #[error("the service cannot be reached")]
     UpstreamDown(#[source] SendError),
@@ -87,7 +87,7 @@ impl Rejection {
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
-            Self::BrokenBody(_) => "broken_body",
+            Self::RequestBody(_) => "request_body",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
         }
@@ -120,7 +120,7 @@ impl Rejection {
             | Self::AmbiguousPath
             | Self::AmbiguousHeader
             | Self::TokenHeadersDisagree
-            | Self::BrokenBody(_) => StatusCode::BAD_REQUEST,
+            | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
@@ -147,7 +147,7 @@ impl Rejection {
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
         }
-        if let Self::Malformed(_) | Self::BrokenBody(_) = self {
+        if let Self::Malformed(_) | Self::RequestBody(_) = self {
             // Where the caller's framing is in doubt, nothing more is read from that connection.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -200,7 +200,7 @@ impl From<SendError> for Rejection {
     fn from(error: SendError) -> Self {
         match error {
             SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
-            SendError::RequestBody(_) => Self::BrokenBody(error),
+            SendError::RequestBody(_) => Self::RequestBody(error),
             SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
         }
     }

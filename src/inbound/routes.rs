@@ -75,6 +75,7 @@ pub(super) struct Upstream {
 }
 
 /// Where a request goes: an upstream, the rule that decides, and the path that is forwarded.
+#[derive(Clone)]
 pub struct Route<'r> {
     pub(super) upstream: &'r Upstream,
     pub(super) rule: &'r Rule,

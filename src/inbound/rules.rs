@@ -158,7 +158,7 @@ impl fmt::Debug for Permit<'_> {
 ///
 /// What the caller would be answered.
 pub fn would_admit(route: &Route<'_>, verified: Option<Verified>) -> Result<(), Rejection> {
-    route.rule.judge(verified.as_ref().map(Verified::claims))
+    Permit::admit(route.clone(), verified).map(drop)
 }
 
 /// Equality as JSON has it: numbers by value, everything else by content.

@@ -37,13 +37,13 @@ enum Message {
 }
 
 impl AccessLog {
-    /// Lines go to standard output. If the system gives no thread for it, the log is off and the diagnostics say so.
-    #[must_use]
-    pub fn stdout() -> Self {
-        Self::to_writer(io::stdout(), MAX_WAITING).unwrap_or_else(|error| {
-            tracing::error!(%error, "the access log is off: its thread could not be started");
-            Self::off()
-        })
+    /// Lines go to standard output.
+    ///
+    /// # Errors
+    ///
+    /// The system gave no thread for the writer.
+    pub fn stdout() -> io::Result<Self> {
+        Self::to_writer(io::stdout(), MAX_WAITING)
     }
 
     /// No lines at all.

@@ -1,7 +1,7 @@
 //! Listeners: their addresses, TLS files and limits, and that no two want the same address.
 //! Knows nothing of what is served on them.
 
-use crate::config::OutboundSettings;
+use crate::config::Listeners;
 use crate::config::path::KeyPath;
 use crate::config::raw::{self, OneOrMany};
 use crate::config::resolve::Resolver;
@@ -9,25 +9,21 @@ use crate::http::listener::{self, Address, Limits};
 use crate::http::tls::ServerTls;
 use crate::outbound;
 
-/// The listeners, resolved.
-pub(super) struct Listeners {
-    pub(super) inbound: Vec<listener::Config>,
-    pub(super) outbound: Option<OutboundSettings>,
-    pub(super) health: Option<listener::Config>,
-}
-
 impl Resolver<'_> {
     pub(super) fn listeners(&mut self, raw: &raw::Listeners) -> Listeners {
         let path = KeyPath::of(&["listeners"]);
         let inbound = self.inbound(raw.inbound.as_ref(), &path.key("inbound"));
-        let outbound = raw.outbound.as_ref().and_then(|raw| self.outbound(raw, &path.key("outbound")));
+        let outbound = raw.outbound.as_ref().and_then(|raw| {
+            let address = self.address(&raw.address, &path.key("outbound"))?;
+            Some(listener::Config { address, tls: None, limits: Limits::default() })
+        });
         let health = raw.health.as_ref().and_then(|raw| {
             let address = self.address(&raw.address, &path.key("health"))?;
             Some(listener::Config { address, tls: None, limits: Limits::default() })
         });
         let mut taken: Vec<(KeyPath, &Address)> =
             inbound.iter().map(|(path, one)| (path.clone(), &one.address)).collect();
-        taken.extend(outbound.iter().map(|one| (path.key("outbound"), &one.listener.address)));
+        taken.extend(outbound.iter().map(|one| (path.key("outbound"), &one.address)));
         taken.extend(health.iter().map(|one| (path.key("health"), &one.address)));
         self.refuse_same_addresses(&taken);
         Listeners { inbound: inbound.into_iter().map(|(_, one)| one).collect(), outbound, health }
@@ -53,20 +49,18 @@ impl Resolver<'_> {
         typed.into_iter().filter_map(resolve).collect()
     }
 
-    fn outbound(&mut self, raw: &raw::Outbound, path: &KeyPath) -> Option<OutboundSettings> {
+    /// Whom the outbound listener believes.
+    pub(super) fn callers(&mut self, raw: &raw::Outbound) -> outbound::Config {
+        let path = KeyPath::of(&["listeners", "outbound"]);
         let service_secret =
             raw.service_secret.as_ref().and_then(|secret| self.secret(secret, &path.key("serviceSecret")));
-        let address = self.address(&raw.address, path)?;
-        if raw.trust_caller && !is_local(&address) {
+        let open = raw.address.parse().is_ok_and(|address| !is_local(&address));
+        if raw.trust_caller && open {
             let problem = "`trustCaller` would believe anybody who can reach this address";
             let cure = "listen on 127.0.0.1 or on unix:/path, or use `serviceSecret` instead";
             self.error(&path.key("trustCaller"), problem, cure);
         }
-        let listener = listener::Config { address, tls: None, limits: Limits::default() };
-        Some(OutboundSettings {
-            listener,
-            callers: outbound::Config { trust_caller: raw.trust_caller, service_secret },
-        })
+        outbound::Config { trust_caller: raw.trust_caller, service_secret }
     }
 
     fn address(&mut self, typed: &str, listener: &KeyPath) -> Option<Address> {

@@ -21,7 +21,7 @@ fn written(property: Property, token: Option<Value>) -> Option<String> {
     values.into_iter().next()
 }
 
-fn claim(value: Value) -> Option<String> {
+fn claim(value: &Value) -> Option<String> {
     written(Property::Claim("x".into()), Some(json!({"x": value})))
 }
 
@@ -45,29 +45,29 @@ fn what_is_missing_is_removed() {
     for property in [Property::Id, Property::Name, Property::Fields, Property::Claim("x".into())] {
         assert_eq!(written(property.clone(), Some(json!({}))), None, "{property:?}");
     }
-    assert_eq!(claim(json!(null)), None);
-    assert_eq!(claim(json!("")), None);
+    assert_eq!(claim(&json!(null)), None);
+    assert_eq!(claim(&json!("")), None);
 }
 
 #[test]
 fn t36_no_claim_becomes_more_than_one_header_or_raw_bytes() {
     assert_eq!(
-        claim(json!("a\r\nX-Sidegate-Admin: true\0")).as_deref(),
+        claim(&json!("a\r\nX-Sidegate-Admin: true\0")).as_deref(),
         Some("a%0D%0AX-Sidegate-Admin:%20true%00")
     );
-    assert_eq!(claim(json!("é%")).as_deref(), Some("%C3%A9%25"));
-    assert_eq!(claim(json!("\u{7f}")).as_deref(), Some("%7F"));
-    assert_eq!(claim(json!(["a"])).as_deref(), Some("WyJhIl0"));
-    assert_eq!(claim(json!({"a": 1})).as_deref(), Some("eyJhIjoxfQ"));
-    assert_eq!(claim(json!(true)).as_deref(), Some("true"));
-    assert_eq!(claim(json!(-0.0)).as_deref(), Some("-0.0"));
-    assert_eq!(claim(json!(1e21)).as_deref(), Some("1e+21"));
+    assert_eq!(claim(&json!("é%")).as_deref(), Some("%C3%A9%25"));
+    assert_eq!(claim(&json!("\u{7f}")).as_deref(), Some("%7F"));
+    assert_eq!(claim(&json!(["a"])).as_deref(), Some("WyJhIl0"));
+    assert_eq!(claim(&json!({"a": 1})).as_deref(), Some("eyJhIjoxfQ"));
+    assert_eq!(claim(&json!(true)).as_deref(), Some("true"));
+    assert_eq!(claim(&json!(-0.0)).as_deref(), Some("-0.0"));
+    assert_eq!(claim(&json!(1e21)).as_deref(), Some("1e+21"));
 }
 
 #[test]
 fn a_value_that_is_too_long_is_left_out() {
-    assert_eq!(claim(json!("x".repeat(MAX_VALUE))).map(|value| value.len()), Some(MAX_VALUE));
-    assert_eq!(claim(json!("x".repeat(MAX_VALUE + 1))), None);
+    assert_eq!(claim(&json!("x".repeat(MAX_VALUE))).map(|value| value.len()), Some(MAX_VALUE));
+    assert_eq!(claim(&json!("x".repeat(MAX_VALUE + 1))), None);
     let large = json!({"fields": {"x": "y".repeat(MAX_VALUE)}});
     assert_eq!(written(Property::Fields, Some(large)), None);
 }

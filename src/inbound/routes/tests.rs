@@ -30,8 +30,8 @@ fn with_rules(rules: Vec<RuleConfig>) -> Routes {
 }
 
 /// `upstream rule`, or the code of the rejection.
-fn found(routes: &Routes, host: &str, method: Method, path: &str) -> String {
-    match routes.find(host, &method, path) {
+fn found(routes: &Routes, host: &str, method: &Method, path: &str) -> String {
+    match routes.find(host, method, path) {
         Ok(route) => format!("{} {}", route.upstream_name(), route.rule()),
         Err(rejection) => rejection.code().to_owned(),
     }
@@ -58,15 +58,15 @@ fn an_exact_host_goes_before_any_and_then_the_longest_prefix_wins() {
         ("x.example.com", "/x/1", "only-x /*"),
         ("x.example.com", "/y", "any /*"),
     ] {
-        assert_eq!(found(&routes, host, Method::GET, path), expected, "{host} {path}");
+        assert_eq!(found(&routes, host, &Method::GET, path), expected, "{host} {path}");
     }
 }
 
 #[test]
 fn without_a_matching_upstream_there_is_nothing() {
     let routes = Routes::new(vec![upstream("orders", &["orders.example.com"], "/")]).unwrap();
-    assert_eq!(found(&routes, "elsewhere", Method::GET, "/"), "no_upstream");
-    assert_eq!(found(&Routes::new(Vec::new()).unwrap(), "elsewhere", Method::GET, "/"), "no_upstream");
+    assert_eq!(found(&routes, "elsewhere", &Method::GET, "/"), "no_upstream");
+    assert_eq!(found(&Routes::new(Vec::new()).unwrap(), "elsewhere", &Method::GET, "/"), "no_upstream");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn the_first_rule_whose_path_and_method_match_decides() {
         rule("/items/*", &[Method::GET], Allow::Optional),
         rule("/items/*", &[Method::POST, Method::PUT], Allow::Customer),
     ]);
-    let rules = |method, path| found(&routes, "h", method, path);
+    let rules = |method: Method, path| found(&routes, "h", &method, path);
     assert_eq!(rules(Method::GET, "/healthz"), "api /healthz");
     assert_eq!(rules(Method::POST, "/items/1"), "api /items/*");
     assert_eq!(rules(Method::DELETE, "/items/1"), "method_not_allowed");
@@ -106,7 +106,7 @@ fn a_path_that_a_laxer_reader_would_bring_to_another_rule_is_refused() {
     ]);
     for path in ["//internal/x", "/%69nternal/x", "/internal;v=1/x", "/internal%2e;/x", "/intern%61l"] {
         let expected = if path == "/internal%2e;/x" { "api /*" } else { "ambiguous_path" };
-        assert_eq!(found(&routes, "h", Method::GET, path), expected, "{path}");
+        assert_eq!(found(&routes, "h", &Method::GET, path), expected, "{path}");
     }
     for (path, expected) in [
         ("/files//a%20b;c", "api /*"),
@@ -114,7 +114,7 @@ fn a_path_that_a_laxer_reader_would_bring_to_another_rule_is_refused() {
         ("/internal/%61;b", "api /internal/*"),
         ("/a%20b", "api /a%20b"),
     ] {
-        assert_eq!(found(&routes, "h", Method::GET, path), expected, "{path}");
+        assert_eq!(found(&routes, "h", &Method::GET, path), expected, "{path}");
     }
 }
 
@@ -136,7 +136,7 @@ fn rules_see_the_path_that_is_forwarded() {
         let route = routes.find("h", &Method::GET, path).unwrap();
         assert_eq!((route.path.as_deref(), route.rule()), (Some(forwarded), rule), "{path}");
     }
-    assert_eq!(found(&routes, "h", Method::GET, "/ordersx"), "no_upstream");
+    assert_eq!(found(&routes, "h", &Method::GET, "/ordersx"), "no_upstream");
 }
 
 #[test]
