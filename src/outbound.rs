@@ -83,9 +83,9 @@ impl Outbound {
     }
 
     /// Answers a request whose caller could not be identified, whichever room its path belongs to.
-    pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: Rejection) -> Response<Body> {
+    pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: &Rejection) -> Response<Body> {
         let door = if self.is_mine(request.uri().path()) { Door::Outbound } else { Door::Api };
-        self.reject(&rejection, &Seen::of(request, door, arrival))
+        self.reject(rejection, &Seen::of(request, door, arrival))
     }
 
     /// Who asks, what for, and the call.
