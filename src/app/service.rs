@@ -120,7 +120,7 @@ impl Handler for ServiceListener {
             return self.outbound.handle(request, arrival).await;
         }
         match self.callers.identify(request.headers()) {
-            Err(rejection) => self.outbound.refuse(&request, arrival, rejection),
+            Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
             Ok(caller) => {
                 let api = Arc::clone(&self.api);
                 let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
