@@ -12,15 +12,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::admin::health::{Health, Readiness};
+use crate::admin::health::Health;
+use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
-use crate::config::{AccessLogTo, Settings};
+use crate::config::{AccessLogTo, Listeners, Settings, Shutdown};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address, Bound, Handler};
 use crate::inbound::{Inbound, Routes};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::Verifier;
-use lifecycle::{Ended, Shutdown, Stages};
+use lifecycle::{Ended, Stages};
 use service::ServiceSide;
 
 /// Threads of the runtime that everything but the traffic listeners shares.
@@ -71,7 +72,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
     let access_log = match settings.access_log {
-        AccessLogTo::Stdout => AccessLog::stdout(),
+        AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
@@ -90,7 +91,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         }
         None => None,
     };
-    let inbound = TrafficSide {
+    let traffic = TrafficSide {
         routes: Arc::new(Routes::new(settings.upstreams).map_err(StartError::Routes)?),
         verifier,
         telemetry: Arc::clone(&telemetry),
@@ -99,7 +100,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
 
     let stages = Stages::default();
     let mut addresses = Vec::new();
-    let workers = inbound.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
+    let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
         let health = Arc::new(Health::new(telemetry, readiness.clone()));
         let bound = enter(shared.handle(), || listener::bind(config, false))?;
@@ -170,7 +171,7 @@ impl TrafficSide {
     /// threads (docs/decisions/0001-a-runtime-per-worker.md).
     fn start_workers(
         &self,
-        listeners: &crate::config::Listeners,
+        listeners: &Listeners,
         count: usize,
         stages: &Stages,
         addresses: &mut Vec<(&'static str, Address)>,

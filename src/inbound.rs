@@ -2,49 +2,130 @@
 //! Cannot reach the store or a call: it holds no third-party secret.
 
 pub mod forward;
+mod forwarded;
 pub mod identity;
+mod managed;
+mod pattern;
+mod record;
 pub mod rejection;
+mod routes;
 pub mod rules;
-pub mod token_header;
+mod token_header;
 
 use std::sync::Arc;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use crate::http::listener::{Arrival, Handler};
-use crate::http::Body;
-use crate::telemetry::Telemetry;
-use crate::token::Verifier;
 
-/// One API behind the listener.
-#[derive(Clone, Debug)]
-pub struct UpstreamConfig {
-    pub name: crate::names::UpstreamName,
-    pub origin: crate::http::pool::Origin,
-    pub tls: crate::http::tls::ClientTls,
-    /// preserve (true) or the upstream's own host
-    pub preserve_host: bool,
-    pub strip_prefix: Option<String>,
-    pub add_prefix: Option<String>,
-    /// exact hosts, lower case; empty: any
-    pub hosts: Vec<String>,
-    pub path_prefix: String,
-    /// header names in order
-    pub token_headers: Vec<http::HeaderName>,
-    pub policy: crate::token::Policy,
-    pub rules: Vec<rules::RuleConfig>,
-    pub identity: Vec<(http::HeaderName, identity::Property)>,
-    pub forward_token: bool,
-    pub connect_timeout: std::time::Duration,
-    pub response_head_timeout: std::time::Duration,
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+
+use crate::http::Body;
+use crate::http::headers::{admit, host, strip_hop_by_hop};
+use crate::http::listener::{Arrival, Handler};
+use crate::http::tls::TlsError;
+use crate::telemetry::Telemetry;
+use crate::token::{Verified, Verifier};
+use forward::{Pools, forward};
+use forwarded::X_REQUEST_ID;
+use record::Record;
+use rejection::{REJECTION, Rejection};
+pub use routes::{Route, Routes, UpstreamConfig};
+use rules::Permit;
+
+/// One worker's side of the listener: what all workers share, and its own connections to the upstreams.
+pub struct Inbound {
+    routes: Arc<Routes>,
+    verifier: Arc<Verifier>,
+    telemetry: Arc<Telemetry>,
+    pools: Pools,
 }
-/// Routes ready to use; shared by the workers.
-pub struct Routes {}
-impl Routes { /// hosts exact, then longest prefix; a tie is an error
-    pub fn new(_upstreams: Vec<UpstreamConfig>) -> Result<Self, String> { unimplemented!() }
-    /// For `token explain`: upstream and rule for this request line.
-    pub fn find(&self, _host: &str, _method: &http::Method, _path: &str) -> Result<(&UpstreamConfig, usize), rejection::Rejection> { unimplemented!() }
+
+impl Inbound {
+    /// Makes the worker's pools; nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// An upstream's certificates or key cannot be used.
+    pub fn new(
+        routes: Arc<Routes>,
+        verifier: Arc<Verifier>,
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, TlsError> {
+        let pools = Pools::new(&routes)?;
+        Ok(Self { routes, verifier, telemetry, pools })
+    }
+
+    /// The request's way; every line can only refuse or go on.
+    async fn pass<'r>(
+        &'r self,
+        request: Request<Body>,
+        record: &mut Record<'r>,
+    ) -> Result<Response<Body>, Rejection> {
+        let (mut head, body) = request.into_parts();
+        admit(&head)?;
+        let route = self.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
+        record.routed(&route);
+        managed::refuse_twins(&head.headers, route.upstream)?;
+        let permit = self.permit(route, &head.headers, record)?;
+
+        // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
+        strip_hop_by_hop(&mut head.headers);
+        let upstream = permit.route().upstream;
+        if !upstream.config.forward_token {
+            token_header::remove(&mut head.headers, &upstream.config.token_headers);
+        }
+        forwarded::write(&mut head.headers, record.arrival(), record.request_id());
+        upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
+
+        record.forwarding();
+        let pool = self.pools.of(permit.route());
+        Ok(forward(Request::from_parts(head, body), permit, pool).await?)
+    }
+
+    /// The token, if the rule cares for one, and what the rule says to it.
+    fn permit<'r>(
+        &self,
+        route: Route<'r>,
+        headers: &HeaderMap,
+        record: &mut Record<'r>,
+    ) -> Result<Permit<'r>, Rejection> {
+        let route = match Permit::open(route) {
+            Ok(permit) => return Ok(permit),
+            Err(route) => route,
+        };
+        let token = token_header::read(headers, &route.upstream.config.token_headers)?;
+        let verified = token.map(|token| self.verifier.verify(token, route.policy())).transpose()?;
+        if let Some(verified) = &verified {
+            record.verified(verified);
+        }
+        Permit::admit(route, verified)
+    }
+
+    /// What the caller gets: the upstream's answer, or ours.
+    async fn answer(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let mut record = Record::begin(&self.telemetry, &head, arrival);
+        let passed = self.pass(Request::from_parts(head, body), &mut record).await;
+        let mut answer = match passed {
+            Ok(mut response) => {
+                record.passed(response.status());
+                // Only ours may carry it: that is how a caller tells the two apart.
+                response.headers_mut().remove(&REJECTION);
+                response
+            }
+            Err(rejection) => {
+                record.rejected(&rejection);
+                rejection.answer()
+            }
+        };
+        answer.headers_mut().insert(&X_REQUEST_ID, record.request_id().clone());
+        answer
+    }
 }
-/// One worker's side of the listener: its own pools.
-pub struct Inbound {}
-impl Inbound { pub fn new(_routes: Arc<Routes>, _verifier: Arc<Verifier>, _telemetry: Arc<Telemetry>) -> Result<Self, crate::http::tls::TlsError> { unimplemented!() } }
-impl Handler for Inbound { async fn handle(&self, _request: Request<Incoming>, _arrival: Arrival) -> Response<Body> { unimplemented!() } }
+
+impl Handler for Inbound {
+    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+        self.answer(request.map(Body::incoming), arrival).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,16 @@
 //! Where customers and connections are kept, their secrets sealed.
 //! Never knows how a credential is used or refreshed.
 
+mod error;
+mod file;
+mod list;
 pub mod record;
 pub mod redb;
+mod sealed;
+mod tables;
+mod writer;
 
-pub use record::{Connection, Customer, Health, Opened, Secrets};
-pub use redb::{Config, Store, StoreError};
+pub use error::StoreError;
+pub use list::Filter;
+pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
+pub use redb::{Config, Replaced, Store};

@@ -6,6 +6,7 @@ mod demo;
 mod healthcheck;
 mod token;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -196,7 +197,7 @@ fn show(configured: &Configured) -> Result<(), Failed> {
 fn schema(name: Option<&str>) -> Result<(), Failed> {
     let schemas = config::schemas();
     let Some(name) = name else {
-        println!("{}", serde_json::to_string_pretty(&schemas.into_iter().collect::<serde_json::Map<_, _>>())?);
+        println!("{}", serde_json::to_string_pretty(&schemas.into_iter().collect::<BTreeMap<_, _>>())?);
         return Ok(());
     };
     let file = format!("{name}.schema.json");

@@ -1,21 +1,11 @@
 //! From the first signal to the exit code: drain, grace, hard stop.
 //! Never knows what is being drained.
 
-use std::time::Duration;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::health::Readiness;
-
-/// How a stop goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shutdown {
-    /// How long connections are still taken after readiness has failed, so that load balancers can notice.
-    pub delay: Duration,
-    /// How long requests in flight may take after that.
-    pub grace: Duration,
-}
+use crate::admin::readiness::Readiness;
+use crate::config::Shutdown;
 
 /// The two stages of a stop, seen by every listener.
 #[derive(Clone, Debug, Default)]

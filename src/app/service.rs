@@ -85,13 +85,8 @@ impl ServiceSide {
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
-        let calls = Calls::new(
-            self.store.clone(),
-            Arc::clone(&self.refresher),
-            client,
-            Arc::clone(&self.clock),
-            REPLAY_LIMIT,
-        );
+        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        let calls = Calls::new(self.store.clone(), refresher, client, REPLAY_LIMIT, clock);
         let outbound = Outbound::new(
             Arc::clone(&self.config),
             Arc::clone(&self.catalog),

@@ -150,7 +150,9 @@ impl Bound {
     ) {
         let listener = match self.socket.listen() {
             Ok(listener) => listener,
-            Err(error) => return tracing::error!(address = %self.address, "cannot accept: {}", report(&error)),
+            Err(error) => {
+                return tracing::error!(address = %self.address, "cannot accept: {}", report(&error));
+            }
         };
         let max = self.limits.max_connections;
         let server = Arc::new(connection::Server::new(handler, self.tls, self.limits, stop.clone()));

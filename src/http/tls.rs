@@ -7,7 +7,9 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, WantsVerifier, WantsVersions};
+use rustls::{
+    ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, WantsVerifier, WantsVersions,
+};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
@@ -147,7 +149,9 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn modern<S: ConfigSide>(builder: ConfigBuilder<S, WantsVersions>) -> ConfigBuilder<S, WantsVerifier> {
-    builder.with_safe_default_protocol_versions().expect("AWS-LC serves the default versions, TLS 1.2 and 1.3")
+    builder
+        .with_safe_default_protocol_versions()
+        .expect("AWS-LC serves the default versions, TLS 1.2 and 1.3")
 }
 
 fn http_1_1() -> Vec<Vec<u8>> {
@@ -187,4 +191,4 @@ fn mismatch(certificate: &Path, key: &Path, source: rustls::Error) -> TlsError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::http) mod tests;

@@ -1,3 +1,215 @@
-//! skeleton
-/// Every way to say no here; the only status codes of this door.
-#[derive(Debug)] pub enum Rejection {}
+//! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
+//! Never tells a caller which check a token failed; that stands in the log.
+
+use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, Response, StatusCode};
+
+use crate::http::headers::Malformed;
+use crate::http::pool::SendError;
+use crate::http::{Body, reply};
+use crate::telemetry::labels::Blame;
+use crate::token::TokenError;
+
+/// Tells our own answers from the upstream's: its value is [`Rejection::code`].
+pub(super) static REJECTION: HeaderName = HeaderName::from_static("x-sidegate-rejection");
+
+/// What is answered instead of forwarding. Displays as the sentence that the caller gets.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// Two parsers could read this request in two ways.
+    #[error("the request is malformed: {0}")]
+    Malformed(Malformed),
+    /// Two spellings of the path are decided by different rules.
+    #[error("the path can be read in more than one way, and not all of them are allowed alike")]
+    AmbiguousPath,
+    /// A header has the name of one of ours but for `_` in place of `-`.
+    #[error("a header's name differs from a reserved one only in `_` and `-`")]
+    AmbiguousHeader,
+    /// More than one token came, and they are not the same bytes.
+    #[error("more than one token was sent, and they differ")]
+    TokenHeadersDisagree,
+    /// The rule demands a token, and none came.
+    #[error("a token is required")]
+    NoToken,
+    /// A token header holds what cannot be a token.
+    #[error("the token is not valid")]
+    UnreadableToken,
+    /// The token ended.
+    #[error("the token has expired")]
+    ExpiredToken(#[source] TokenError),
+    /// Any other fault of the token: callers cannot tell them apart.
+    #[error("the token is not valid")]
+    InvalidToken(#[source] TokenError),
+    /// The rule demands a customer, and the token names none.
+    #[error("the token speaks for no customer")]
+    CustomerRequired,
+    /// The rule demands an admin token.
+    #[error("an admin token is required")]
+    AdminRequired,
+    /// A claim has none of the values that the rule lists.
+    #[error("the token's claims do not allow this")]
+    ClaimsNotAllowed,
+    /// No upstream serves this host and path.
+    #[error("nothing is served here")]
+    NoUpstream,
+    /// The upstream has no rule for this path.
+    #[error("nothing is served here")]
+    NoRule,
+    /// There are rules for this path, but for other methods: these.
+    #[error("the method is not allowed here")]
+    MethodNotAllowed(Vec<Method>),
+    /// The caller's own body broke off or is malformed.
+    #[error("the request's body is malformed or incomplete")]
+    RequestBody(#[source] SendError),
+    /// The upstream was not reached, or hung up before it answered.
+    #[error("the service cannot be reached")]
+    UpstreamDown(#[source] SendError),
+    /// The upstream took too long.
+    #[error("the service did not answer in time")]
+    UpstreamTimeout(#[source] SendError),
+}
+
+impl Rejection {
+    /// The stable code in `X-Sidegate-Rejection`; `docs/rejections.md` explains each.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(malformed) => malformed.code(),
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::AmbiguousHeader => "ambiguous_header",
+            Self::TokenHeadersDisagree => "token_headers_disagree",
+            Self::NoToken => "no_token",
+            Self::ExpiredToken(_) => "expired_token",
+            Self::UnreadableToken | Self::InvalidToken(_) => "invalid_token",
+            Self::CustomerRequired => "customer_required",
+            Self::AdminRequired => "admin_required",
+            Self::ClaimsNotAllowed => "claims_not_allowed",
+            Self::NoUpstream => "no_upstream",
+            Self::NoRule => "no_rule",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::RequestBody(_) => "request_body",
+            Self::UpstreamDown(_) => "upstream_down",
+            Self::UpstreamTimeout(_) => "upstream_timeout",
+        }
+    }
+
+    /// The reason in the access log and the metrics: the code, but for a refused token what is wrong with it.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnreadableToken => "malformed",
+            Self::ExpiredToken(error) | Self::InvalidToken(error) => error.code(),
+            _ => self.code(),
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
+            _ => Blame::Caller,
+        }
+    }
+
+    /// The status: 4xx or 5xx.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_)
+            | Self::AmbiguousPath
+            | Self::AmbiguousHeader
+            | Self::TokenHeadersDisagree
+            | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::CustomerRequired | Self::AdminRequired | Self::ClaimsNotAllowed => StatusCode::FORBIDDEN,
+            Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The answer: the vendor's error body, the code, and the headers that go with the status.
+    #[must_use]
+    pub fn answer(&self) -> Response<Body> {
+        let (kind, key) = self.vendor_error();
+        let message = self.to_string();
+        let mut answer =
+            reply::error(self.status(), &reply::ErrorBody { kind, key, message: &message, data: None });
+        let headers = answer.headers_mut();
+        headers.insert(&REJECTION, HeaderValue::from_static(self.code()));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Self::MethodNotAllowed(methods) = self {
+            headers.extend(allow(methods).map(|value| (ALLOW, value)));
+        }
+        if let Self::Malformed(_) | Self::RequestBody(_) = self {
+            // Where the caller's framing is in doubt, nothing more is read from that connection.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    /// `type` and `key` as the vendor's SDKs know them.
+    fn vendor_error(&self) -> (&'static str, Option<&'static str>) {
+        match self.status() {
+            StatusCode::UNAUTHORIZED => ("bad_request", Some("not_authenticated")),
+            StatusCode::FORBIDDEN => ("bad_request", Some("access_denied")),
+            StatusCode::NOT_FOUND => ("bad_request", Some("not_found")),
+            status if status.is_client_error() => ("bad_request", None),
+            _ => ("internal", None),
+        }
+    }
+
+    /// RFC 6750 section 3: an error is named only where a token was sent.
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => Some("Bearer"),
+            Self::ExpiredToken(_) => {
+                Some(r#"Bearer error="invalid_token", error_description="the token has expired""#)
+            }
+            Self::UnreadableToken | Self::InvalidToken(_) => Some(r#"Bearer error="invalid_token""#),
+            Self::CustomerRequired | Self::AdminRequired | Self::ClaimsNotAllowed => {
+                Some(r#"Bearer error="insufficient_scope""#)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Malformed> for Rejection {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<TokenError> for Rejection {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Expired => Self::ExpiredToken(error),
+            _ => Self::InvalidToken(error),
+        }
+    }
+}
+
+impl From<SendError> for Rejection {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
+            SendError::RequestBody(_) => Self::RequestBody(error),
+            SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
+        }
+    }
+}
+
+fn allow(methods: &[Method]) -> Option<HeaderValue> {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,173 @@
-//! skeleton
+//! Rules: what a path demands of a token, and the permit that proves it was met.
+//! Never reads a header and never looks at a signature: tokens come here verified.
+//!
+//! A [`Permit`] cannot be made anywhere else, nor used twice:
+//!
+//! ```compile_fail,E0451
+//! fn forge(route: sidegate::inbound::Route<'_>) -> sidegate::inbound::rules::Permit<'_> {
+//!     sidegate::inbound::rules::Permit { route, verified: None }
+//! }
+//! ```
+//! ```compile_fail,E0599
+//! fn twice<'r>(permit: &sidegate::inbound::rules::Permit<'r>) -> sidegate::inbound::rules::Permit<'r> {
+//!     permit.clone()
+//! }
+//! ```
+
+use std::fmt;
+
+use http::Method;
+use serde_json::Value;
+
+use super::pattern::Pattern;
+use super::rejection::Rejection;
+use super::routes::Route;
+use crate::token::{Claims, Verified};
+
+/// What a rule demands of whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allow { Public, Optional, Verified, Customer, Admin }
+pub enum Allow {
+    /// Nothing: a token is not even looked at.
+    Public,
+    /// No token, or a valid one.
+    Optional,
+    /// A valid token.
+    Verified,
+    /// A valid token that names a customer.
+    Customer,
+    /// A valid admin token.
+    Admin,
+}
+
+/// One rule as configured. The first whose path and methods match decides; what it refuses, no later one admits.
 #[derive(Clone, Debug)]
-pub struct RuleConfig { pub path: String, pub methods: Vec<http::Method>, pub allow: Allow, /// dotted path or /json/pointer -> any of these
-    pub claims: Vec<(String, Vec<serde_json::Value>)> }
-/// Proof that a rule admitted the request. Private fields; made only here: admit, open.
-pub struct Permit { _private: () }
+pub struct RuleConfig {
+    /// A path, or `/x/*` for `/x`, `/x/` and everything below; by whole segments, on the bytes that are forwarded.
+    pub path: String,
+    /// The methods it is for, exactly; empty: all. GET does not include HEAD.
+    pub methods: Vec<Method>,
+    /// What it demands.
+    pub allow: Allow,
+    /// Claims by dotted path or JSON pointer, as [`Claims::lookup`] reads them, each with the values that are admitted.
+    /// Every claim must equal one of its values as JSON (`1` equals `1.0`; a list equals only the same list). A claim
+    /// that is missing equals nothing, not even `null`.
+    pub claims: Vec<(String, Vec<Value>)>,
+}
+
+impl RuleConfig {
+    /// What an upstream without rules gets: a valid token for everything.
+    #[must_use]
+    pub fn everything_verified() -> Self {
+        Self { path: "/*".into(), methods: Vec::new(), allow: Allow::Verified, claims: Vec::new() }
+    }
+}
+
+/// Rules that can never decide, each with the earlier rule that always decides before it: `(shadowed, by)`, as indices.
+#[must_use]
+pub fn shadowed(rules: &[RuleConfig]) -> Vec<(usize, usize)> {
+    let patterns: Vec<_> = rules.iter().map(|rule| Pattern::new(&rule.path)).collect();
+    let earlier = |later: usize| {
+        let all_methods_taken = |by: usize| {
+            let (by, later) = (&rules[by].methods, &rules[later].methods);
+            by.is_empty() || (!later.is_empty() && later.iter().all(|method| by.contains(method)))
+        };
+        (0..later).find(|&by| patterns[by].covers(&patterns[later]) && all_methods_taken(by))
+    };
+    (0..rules.len()).filter_map(|later| Some((later, earlier(later)?))).collect()
+}
+
+/// A rule ready to use.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) pattern: Pattern,
+    pub(super) methods: Vec<Method>,
+    allow: Allow,
+    claims: Vec<(String, Vec<Value>)>,
+}
+
+impl Rule {
+    pub(super) fn new(config: RuleConfig) -> Self {
+        let RuleConfig { path, methods, allow, claims } = config;
+        Self { pattern: Pattern::new(&path), methods, allow, claims }
+    }
+
+    pub(super) fn takes(&self, method: &Method) -> bool {
+        self.methods.is_empty() || self.methods.contains(method)
+    }
+
+    /// What the rule says to a token that was verified, or to none.
+    fn judge(&self, claims: Option<&Claims>) -> Result<(), Rejection> {
+        let Some(claims) = claims else {
+            let needs_no_token = matches!(self.allow, Allow::Public | Allow::Optional);
+            return if needs_no_token { Ok(()) } else { Err(Rejection::NoToken) };
+        };
+        match self.allow {
+            Allow::Public => return Ok(()),
+            Allow::Customer if claims.id.is_none() => return Err(Rejection::CustomerRequired),
+            Allow::Admin if !claims.is_admin => return Err(Rejection::AdminRequired),
+            Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => {}
+        }
+        let is_met = |(path, listed): &(String, Vec<Value>)| {
+            claims.lookup(path).is_some_and(|claim| listed.iter().any(|value| equal(value, &claim)))
+        };
+        if self.claims.iter().all(is_met) { Ok(()) } else { Err(Rejection::ClaimsNotAllowed) }
+    }
+}
+
+/// Proof that a rule admitted the request: forwarding takes one. Made by [`Permit::open`] and [`Permit::admit`] alone.
+pub struct Permit<'r> {
+    route: Route<'r>,
+    verified: Option<Verified>,
+}
+
+impl<'r> Permit<'r> {
+    /// The permit of a public rule, for which tokens do not count; of any other rule, the route comes back.
+    pub(super) fn open(route: Route<'r>) -> Result<Self, Route<'r>> {
+        match route.rule.allow {
+            Allow::Public => Ok(Self { route, verified: None }),
+            Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => Err(route),
+        }
+    }
+
+    /// The permit for this token, or for none, if the rule admits it.
+    pub(super) fn admit(route: Route<'r>, verified: Option<Verified>) -> Result<Self, Rejection> {
+        route.rule.judge(verified.as_ref().map(Verified::claims))?;
+        Ok(Self { route, verified })
+    }
+
+    /// What the permit was made for.
+    pub(super) fn route(&self) -> &Route<'r> {
+        &self.route
+    }
+
+    /// The token it was made for; none on public paths.
+    pub(super) fn verified(&self) -> Option<&Verified> {
+        self.verified.as_ref()
+    }
+}
+
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").field("rule", &self.route.rule()).finish_non_exhaustive()
+    }
+}
+
+/// Whether the route's rule would admit a token, or none: for `sidegate token explain`. Forwards nothing.
+///
+/// # Errors
+///
+/// What the caller would be answered.
+pub fn would_admit(route: &Route<'_>, verified: Option<Verified>) -> Result<(), Rejection> {
+    Permit::admit(route.clone(), verified).map(drop)
+}
+
+/// Equality as JSON has it: numbers by value, everything else by content.
+fn equal(listed: &Value, claim: &Value) -> bool {
+    match (listed, claim) {
+        (Value::Number(listed), Value::Number(claim)) => listed == claim || listed.as_f64() == claim.as_f64(),
+        _ => listed == claim,
+    }
+}
+
+#[cfg(test)]
+mod tests;

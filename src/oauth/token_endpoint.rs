@@ -1,15 +1,16 @@
 //! The one token client: a grant goes out in exactly one POST, and what comes back is understood or refused.
 //! Never stores, never repeats, and never puts a token, a secret or a reply's body into an error.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT};
+use url::Url;
 use url::form_urlencoded::Serializer;
-use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::http::client::own_calls;
+use crate::http::client::{guarded, own_calls};
 use crate::http::egress::Egress;
 use crate::report::report;
 use crate::secret::Secret;
@@ -130,7 +131,7 @@ impl TokenEndpoint {
     /// # Errors
     /// What the refusal, or the missing answer, means: [`ExchangeError`].
     pub async fn exchange(&self, request: &TokenRequest<'_>) -> Result<TokenResponse, ExchangeError> {
-        let uri = admit(request.token_uri, request.egress).await?;
+        let uri = admit(request.token_uri, request.egress)?;
         let client = own_calls(request.egress, self.deadline, Arc::clone(&self.tls))
             .map_err(|error| broken(error, Sent::No))?;
         let authentication = request.authentication.given(request.client_secret);
@@ -154,22 +155,11 @@ impl TokenEndpoint {
     }
 }
 
-/// The token endpoint's address, if it may be called. Names are checked again by the dialler, after resolution;
-/// literals never visit it.
-async fn admit(token_uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
-    let refused = |reason: String| ExchangeError::NotAllowed { reason };
-    let uri = Url::parse(token_uri).map_err(|error| refused(format!("its address is not a URL: {error}")))?;
-    if !matches!(uri.scheme(), "https" | "http") {
-        return Err(refused(format!("its scheme is {}", uri.scheme())));
-    }
-    egress.check_scheme(uri.scheme() == "https").map_err(|error| refused(report(&error).to_string()))?;
-    let literal = match uri.host() {
-        Some(Host::Ipv4(address)) => address.to_string(),
-        Some(Host::Ipv6(address)) => address.to_string(),
-        _ => return Ok(uri),
-    };
-    let port = uri.port_or_known_default().unwrap_or_default();
-    egress.resolve(&literal, port).await.map_err(|error| refused(report(&error).to_string()))?;
+/// The token endpoint's address, if it may be called.
+fn admit(token_uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
+    let refused = |error: &dyn Error| ExchangeError::NotAllowed { reason: error.to_string() };
+    let uri = Url::parse(token_uri).map_err(|error| refused(&error))?;
+    guarded(&uri, egress).map_err(|error| refused(&error))?;
     Ok(uri)
 }
 

@@ -66,8 +66,10 @@ impl Refresher {
     /// The row as it is stored now: the only input of the exchange.
     async fn row(&self, id: &ConnectionId) -> Outcome {
         match self.store.open_secrets(id).await {
-            Ok(Some(current)) => connected(&current).map(|()| current),
-            Ok(None) => Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() }),
+            Ok(Some(current)) if current.connection.archived_at.is_none() => {
+                connected(&current).map(|()| current)
+            }
+            Ok(_) => Err(gone()),
             Err(error) => Err(store_down(&error)),
         }
     }
@@ -130,8 +132,8 @@ impl Refresher {
             Err(error) => error,
         };
         self.record(&current.connection, RefreshOutcome::NotSaved, started, &error.to_string());
-        landing.announce(Ok(renewed.clone()));
         self.telemetry.metrics.unsaved_tokens.inc();
+        landing.announce(Ok(renewed.clone()));
         let outcome = self.save_at_last(current, &renewed).await;
         self.telemetry.metrics.unsaved_tokens.dec();
         landing.land(outcome);
@@ -145,7 +147,7 @@ impl Refresher {
                 return Ok(stored);
             }
             if let Ok(None) = self.store.connection(&current.connection.id).await {
-                return Err(RefreshError::NeedsReconnect { reason: "the connection is gone".into() });
+                return Err(gone());
             }
             pause = (pause * 2).min(longest);
         }
@@ -219,6 +221,10 @@ fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
 
 fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
+}
+
+fn gone() -> RefreshError {
+    RefreshError::NeedsReconnect { reason: "the connection is gone".into() }
 }
 
 fn store_down(error: &StoreError) -> RefreshError {

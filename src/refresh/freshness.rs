@@ -65,9 +65,9 @@ impl Jitter {
     }
 }
 
-/// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds as
-/// number or text, or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of zero
-/// and nonsense say nothing: such a token is used until it is refused.
+/// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds, as
+/// number or text; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of
+/// zero and nonsense say nothing: such a token is used until it is refused.
 #[must_use]
 pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
     let life = LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?));

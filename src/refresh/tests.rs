@@ -87,6 +87,26 @@ async fn a_reply_without_a_refresh_token_keeps_the_old_one() {
 }
 
 #[tokio::test]
+async fn the_connectors_own_method_adds_to_the_reply_and_cannot_lose_it() {
+    let reply = r#"{"access_token":"planted-a2","refresh_token":"planted-r2","instance_url":"https://eu"}"#;
+    for (mapping, expected) in [
+        ("{instance: {$var: tokenResponse.instance_url}, refresh_token: ''}", json!("https://eu")),
+        ("{instance: {$eval: {unknown: true}}}", json!(null)),
+    ] {
+        let method =
+            format!("  getCredentialsFromRefreshTokenResponse: {{type: mapping, mapping: {mapping}}}");
+        let scene = Scene::with(json(reply), &method, first_credentials()).await;
+        scene.fresh().await.unwrap();
+        let stored = scene.stored().await;
+        assert_eq!(
+            (&stored["access_token"], &stored["refresh_token"]),
+            (&json!("planted-a2"), &json!("planted-r2"))
+        );
+        assert_eq!(stored["instance"], expected, "{mapping}");
+    }
+}
+
+#[tokio::test]
 async fn granted_scopes_are_kept_unless_the_reply_names_others() {
     for (scope, expected) in [
         (r#","scope":"a b""#, Some(vec!["a", "b"])),
@@ -313,6 +333,17 @@ async fn a_connection_stays_with_the_app_that_granted_it() {
     connection.app = Some("gone".into());
     scene.store.update(seen.connection.version, connection).await.unwrap();
     assert_eq!(scene.code().await, "misconfigured_app");
+    assert_eq!(scene.server.requests(), 0);
+}
+
+#[tokio::test]
+async fn an_archived_connection_is_not_refreshed() {
+    let scene = Scene::start(second_tokens()).await;
+    let seen = scene.opened().await;
+    let mut connection = Connection::clone(&seen.connection);
+    connection.archived_at = Some(NOW);
+    scene.store.update(seen.connection.version, connection).await.unwrap();
+    assert_eq!(scene.refresher.fresh(seen).await.err().unwrap().code(), "needs_reconnect");
     assert_eq!(scene.server.requests(), 0);
 }
 

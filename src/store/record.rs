@@ -1,33 +1,169 @@
-//! skeleton
+//! The rows of the store: what is open, and what is sealed.
+//! Never knows how a row is kept.
+
 use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
 use crate::clock::Timestamp;
 use crate::formula::Value;
 use crate::names::{AppId, ConnectionId, IntegrationKey, Owner, Version};
 use crate::secret::Secret;
-/// A customer as first seen in a token.
-#[derive(Debug, Clone)]
-pub struct Customer { pub owner: Owner, pub id: String /* our record id */, pub name: Option<String>, pub fields: Option<Value> /* sealed at rest */, pub credentials: Option<Value> /* internal-api credentials, sealed at rest */, pub created_at: Timestamp, pub last_active_at: Timestamp }
+
+/// A customer, recorded when first seen in a token.
+#[derive(Debug)]
+pub struct Customer {
+    /// The workspace, and the id in the customer's tokens.
+    pub owner: Owner,
+    /// Our own id of the record.
+    pub id: String,
+    /// As the last token said.
+    pub name: Option<String>,
+    /// As the last token said; may hold API keys, and is sealed at rest.
+    pub fields: Option<Secret<Value>>,
+    /// For the customer's own API (`internal-api`); sealed at rest.
+    pub credentials: Option<Secret<Value>>,
+    /// When it was first seen.
+    pub created_at: Timestamp,
+    /// When it was last seen; may lag behind.
+    pub last_active_at: Timestamp,
+}
+
+impl Customer {
+    /// Whether a token with this name and these fields says nothing new. What a token leaves out stays as it was.
+    #[must_use]
+    pub fn knows(&self, name: Option<&str>, fields: Option<&Secret<Value>>) -> bool {
+        let name_known = name.is_none_or(|name| self.name.as_deref() == Some(name));
+        let fields_known = fields
+            .is_none_or(|fields| self.fields.as_ref().is_some_and(|known| known.expose() == fields.expose()));
+        name_known && fields_known
+    }
+}
+
 /// How a connection is doing.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
-pub enum Health { Ready, /// cannot be used until reconnected: a stable code and a sentence
-    Disconnected { code: String, message: String, at: Timestamp } }
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub enum Health {
+    /// It can be used.
+    Ready,
+    /// It cannot be used until the customer connects again.
+    Disconnected {
+        /// A stable code.
+        code: String,
+        /// A sentence for people.
+        message: String,
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
 /// The open part of a connection: safe to show.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Connection {
-    pub id: ConnectionId, pub owner: Owner, pub integration: IntegrationKey, pub key: Option<String>, pub name: String,
-    pub app: Option<AppId>, pub version: Version, pub health: Health,
-    /// origin entered at connect time (hosts: connection)
+    /// Its id, unique in the store.
+    pub id: ConnectionId,
+    /// Whose it is; never changes.
+    pub owner: Owner,
+    /// The integration it belongs to.
+    pub integration: IntegrationKey,
+    /// A name for machines, given by the caller.
+    pub key: Option<String>,
+    /// A name for people.
+    pub name: String,
+    /// The OAuth app that granted the credentials.
+    pub app: Option<AppId>,
+    /// The version of the credentials; the store sets it.
+    pub version: Version,
+    /// Whether it can be used.
+    pub health: Health,
+    /// For `hosts: connection`: the origin that was entered at connect time, as `https://host[:port]`.
     pub pinned_origin: Option<String>,
-    pub expires_at: Option<Timestamp>, pub refresh_at: Option<Timestamp>, pub refreshed_at: Option<Timestamp>,
-    pub granted_scopes: Option<Vec<String>>, pub is_test: bool, pub meta: Option<Value>,
-    pub created_at: Timestamp, pub updated_at: Timestamp, pub archived_at: Option<Timestamp>,
+    /// When the access token ends, if that is known.
+    pub expires_at: Option<Timestamp>,
+    /// When it is due for a refresh.
+    pub refresh_at: Option<Timestamp>,
+    /// When it was last refreshed.
+    pub refreshed_at: Option<Timestamp>,
+    /// The scopes that the provider granted, if it said.
+    pub granted_scopes: Option<Vec<String>>,
+    /// Whether it is for tests only.
+    pub is_test: bool,
+    /// The caller's own notes.
+    pub meta: Option<Value>,
+    /// When it was made; never changes.
+    pub created_at: Timestamp,
+    /// When it was last written; the store sets it.
+    pub updated_at: Timestamp,
+    /// When it was archived. An archived connection has no secrets any more and stays archived.
+    pub archived_at: Option<Timestamp>,
 }
-/// The sealed part.
+
+/// The sealed part of a connection.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Secrets { pub credentials: Value, pub input: Value, pub connector_parameters: Value }
-impl zeroize::Zeroize for Secrets { fn zeroize(&mut self) { self.credentials.zeroize(); self.input.zeroize(); self.connector_parameters.zeroize(); } }
-impl zeroize::Zeroize for Opened { fn zeroize(&mut self) {} }
+pub struct Secrets {
+    /// What gives access.
+    pub credentials: Value,
+    /// What the customer entered at connect time.
+    pub input: Value,
+    /// The connection's own connector parameters, over those of the integration.
+    pub connector_parameters: Value,
+}
+
+impl Secrets {
+    /// What is left when a connection is archived.
+    pub(super) fn none() -> Self {
+        let empty = Value::empty_object;
+        Self { credentials: empty(), input: empty(), connector_parameters: empty() }
+    }
+}
+
+impl Zeroize for Secrets {
+    fn zeroize(&mut self) {
+        self.credentials.zeroize();
+        self.input.zeroize();
+        self.connector_parameters.zeroize();
+    }
+}
+
+/// Secrets that take the place of others; what is `None` stays.
+#[derive(Default)]
+pub struct SecretChanges {
+    /// New credentials, whole.
+    pub credentials: Option<Value>,
+    /// New input, whole.
+    pub input: Option<Value>,
+    /// New connector parameters, whole.
+    pub connector_parameters: Option<Value>,
+}
+
+impl SecretChanges {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.credentials.is_none() && self.input.is_none() && self.connector_parameters.is_none()
+    }
+}
+
 /// A connection with its secrets open, at one version. Cheap to clone.
-#[derive(Clone)]
-pub struct Opened { pub connection: Arc<Connection>, pub secrets: Arc<Secret<Secrets>> }
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The open part.
+    pub connection: Arc<Connection>,
+    /// The secrets of `connection.version`.
+    pub secrets: Arc<Secret<Secrets>>,
+}
+
+impl Opened {
+    /// A copy of the secrets with `changes` in it.
+    #[must_use]
+    pub fn secrets_with(&self, changes: SecretChanges) -> Secret<Secrets> {
+        let old = self.secrets.expose();
+        Secret::new(Secrets {
+            credentials: changes.credentials.unwrap_or_else(|| old.credentials.clone()),
+            input: changes.input.unwrap_or_else(|| old.input.clone()),
+            connector_parameters: changes
+                .connector_parameters
+                .unwrap_or_else(|| old.connector_parameters.clone()),
+        })
+    }
+}

@@ -1,40 +1,286 @@
-//! skeleton
+//! The embedded store: one redb file beside the process.
+//! Never gives out a secret that is not wrapped, and never returns from a write that is not on the disk.
+//!
+//! Writes go through one thread of their own. Single connections are read where the caller stands, on a traffic
+//! worker too: a look-up in redb's cache takes about a microsecond and waits for no writer, less than handing it to
+//! another thread would cost. Lists and customers are read on the blocking pool.
+
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::error::StoreError;
+use super::file::StoreFile;
+pub use super::list::Filter;
+use super::list::page;
+use super::record::{Connection, Customer, Opened, Secrets};
+use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
+use super::tables::{self, Tables};
+use super::writer::Writer;
 use crate::clock::Clock;
-use crate::names::{ConnectionId, IntegrationKey, Owner, Version};
+use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
-use super::record::{Connection, Customer, Opened, Secrets};
+
+/// How long opened credentials stay in memory after their last use.
+const KEPT_OPEN: Duration = Duration::from_secs(600);
+
+/// Where the store is.
 #[derive(Debug, Clone)]
-pub struct Config { pub path: PathBuf, pub cached_credentials: u64 }
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError { #[error("placeholder")] Placeholder /* Locked, WrongKey, Full, Tampered{row}, Io… each with a cure */ }
-/// Which connections to list.
-#[derive(Debug, Default, Clone)]
-pub struct Filter { pub owner: Option<Owner>, pub workspace: Option<crate::names::WorkspaceKey>, pub integration: Option<IntegrationKey>, pub include_archived: bool, pub limit: usize, pub cursor: Option<String> }
+pub struct Config {
+    /// The file; its folder must exist.
+    pub path: PathBuf,
+    /// How many connections' credentials are kept open in memory.
+    pub cached_credentials: u64,
+}
+
 /// How a conditional write ended.
-pub enum Replaced { /// stored; the new opened connection
-    Stored(Opened), /// another write came first: what is stored now
-    Overtaken(Opened) }
-/// The embedded store: blocking work runs in tokio's blocking pool; opened credentials are cached in moka by connection and version.
+#[derive(Debug)]
+pub enum Replaced {
+    /// It is stored; this is what is stored now.
+    Stored(Opened),
+    /// Another write came first; this is what is stored now.
+    Overtaken(Opened),
+}
+
+/// The store. Cheap to clone; the file is closed with the last clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    file: Arc<StoreFile>,
+    writer: Writer,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    opened: Cache<(ConnectionId, Version), Arc<Secret<Secrets>>>,
+}
+
 impl Store {
-    /// Creates the file 0600, refuses one that another process holds, checks that the keys open it.
-    pub fn open(_config: &Config, _keyring: Keyring, _clock: Arc<dyn Clock>) -> Result<Self, StoreError> { unimplemented!() }
-    pub async fn customer(&self, _owner: &Owner) -> Result<Option<Customer>, StoreError> { unimplemented!() }
-    pub async fn put_customer(&self, _customer: Customer) -> Result<(), StoreError> { unimplemented!() }
-    /// Stores a new connection at Version::FIRST. `replace`: archives the owner's other live connections of the integration in the same transaction.
-    pub async fn insert(&self, _connection: Connection, _secrets: Secret<Secrets>, _replace: bool) -> Result<Opened, StoreError> { unimplemented!() }
-    pub async fn connection(&self, _id: &ConnectionId) -> Result<Option<Connection>, StoreError> { unimplemented!() }
-    pub async fn open_secrets(&self, _id: &ConnectionId) -> Result<Option<Opened>, StoreError> { unimplemented!() }
-    /// One page in order of creation (`id` breaks ties) and the cursor of the next.
-    pub async fn list(&self, _filter: Filter) -> Result<(Vec<Connection>, Option<String>), StoreError> { unimplemented!() }
-    /// Compare-and-swap on the version: writes new secrets and the changed open part, version + 1. Durable before it returns.
-    pub async fn replace(&self, _seen: Version, _connection: Connection, _secrets: Secret<Secrets>) -> Result<Replaced, StoreError> { unimplemented!() }
-    /// Changes the open part only (name, health, archived_at…) if the version is still `seen`; version stays.
-    pub async fn update(&self, _seen: Version, _connection: Connection) -> Result<Replaced, StoreError> { unimplemented!() }
-    /// A small write-and-read for readiness.
-    pub async fn ping(&self) -> Result<(), StoreError> { unimplemented!() }
+    /// Opens the file, or makes it, for its owner only; takes its lock, and checks that the keys are those it was
+    /// written with.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is held by another process, is no store, or belongs to other keys.
+    pub fn open(config: &Config, keyring: Keyring, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let file = Arc::new(StoreFile::open(&config.path)?);
+        file.write(|transaction| tables::prepare(transaction, &config.path, &keyring))?;
+        let writer = Writer::start(Arc::clone(&file))?;
+        let opened = Cache::builder().max_capacity(config.cached_credentials).time_to_idle(KEPT_OPEN).build();
+        Ok(Self(Arc::new(Inner { file, writer, keyring: Arc::new(keyring), clock, opened })))
+    }
+
+    /// A customer's record.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the row does not open.
+    pub async fn customer(&self, owner: &Owner) -> Result<Option<Customer>, StoreError> {
+        let owner = owner.clone();
+        self.read_aside(move |store| {
+            let Some((row, sealed)) = store.file.read(|transaction| tables::customer(transaction, &owner))?
+            else {
+                return Ok(None);
+            };
+            open_customer(&store.keyring, &owner, &row, &sealed).map(Some)
+        })
+        .await
+    }
+
+    /// Writes a customer's record, whatever was there.
+    ///
+    /// # Errors
+    /// It could not be stored.
+    pub async fn put_customer(&self, customer: Customer) -> Result<(), StoreError> {
+        let (row, sealed) = seal_customer(&self.0.keyring, &customer)?;
+        self.0.writer.write(move |tables| tables.put_customer(&customer.owner, &row, &sealed)).await
+    }
+
+    /// Makes of a customer's record what `change` makes of it, with no other write in between.
+    ///
+    /// # Errors
+    /// The old record does not open, or the new one could not be stored.
+    pub async fn change_customer(
+        &self,
+        owner: &Owner,
+        change: impl FnOnce(Option<Customer>) -> Customer + Send + 'static,
+    ) -> Result<Customer, StoreError> {
+        let (keyring, owner) = (Arc::clone(&self.0.keyring), owner.clone());
+        let work = move |tables: &mut Tables<'_>| {
+            let known = tables.customer(&owner)?;
+            let known =
+                known.map(|(row, sealed)| open_customer(&keyring, &owner, &row, &sealed)).transpose()?;
+            let customer = Customer { owner: owner.clone(), ..change(known) };
+            let (row, sealed) = seal_customer(&keyring, &customer)?;
+            tables.put_customer(&owner, &row, &sealed)?;
+            Ok(customer)
+        };
+        self.0.writer.write(work).await
+    }
+
+    /// Stores a new connection at [`Version::FIRST`]. With `replace`, the owner's other connections of the integration
+    /// are archived in the same transaction.
+    ///
+    /// # Errors
+    /// It could not be stored.
+    pub async fn insert(
+        &self,
+        connection: Connection,
+        secrets: Secret<Secrets>,
+        replace: bool,
+    ) -> Result<Opened, StoreError> {
+        let connection = Connection { version: Version::FIRST, ..connection };
+        let sealed = seal_connection(&self.0.keyring, &connection, connection.version, &secrets)?;
+        let (keyring, now) = (Arc::clone(&self.0.keyring), self.0.clock.now());
+        let connection = self
+            .0
+            .writer
+            .write(move |tables| {
+                let mut archived = Vec::new();
+                if replace {
+                    let same = |other: &Connection| {
+                        other.integration == connection.integration && other.archived_at.is_none()
+                    };
+                    for other in tables.of_owner(&connection.owner)?.into_iter().filter(same) {
+                        let other = Connection { archived_at: Some(now), updated_at: now, ..other };
+                        archived.push(blanked(&keyring, other)?);
+                    }
+                }
+                for (other, nothing) in archived {
+                    tables.put(&other, Some(&nothing))?;
+                }
+                tables.put(&connection, Some(&sealed))?;
+                Ok(connection)
+            })
+            .await?;
+        Ok(self.keep_open(connection, secrets))
+    }
+
+    /// The open part of a connection.
+    ///
+    /// # Errors
+    /// The file or the row cannot be read.
+    #[expect(clippy::unused_async, reason = "a store across a network will need to wait here")]
+    pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        self.0.file.read(|transaction| tables::connection(transaction, id))
+    }
+
+    /// A connection with its secrets.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the secrets do not open; the error names the connection.
+    #[expect(clippy::unused_async, reason = "a store across a network will need to wait here")]
+    pub async fn open_secrets(&self, id: &ConnectionId) -> Result<Option<Opened>, StoreError> {
+        self.0.file.read(|transaction| {
+            let Some(connection) = tables::connection(transaction, id)? else { return Ok(None) };
+            if let Some(secrets) = self.0.opened.get(&(id.clone(), connection.version)) {
+                return Ok(Some(Opened { connection: Arc::new(connection), secrets }));
+            }
+            let sealed = tables::secrets(transaction, id)?.unwrap_or_default();
+            let secrets = open_connection(&self.0.keyring, &connection, &sealed)?;
+            Ok(Some(self.keep_open(connection, secrets)))
+        })
+    }
+
+    /// One page in order of creation (`id` breaks ties), and the cursor of the next.
+    ///
+    /// # Errors
+    /// The cursor is none of ours, or the file cannot be read.
+    pub async fn list(&self, filter: Filter) -> Result<(Vec<Connection>, Option<String>), StoreError> {
+        self.read_aside(move |store| page(&store.file, &filter)).await
+    }
+
+    /// Writes new secrets and the changed open part as the version after `seen`, if `seen` is what is stored and not
+    /// archived.
+    ///
+    /// # Errors
+    /// There is no such connection, or it could not be stored.
+    pub async fn replace(
+        &self,
+        seen: Version,
+        connection: Connection,
+        secrets: Secret<Secrets>,
+    ) -> Result<Replaced, StoreError> {
+        let connection = Connection { version: seen.next(), updated_at: self.0.clock.now(), ..connection };
+        let sealed = seal_connection(&self.0.keyring, &connection, connection.version, &secrets)?;
+        match self.swap(seen, connection, Some(sealed)).await? {
+            Swapped::Stored(connection) => Ok(Replaced::Stored(self.keep_open(connection, secrets))),
+            Swapped::Overtaken(id) => self.current(&id).await.map(Replaced::Overtaken),
+        }
+    }
+
+    /// Changes the open part only (name, health, …), if `seen` is what is stored; the version stays. A connection that
+    /// is archived by it loses its secrets, and for that the version rises.
+    ///
+    /// # Errors
+    /// There is no such connection, or it could not be stored.
+    pub async fn update(&self, seen: Version, connection: Connection) -> Result<Replaced, StoreError> {
+        let connection = Connection { version: seen, updated_at: self.0.clock.now(), ..connection };
+        let (connection, sealed) = match connection.archived_at {
+            Some(_) => blanked(&self.0.keyring, connection).map(|(blank, sealed)| (blank, Some(sealed)))?,
+            None => (connection, None),
+        };
+        let id = connection.id.clone();
+        match self.swap(seen, connection, sealed).await? {
+            Swapped::Stored(_) => self.current(&id).await.map(Replaced::Stored),
+            Swapped::Overtaken(_) => self.current(&id).await.map(Replaced::Overtaken),
+        }
+    }
+
+    /// A small write, on the disk when it returns; for readiness.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        self.0.writer.write(move |tables| tables.touch(now)).await
+    }
+
+    async fn swap(
+        &self,
+        seen: Version,
+        connection: Connection,
+        sealed: Option<Vec<u8>>,
+    ) -> Result<Swapped, StoreError> {
+        let work = move |tables: &mut Tables<'_>| {
+            let id = connection.id.clone();
+            let Some(stored) = tables.connection(&id)? else { return Err(StoreError::NoConnection { id }) };
+            if stored.version != seen || stored.archived_at.is_some() {
+                return Ok(Swapped::Overtaken(id));
+            }
+            tables.put(&connection, sealed.as_deref())?;
+            Ok(Swapped::Stored(connection))
+        };
+        self.0.writer.write(work).await
+    }
+
+    async fn current(&self, id: &ConnectionId) -> Result<Opened, StoreError> {
+        self.open_secrets(id).await?.ok_or_else(|| StoreError::NoConnection { id: id.clone() })
+    }
+
+    fn keep_open(&self, connection: Connection, secrets: Secret<Secrets>) -> Opened {
+        let secrets = Arc::new(secrets);
+        self.0.opened.insert((connection.id.clone(), connection.version), Arc::clone(&secrets));
+        Opened { connection: Arc::new(connection), secrets }
+    }
+
+    async fn read_aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || read(&store)).await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+enum Swapped {
+    Stored(Connection),
+    Overtaken(ConnectionId),
+}
+
+/// An archived connection as it is stored: at the next version, with nothing in place of its secrets.
+fn blanked(keyring: &Keyring, connection: Connection) -> Result<(Connection, Vec<u8>), StoreError> {
+    let connection = Connection { version: connection.version.next(), ..connection };
+    let sealed = seal_connection(keyring, &connection, connection.version, &Secret::new(Secrets::none()))?;
+    Ok((connection, sealed))
 }

@@ -41,7 +41,7 @@ impl AccessLog {
     ///
     /// # Errors
     ///
-    /// The thread could not be started.
+    /// The system gave no thread for the writer.
     pub fn stdout() -> io::Result<Self> {
         Self::to_writer(io::stdout(), MAX_WAITING)
     }

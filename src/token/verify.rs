@@ -48,7 +48,13 @@ impl Policy {
     }
 }
 
-/// A token whose signature and times hold. Made only in this file; cheap to clone.
+/// A token whose signature and times hold. Made only in this file, by [`Verifier::verify`]; cheap to clone.
+///
+/// ```compile_fail,E0451
+/// fn forge(inner: std::sync::Arc<()>) -> sidegate::token::Verified {
+///     sidegate::token::Verified { inner }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Verified {
     inner: Arc<VerifiedInner>,

@@ -12,7 +12,9 @@ impl HttpBody for Pieces {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let piece = self.0.pop_front();
-        Poll::Ready(piece.map(|piece| piece.map(|text| Frame::data(text.into())).ok_or_else(|| "broke off".into())))
+        Poll::Ready(
+            piece.map(|piece| piece.map(|text| Frame::data(text.into())).ok_or_else(|| "broke off".into())),
+        )
     }
 }
 
@@ -58,7 +60,9 @@ async fn a_body_up_to_the_limit_is_whole() {
         (pieces(&["abcd"]), "abcd"),
         (Body::empty(), ""),
     ] {
-        let Ok(Collected::Whole(bytes)) = collect_within(body, 4).await else { panic!("it is within the limit") };
+        let Ok(Collected::Whole(bytes)) = collect_within(body, 4).await else {
+            panic!("it is within the limit")
+        };
         assert_eq!(bytes, expected);
     }
 }

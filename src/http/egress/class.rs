@@ -54,11 +54,7 @@ impl Class {
     }
 
     pub(super) fn advice(self) -> &'static str {
-        if self.opens_with_private() {
-            "egress.allowPrivate would allow it"
-        } else {
-            "no setting allows it"
-        }
+        if self.opens_with_private() { "egress.allowPrivate would allow it" } else { "no setting allows it" }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use Class::{
-    Broadcast, Documentation, Embedded, LinkLocal, Loopback, Metadata, Multicast, Private, Public, Reserved, Shared,
-    SiteLocal, Unspecified,
+    Broadcast, Documentation, Embedded, LinkLocal, Loopback, Metadata, Multicast, Private, Public, Reserved,
+    Shared, SiteLocal, Unspecified,
 };
 
 const SHUT: Egress = Egress { allow_private: false, allow_plain: false };
@@ -89,10 +89,46 @@ const ADDRESSES: &[(&str, Class)] = &[
 
 /// Spellings that some resolver or URL parser takes for an address, and hosts that are none.
 const NOT_HOSTS: &[&str] = &[
-    "127.1", "127.0.1", "2130706433", "017700000001", "0x7f000001", "0x7f.0.0.1", "0X7F.1", "127.0.0.0x1", "0177.0.0.1",
-    "127.0.0.01", "127.0.0.1.", "127.0.0.256", "1.2.3.4.5", "a.0x", "example.123", "0", "0.", "169.254.43518", "[::1", "::1]", "[]",
-    "[127.0.0.1]", "[fe80::1%eth0]", "fe80::1%eth0", "", ".", "..", "a..b", ".a", "a b", "a/b", "a@b", "a:80", "a%2eb", "\u{ff11}27.0.0.1",
-    "127\u{3002}0.0.1", "ex\tample.com", "a\0b", "a\\b", "b\u{fc}cher.example",
+    "127.1",
+    "127.0.1",
+    "2130706433",
+    "017700000001",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0X7F.1",
+    "127.0.0.0x1",
+    "0177.0.0.1",
+    "127.0.0.01",
+    "127.0.0.1.",
+    "127.0.0.256",
+    "1.2.3.4.5",
+    "a.0x",
+    "example.123",
+    "0",
+    "0.",
+    "169.254.43518",
+    "[::1",
+    "::1]",
+    "[]",
+    "[127.0.0.1]",
+    "[fe80::1%eth0]",
+    "fe80::1%eth0",
+    "",
+    ".",
+    "..",
+    "a..b",
+    ".a",
+    "a b",
+    "a/b",
+    "a@b",
+    "a:80",
+    "a%2eb",
+    "\u{ff11}27.0.0.1",
+    "127\u{3002}0.0.1",
+    "ex\tample.com",
+    "a\0b",
+    "a\\b",
+    "b\u{fc}cher.example",
 ];
 
 #[test]
@@ -110,7 +146,10 @@ fn only_public_addresses_are_dialled_and_literals_are_no_exception() {
         let checked = SHUT.check_host(text);
         match class {
             Public => assert_eq!(checked.unwrap(), Some(text.parse().unwrap()), "{text}"),
-            _ => assert!(matches!(checked, Err(EgressError::Refused { class: found, .. }) if found == *class), "{text}"),
+            _ => assert!(
+                matches!(checked, Err(EgressError::Refused { class: found, .. }) if found == *class),
+                "{text}"
+            ),
         }
     }
 }
@@ -132,10 +171,22 @@ fn unusual_spellings_are_refused_whatever_is_allowed() {
 
 #[test]
 fn names_pass_to_the_resolver() {
-    for name in ["api.example.com", "api.example.com.", "localhost", "a_b", "xn--bcher-kva.example", "0x.example", "1.a", "a-1"] {
+    for name in [
+        "api.example.com",
+        "api.example.com.",
+        "localhost",
+        "a_b",
+        "xn--bcher-kva.example",
+        "0x.example",
+        "1.a",
+        "a-1",
+    ] {
         assert_eq!(SHUT.check_host(name).unwrap(), None, "{name}");
     }
-    assert_eq!(SHUT.check_host("[2606:4700:4700::1111]").unwrap(), Some("2606:4700:4700::1111".parse().unwrap()));
+    assert_eq!(
+        SHUT.check_host("[2606:4700:4700::1111]").unwrap(),
+        Some("2606:4700:4700::1111".parse().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -149,7 +200,8 @@ async fn a_name_is_judged_by_what_it_resolves_to() {
 
 #[test]
 fn of_several_addresses_only_the_allowed_remain() {
-    let sockets = |texts: &[&str]| -> Vec<SocketAddr> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+    let sockets =
+        |texts: &[&str]| -> Vec<SocketAddr> { texts.iter().map(|text| text.parse().unwrap()).collect() };
     let mixed = sockets(&["10.0.0.1:1", "8.8.8.8:1", "169.254.169.254:1", "1.1.1.1:1"]);
     assert_eq!(SHUT.admit("a", mixed.into_iter()).unwrap(), sockets(&["8.8.8.8:1", "1.1.1.1:1"]));
     let none = SHUT.admit("a", sockets(&["10.0.0.1:1", "127.0.0.1:1"]).into_iter()).unwrap_err();

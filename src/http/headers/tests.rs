@@ -69,7 +69,9 @@ fn names_fold_over_case_hyphen_and_underscore() {
     for same in ["X-Sidegate-Customer", "x_sidegate_customer", "X-SIDEGATE_customer"] {
         assert!(folds_to(same, "x-sidegate-customer"), "{same}");
     }
-    for other in ["x-sidegate-custome", "x-sidegate-customers", "x.sidegate.customer", "xsidegatecustomer", ""] {
+    for other in
+        ["x-sidegate-custome", "x-sidegate-customers", "x.sidegate.customer", "xsidegatecustomer", ""]
+    {
         assert!(!folds_to(other, "x-sidegate-customer"), "{other}");
     }
 }

@@ -25,7 +25,9 @@ impl FromStr for Address {
             return if path.is_absolute() {
                 Ok(Self::Unix(path))
             } else {
-                Err(format!("{text:?} does not name a socket file by its absolute path, as unix:/run/app.sock does"))
+                Err(format!(
+                    "{text:?} does not name a socket file by its absolute path, as unix:/run/app.sock does"
+                ))
             };
         }
         text.parse().map(Self::Tcp).map_err(|_| {
@@ -57,7 +59,17 @@ mod tests {
 
     #[test]
     fn what_is_not_an_address_is_refused_with_an_example() {
-        for text in ["", "80", ":80", "localhost:80", "127.0.0.1", "127.0.0.1:66000", "unix:", "unix:app.sock", "::1:80x"] {
+        for text in [
+            "",
+            "80",
+            ":80",
+            "localhost:80",
+            "127.0.0.1",
+            "127.0.0.1:66000",
+            "unix:",
+            "unix:app.sock",
+            "::1:80x",
+        ] {
             let error = text.parse::<Address>().expect_err(text);
             assert!(error.contains("unix:/run/app.sock"), "{error}");
         }

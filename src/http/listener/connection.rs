@@ -125,7 +125,12 @@ where
 
 /// Ready when the connection has taken longer than it may. The timer is set again only when it fires or when the deadline
 /// has come nearer, so that an ordinary request does not touch it.
-fn poll_overdue(mut timer: Pin<&mut Sleep>, watch: &Watch, limits: &Limits, cx: &mut Context<'_>) -> Poll<()> {
+fn poll_overdue(
+    mut timer: Pin<&mut Sleep>,
+    watch: &Watch,
+    limits: &Limits,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     if let Some(deadline) = watch.deadline(limits).filter(|deadline| *deadline < timer.deadline()) {
         timer.as_mut().reset(deadline);
     }

@@ -72,7 +72,8 @@ async fn first_that_answers(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 fn connector(settings: &Settings) -> Result<TlsConnector, SendError> {
-    let tls = settings.tls.as_ref().ok_or_else(|| failed("the origin is https and no TLS settings are given"))?;
+    let tls =
+        settings.tls.as_ref().ok_or_else(|| failed("the origin is https and no TLS settings are given"))?;
     Ok(TlsConnector::from(Arc::clone(tls)))
 }
 

@@ -43,7 +43,8 @@ pub(super) fn of_response(method: &Method, response: &mut Response<Body>) {
 
 fn set_length(headers: &mut HeaderMap, length: u64) {
     let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let is_right = values.next().is_some_and(|value| spells(value.as_bytes(), length)) && values.next().is_none();
+    let is_right =
+        values.next().is_some_and(|value| spells(value.as_bytes(), length)) && values.next().is_none();
     if !is_right {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -80,7 +81,9 @@ mod tests {
         for good in [0, 5, 10, 100, 4096, u64::MAX] {
             assert!(spells(good.to_string().as_bytes(), good), "{good}");
         }
-        for (bad, number) in [("", 0), ("00", 0), ("05", 5), ("5 ", 5), ("+5", 5), ("50", 5), ("5", 50), ("a", 5)] {
+        for (bad, number) in
+            [("", 0), ("00", 0), ("05", 5), ("5 ", 5), ("+5", 5), ("50", 5), ("5", 50), ("a", 5)]
+        {
             assert!(!spells(bad.as_bytes(), number), "{bad:?} is not {number}");
         }
     }

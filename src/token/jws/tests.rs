@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// A token with this header, this payload and a signature of nine bytes.
@@ -162,4 +164,21 @@ fn a_payload_need_not_be_json_until_claims_are_read_from_it() {
     assert_eq!(claims(&jws.payload).unwrap_err().code(), "malformed");
     assert_eq!(claims(b"[]").unwrap_err().code(), "malformed");
     assert!(claims(br#"{"iss":"w"}"#).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn t7_what_is_read_is_written_the_same_way(payload in "[A-Za-z0-9_=+/ -]{0,9}", signature in "[A-Za-z0-9_-]{1,9}") {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
+        let token = format!("{header}.{payload}.{signature}");
+        if let Ok(jws) = parse(&token) {
+            prop_assert_eq!(URL_SAFE_NO_PAD.encode(&jws.payload), payload);
+            prop_assert_eq!(URL_SAFE_NO_PAD.encode(&jws.signature), signature);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(token in "\\PC{0,40}", parts in "([A-Za-z0-9_-]{0,20}\\.){0,4}") {
+        let _ = (parse(&token), parse(&parts));
+    }
 }

@@ -196,6 +196,10 @@ impl Loader<'_> {
         if !weak.is_empty() {
             self.complain(name, strength::weak_secret(secret.len(), &weak, policy), Severity::Warning);
         }
+        if strength::is_guessable(secret) {
+            let refusal = Refusal::new("the secret is easy to guess", "make one with `openssl rand -hex 64`");
+            self.complain(name, refusal, Severity::Warning);
+        }
         Ok(prepare_secret(secret, &strong_enough))
     }
 

@@ -1,6 +1,8 @@
 //! How strong a key must be before it may verify anything.
 //! Never knows whose key it is or where it came from.
 
+use std::collections::HashSet;
+
 use super::{Algorithm, KeyPolicy, Refusal};
 
 /// The shortest secret of the compatible policy, in bytes: what 128 bits of strength need.
@@ -40,6 +42,20 @@ pub(super) fn weak_secret(len: usize, weak: &[Algorithm], policy: KeyPolicy) -> 
     };
     let problem = format!("the secret has {len} bytes; {consequence} {}", list(weak));
     Refusal::new(problem, "use a longer secret, or name the algorithms you use under `algorithms`")
+}
+
+/// Whether a secret is known to everybody, or so uniform that it may be guessed: long enough, and worthless.
+pub(super) fn is_guessable(secret: &[u8]) -> bool {
+    const EXAMPLES: [&str; 5] = [
+        "a-string-secret-at-least-256-bits-long",
+        "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+        "your-256-bit-secret",
+        "your-384-bit-secret",
+        "your-512-bit-secret",
+    ];
+    const FEWEST_DISTINCT_BYTES: usize = 8;
+    let distinct: HashSet<u8> = secret.iter().copied().collect();
+    distinct.len() < FEWEST_DISTINCT_BYTES || EXAMPLES.iter().any(|example| example.as_bytes() == secret)
 }
 
 /// Refuses RSA keys that are too small, absurdly large, or known to be weak.

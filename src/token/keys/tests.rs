@@ -60,19 +60,28 @@ fn altered(mut jwk: Value, name: &str, value: Value) -> Value {
 fn t25_the_compatible_policy_asks_for_sixteen_bytes_and_warns_below_the_hash_size() {
     assert!(fatal(&with_secret("fifteen bytes!!")).contains("15 bytes"));
     assert!(fatal(&with_secret("")).contains("0 bytes"));
-    let (set, complaints) = load(&with_secret(&"s".repeat(40)));
+    let (set, complaints) = load(&with_secret(&SECRET[..40]));
     assert_eq!(set.keys()[0].algorithms().collect::<Vec<_>>(), Algorithm::HMAC);
-    assert_eq!(complaints.len(), 1);
     assert!(complaints[0].problem.contains("HS384, HS512") && !complaints[0].fatal);
     assert!(load(&with_secret(SECRET)).1.is_empty());
-    let narrowed = WorkspaceConfig { algorithms: vec![Algorithm::HS256], ..with_secret(&"s".repeat(40)) };
+    let narrowed = WorkspaceConfig { algorithms: vec![Algorithm::HS256], ..with_secret(&SECRET[..40]) };
     assert!(load(&narrowed).1.is_empty());
+}
+
+#[test]
+fn t25_a_secret_from_a_tutorial_or_of_few_letters_is_warned_of() {
+    for secret in ["your-256-bit-secret", &"ab".repeat(32), &"1234567".repeat(10)] {
+        let (set, complaints) = load(&with_secret(secret));
+        assert_eq!(set.keys().len(), 1);
+        assert!(complaints.iter().any(|complaint| complaint.problem.contains("easy to guess")), "{secret}");
+    }
+    assert!(load(&with_secret(&"0123456789abcdef".repeat(4))).1.is_empty());
 }
 
 #[test]
 fn t25_the_strict_policy_lets_a_secret_serve_what_it_is_long_enough_for() {
     let strict =
-        |len: usize| WorkspaceConfig { key_policy: KeyPolicy::Strict, ..with_secret(&"s".repeat(len)) };
+        |len: usize| WorkspaceConfig { key_policy: KeyPolicy::Strict, ..with_secret(&SECRET[..len]) };
     assert!(fatal(&strict(31)).contains("HS256, HS384, HS512"));
     assert_eq!(served(&strict(32)), [vec![Algorithm::HS256]]);
     assert_eq!(served(&strict(48)), [vec![Algorithm::HS256, Algorithm::HS384]]);

@@ -1,4 +1,5 @@
 //! The `jsonwebtoken` crate as oracle: on generated tokens, sound and damaged, both must come to one verdict.
+//! Never judges times, `crit` or ES512, where the library differs from us by design.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

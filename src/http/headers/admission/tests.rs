@@ -26,8 +26,17 @@ fn with_path(path: &[u8]) -> Result<(), Malformed> {
 
 #[test]
 fn ordinary_requests_are_admitted() {
-    for target in ["/", "/a/b?c=d%2Fe", "/a//b", "/a;v=1/b", "/caf%C3%A9", "/.well-known/x", "/...", "/a.b/..c", "/?q=100%"]
-    {
+    for target in [
+        "/",
+        "/a/b?c=d%2Fe",
+        "/a//b",
+        "/a;v=1/b",
+        "/caf%C3%A9",
+        "/.well-known/x",
+        "/...",
+        "/a.b/..c",
+        "/?q=100%",
+    ] {
         assert_eq!(with_host("GET", target), Ok(()), "{target}");
     }
     assert_eq!(with_host("OPTIONS", "*"), Ok(()));
@@ -41,8 +50,25 @@ fn h1_exactly_one_wellformed_host() {
         assert_eq!(with_fields(&[("host", good.as_bytes())]), Ok(()), "{good}");
     }
     for bad in [
-        "", " ", "a b", "a/b", "user@a", "a,b", "a:", "a:x", "a:+1", "a:65536", "a:1:2", "[::1", "::1", "[::1]x", "[::1%eth0]", "a\"",
-        "%61", ":80", "[]",
+        "",
+        " ",
+        "a b",
+        "a/b",
+        "user@a",
+        "a,b",
+        "a:",
+        "a:x",
+        "a:+1",
+        "a:65536",
+        "a:1:2",
+        "[::1",
+        "::1",
+        "[::1]x",
+        "[::1%eth0]",
+        "a\"",
+        "%61",
+        ":80",
+        "[]",
     ] {
         assert_eq!(with_fields(&[("host", bad.as_bytes())]), Err(Malformed::HostInvalid), "{bad:?}");
     }
@@ -111,7 +137,9 @@ fn h6_transfer_encoding_is_one_chunked_or_absent() {
         with_fields(&fields)
     };
     assert_eq!(encodings(&["chunked"]), Ok(()));
-    for bad in [&["gzip, chunked"][..], &["chunked", "chunked"], &[",chunked"], &["identity"], &[""], &["xchunked"]] {
+    for bad in
+        [&["gzip, chunked"][..], &["chunked", "chunked"], &[",chunked"], &["identity"], &[""], &["xchunked"]]
+    {
         assert_eq!(encodings(bad), Err(Malformed::TransferEncoding), "{bad:?}");
     }
 }
@@ -140,8 +168,20 @@ fn in_http_2_the_target_alone_names_the_host() {
 fn every_code_is_its_own() {
     use Malformed::*;
     let all = [
-        HostMissing, HostRepeated, HostInvalid, HostMismatch, TargetForm, Connect, PathNul, PathPercent, TargetNotAscii,
-        PathBackslash, PathEncodedSlash, PathDotSegment, TransferEncoding, ContentLength,
+        HostMissing,
+        HostRepeated,
+        HostInvalid,
+        HostMismatch,
+        TargetForm,
+        Connect,
+        PathNul,
+        PathPercent,
+        TargetNotAscii,
+        PathBackslash,
+        PathEncodedSlash,
+        PathDotSegment,
+        TransferEncoding,
+        ContentLength,
     ];
     let codes: std::collections::HashSet<_> = all.iter().map(|malformed| malformed.code()).collect();
     assert_eq!(codes.len(), all.len());

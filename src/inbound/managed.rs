@@ -1,0 +1,93 @@
+//! The header names that are ours to write: a caller's copies, and names that some servers read as the same, go.
+//! Knows names only; what is written under them is the business of `identity` and `forwarded`.
+
+use http::HeaderMap;
+use http::header::{self, HeaderName};
+
+use super::UpstreamConfig;
+use super::rejection::Rejection;
+use super::routes::Upstream;
+use crate::http::headers::folds_to;
+
+/// Everything that begins so is Sidegate's.
+const OURS: &str = "x-sidegate-";
+/// What proxies say of the way a request took. No proxy in front of us is trusted yet, so all of it goes.
+const OF_THE_WAY: &str = "x-forwarded-";
+/// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
+const OF_THE_WAY_TOO: [&str; 9] = [
+    "forwarded",
+    "x-forwarded",
+    "x-real-ip",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+/// What an identity header cannot be called: HTTP itself speaks there.
+static OF_HTTP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::HOST,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// Refuses identity headers that could not be ours alone; the error says which and why.
+pub(super) fn check(config: &UpstreamConfig) -> Result<(), String> {
+    for (position, (name, _)) in config.identity.iter().enumerate() {
+        let problem = if OF_HTTP.contains(name) || is_of_the_way(name.as_str()) {
+            "has a meaning of its own in HTTP"
+        } else if config.token_headers.contains(name) {
+            "is one of its token headers"
+        } else if config
+            .identity
+            .iter()
+            .take(position)
+            .any(|(other, _)| folds_to(other.as_str(), name.as_str()))
+        {
+            "is there twice"
+        } else {
+            continue;
+        };
+        return Err(format!("upstream `{}`: the identity header `{name}` {problem}", config.name));
+    }
+    Ok(())
+}
+
+/// Refuses a name that differs from a managed one only in `_` for `-`: CGI and WSGI servers read the two as one, so
+/// the upstream could take the caller's for ours.
+pub(super) fn refuse_twins(headers: &HeaderMap, upstream: &Upstream) -> Result<(), Rejection> {
+    let is_twin = |name: &HeaderName| {
+        let name = name.as_str();
+        let is_same = |managed: &HeaderName| managed.as_str() != name && folds_to(name, managed.as_str());
+        name.contains('_')
+            && (begins_folded(name, OURS)
+                || upstream.config.token_headers.iter().any(is_same)
+                || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
+    };
+    if headers.keys().any(is_twin) { Err(Rejection::AmbiguousHeader) } else { Ok(()) }
+}
+
+/// Removes what only we, or a proxy that we trust, may say.
+pub(super) fn erase(headers: &mut HeaderMap) {
+    let is_theirs = |name: &&HeaderName| begins_folded(name.as_str(), OURS) || is_of_the_way(name.as_str());
+    let theirs: Vec<HeaderName> = headers.keys().filter(is_theirs).cloned().collect();
+    for name in theirs {
+        headers.remove(name);
+    }
+}
+
+fn is_of_the_way(name: &str) -> bool {
+    name.starts_with(['x', 'f'])
+        && (begins_folded(name, OF_THE_WAY) || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
+}
+
+fn begins_folded(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| folds_to(start, prefix))
+}

@@ -1,0 +1,225 @@
+//! Which API a request is for, and which of its rules decides.
+//! Never looks at a token or at any header but Host.
+
+use std::time::Duration;
+
+use http::{HeaderName, Method};
+
+use super::identity::{Identity, Property};
+use super::managed;
+use super::pattern::{below, plain};
+use super::rejection::Rejection;
+use super::rules::{Rule, RuleConfig};
+use crate::http::pool::Origin;
+use crate::http::tls::ClientTls;
+use crate::names::UpstreamName;
+use crate::token::Policy;
+
+/// One API behind the listener.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// Its name: the stem of its file.
+    pub name: UpstreamName,
+    /// Where it listens.
+    pub origin: Origin,
+    /// How it is spoken to over TLS.
+    pub tls: ClientTls,
+    /// Whether the caller's Host goes on; else the upstream's own is written.
+    pub preserve_host: bool,
+    /// Taken off the front of the path, by whole segments, before the rules see it.
+    pub strip_prefix: Option<String>,
+    /// Put in front of the path, after the strip and before the rules.
+    pub add_prefix: Option<String>,
+    /// The hosts it serves, exactly; empty: any.
+    pub hosts: Vec<String>,
+    /// The paths it serves as callers send them: this one and below.
+    pub path_prefix: String,
+    /// The headers that may hold a token, in order.
+    pub token_headers: Vec<HeaderName>,
+    /// What is asked of a token beyond its signature.
+    pub policy: Policy,
+    /// Empty: [`RuleConfig::everything_verified`].
+    pub rules: Vec<RuleConfig>,
+    /// The headers that tell it who asks, each with what it says.
+    pub identity: Vec<(HeaderName, Property)>,
+    /// Whether it gets the token headers too.
+    pub forward_token: bool,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long its response head may take.
+    pub response_head_timeout: Duration,
+}
+
+/// Routes ready to use; shared by the workers.
+pub struct Routes {
+    upstreams: Vec<Upstream>,
+    /// In order of precedence: the first that matches wins.
+    matches: Vec<Match>,
+}
+
+/// One host of an upstream, or any, with its prefix.
+#[derive(Debug, PartialEq, Eq)]
+struct Match {
+    host: Option<String>,
+    prefix: String,
+    upstream: usize,
+}
+
+/// An API with its rules ready to use.
+pub(super) struct Upstream {
+    /// Its place among all: which of a worker's pools is its own.
+    pub(super) index: usize,
+    pub(super) config: UpstreamConfig,
+    pub(super) identity: Identity,
+    rules: Vec<Rule>,
+}
+
+/// Where a request goes: an upstream, the rule that decides, and the path that is forwarded.
+#[derive(Clone)]
+pub struct Route<'r> {
+    pub(super) upstream: &'r Upstream,
+    pub(super) rule: &'r Rule,
+    /// The path that the rule matched and the upstream gets; none if it is the caller's own.
+    pub(super) path: Option<String>,
+}
+
+impl Routes {
+    /// Takes all upstreams. Two that would serve the same host and prefix are an error, as is an identity header that
+    /// could not be ours alone.
+    pub fn new(upstreams: Vec<UpstreamConfig>) -> Result<Self, String> {
+        let mut matches = Vec::new();
+        for (upstream, config) in upstreams.iter().enumerate() {
+            managed::check(config)?;
+            let prefix = config.path_prefix.trim_end_matches('/');
+            let entry = |host| Match { host, prefix: prefix.to_owned(), upstream };
+            match config.hosts.as_slice() {
+                [] => matches.push(entry(None)),
+                hosts => matches.extend(hosts.iter().map(|host| entry(Some(host.to_ascii_lowercase())))),
+            }
+        }
+        matches.sort_by(|a, b| precedence(a).cmp(&precedence(b)));
+        if let Some([first, second]) = matches.array_windows().find(|[a, b]| precedence(a) == precedence(b)) {
+            let name =
+                |entry: &Match| upstreams.get(entry.upstream).map_or("", |config| config.name.as_str());
+            let host = first.host.as_deref().unwrap_or("any host");
+            return Err(format!(
+                "upstreams `{}` and `{}` both serve {host} with the path prefix `{}/`",
+                name(first),
+                name(second),
+                first.prefix
+            ));
+        }
+        let upstreams = upstreams.into_iter().enumerate().map(|(index, config)| Upstream::new(index, config));
+        Ok(Self { upstreams: upstreams.collect(), matches })
+    }
+
+    /// The upstream and rule for a request line. `host` may have a port, which does not count.
+    ///
+    /// # Errors
+    ///
+    /// No upstream, no rule, another method, or a path that a laxer reader would bring to another rule.
+    pub fn find(&self, host: &str, method: &Method, path: &str) -> Result<Route<'_>, Rejection> {
+        let upstream = self.upstream(without_port(host), path).ok_or(Rejection::NoUpstream)?;
+        let forwarded = upstream.forwarded_path(path);
+        let shown = forwarded.as_deref().unwrap_or(path);
+        let rule = upstream.rule(method, |rule| rule.pattern.matches(shown))?;
+        let plain = plain(shown.as_bytes());
+        if *plain != *shown.as_bytes() {
+            let read_laxly = upstream.rule(method, |rule| rule.pattern.matches_plain(&plain));
+            if !read_laxly.is_ok_and(|other| std::ptr::eq(other, rule)) {
+                return Err(Rejection::AmbiguousPath);
+            }
+        }
+        Ok(Route { upstream, rule, path: forwarded })
+    }
+
+    /// All upstreams, in the order of [`Upstream::index`].
+    pub(super) fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    fn upstream(&self, host: &str, path: &str) -> Option<&Upstream> {
+        let found = self.matches.iter().find(|entry| {
+            let host_is_served = entry.host.as_ref().is_none_or(|served| served.eq_ignore_ascii_case(host));
+            host_is_served && below(&entry.prefix, path).is_some()
+        })?;
+        self.upstreams.get(found.upstream)
+    }
+}
+
+impl Upstream {
+    fn new(index: usize, mut config: UpstreamConfig) -> Self {
+        let mut rules = std::mem::take(&mut config.rules);
+        if rules.is_empty() {
+            rules.push(RuleConfig::everything_verified());
+        }
+        let identity = Identity::new(&config.identity);
+        Self { index, config, identity, rules: rules.into_iter().map(Rule::new).collect() }
+    }
+
+    /// The first rule whose path and method match.
+    fn rule(&self, method: &Method, path_matches: impl Fn(&Rule) -> bool) -> Result<&Rule, Rejection> {
+        let mut other_methods: Vec<Method> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| path_matches(rule)) {
+            if rule.takes(method) {
+                return Ok(rule);
+            }
+            for method in &rule.methods {
+                if !other_methods.contains(method) {
+                    other_methods.push(method.clone());
+                }
+            }
+        }
+        if other_methods.is_empty() {
+            return Err(Rejection::NoRule);
+        }
+        Err(Rejection::MethodNotAllowed(other_methods))
+    }
+
+    /// The path that the upstream gets, if it is another than the caller sent.
+    fn forwarded_path(&self, path: &str) -> Option<String> {
+        let stripped = self.config.strip_prefix.as_deref().and_then(|prefix| below(prefix, path));
+        let added = self.config.add_prefix.as_deref().map(|prefix| prefix.trim_end_matches('/'));
+        if stripped.is_none() && added.is_none() {
+            return None;
+        }
+        let forwarded = format!("{}{}", added.unwrap_or_default(), stripped.unwrap_or(path));
+        Some(if forwarded.is_empty() { "/".into() } else { forwarded })
+    }
+}
+
+impl Route<'_> {
+    /// What is asked of a token here.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.upstream.config.policy
+    }
+
+    /// The upstream's name.
+    #[must_use]
+    pub fn upstream_name(&self) -> &UpstreamName {
+        &self.upstream.config.name
+    }
+
+    /// The path of the rule that decides, as it is configured.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        self.rule.pattern.as_str()
+    }
+}
+
+/// An exact host goes before any host, then the longer prefix before the shorter; equal keys are a tie.
+fn precedence(entry: &Match) -> (bool, Option<&str>, std::cmp::Reverse<usize>, &str) {
+    (entry.host.is_none(), entry.host.as_deref(), std::cmp::Reverse(entry.prefix.len()), &entry.prefix)
+}
+
+/// `example.com:8080` without its port, `[::1]:8080` likewise.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What can go wrong with the store, each with what to do about it.
+//! Never holds what was stored.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::names::{ConnectionId, Owner};
+use crate::seal::SealError;
+
+/// Why the store did not do as it was told.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the file open.
+    #[error(
+        "another process holds the store {}; stop it first, or give each its own `store.redb.path`",
+        path.display()
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The configured keys are not those of this file.
+    #[error(
+        "the sealing key `{key}` is not the one the store {} was written with; configure that one, \
+         behind a newer one if there is",
+        path.display()
+    )]
+    WrongKey {
+        /// The key at fault.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What the seal said.
+        #[source]
+        source: SealError,
+    },
+    /// A file of something else.
+    #[error("{} is not a store of Sidegate; correct `store.redb.path`, or move the file away", path.display())]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A store whose file is damaged.
+    #[error("the store {} is damaged; restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        source: Arc<::redb::Error>,
+    },
+    /// A file of another version of Sidegate.
+    #[error("the store {} has format {found}, this Sidegate reads format {known}", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format it has.
+        found: String,
+        /// The format that is known here.
+        known: &'static str,
+    },
+    /// The file cannot be opened or created.
+    #[error("the store {} cannot be opened; its folder must exist and be writable", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The disk, a quota or a limit on the file's size leaves no room. Nothing was stored.
+    #[error("there is no room to store it; free space on the disk of the store")]
+    Full(#[source] Arc<::redb::Error>),
+    /// Reading or writing the file failed. Nothing was stored.
+    #[error("the store's file cannot be read or written")]
+    Io(#[source] Arc<::redb::Error>),
+    /// A connection's secrets do not open: they were changed or moved in the file, or their key is missing.
+    #[error("the secrets of connection `{id}` cannot be opened")]
+    TamperedConnection {
+        /// The connection.
+        id: ConnectionId,
+        /// What the seal said.
+        #[source]
+        source: SealError,
+    },
+    /// The same for a customer.
+    #[error("the secrets of customer `{}` of workspace `{}` cannot be opened", owner.customer, owner.workspace)]
+    TamperedCustomer {
+        /// The customer.
+        owner: Owner,
+        /// What the seal said.
+        #[source]
+        source: SealError,
+    },
+    /// A row is not what this version writes.
+    #[error("the stored row of `{row}` cannot be read")]
+    Unreadable {
+        /// The id of its connection or customer.
+        row: String,
+        /// What is wrong with it; the position only.
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+    /// Sealing failed.
+    #[error("the secrets cannot be sealed")]
+    Seal(#[source] SealError),
+    /// There is no such connection.
+    #[error("there is no connection `{id}`")]
+    NoConnection {
+        /// The id that was asked for.
+        id: ConnectionId,
+    },
+    /// A record cannot be written as JSON.
+    #[error("the record cannot be encoded")]
+    Encode(#[source] Arc<serde_json::Error>),
+    /// The cursor of a list is not one that a list gave.
+    #[error("the cursor is not one that a list gave")]
+    BadCursor,
+    /// The store has been closed; only while Sidegate stops.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(super) fn encode(error: serde_json::Error) -> Self {
+        Self::Encode(Arc::new(error))
+    }
+
+    /// From what redb said, told apart by whether space is the problem.
+    pub(super) fn storage(error: &Arc<::redb::Error>) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match &**error {
+            ::redb::Error::Io(cause)
+                if matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge) =>
+            {
+                Self::Full(Arc::clone(error))
+            }
+            _ => Self::Io(Arc::clone(error)),
+        }
+    }
+}
+
+/// redb has one error type per operation; here they are one.
+macro_rules! from_redb {
+    ($($error:ident)*) => {$(
+        impl From<::redb::$error> for StoreError {
+            fn from(error: ::redb::$error) -> Self {
+                Self::storage(&Arc::new(error.into()))
+            }
+        }
+    )*};
+}
+
+from_redb!(StorageError TableError TransactionError CommitError);

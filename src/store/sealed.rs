@@ -1,0 +1,158 @@
+//! The sealed form of rows: JSON in an envelope that is bound to where the row belongs.
+//! Never knows in which table a row is kept.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::error::StoreError;
+use super::record::{Connection, Customer, Secrets};
+use crate::clock::Timestamp;
+use crate::formula::Value;
+use crate::names::{ConnectionId, Owner, Version};
+use crate::seal::Keyring;
+use crate::secret::Secret;
+
+/// Seals a connection's secrets for one version.
+pub(super) fn seal_connection(
+    keyring: &Keyring,
+    connection: &Connection,
+    version: Version,
+    secrets: &Secret<Secrets>,
+) -> Result<Vec<u8>, StoreError> {
+    let plain = wiped_json(secrets.expose())?;
+    let context = connection_context(&connection.owner, &connection.id, version);
+    keyring.seal(&plain, &context).map_err(StoreError::Seal)
+}
+
+/// Opens what [`seal_connection`] made for `connection` as it stands.
+pub(super) fn open_connection(
+    keyring: &Keyring,
+    connection: &Connection,
+    sealed: &[u8],
+) -> Result<Secret<Secrets>, StoreError> {
+    let context = connection_context(&connection.owner, &connection.id, connection.version);
+    let plain = keyring
+        .open(sealed, &context)
+        .map_err(|source| StoreError::TamperedConnection { id: connection.id.clone(), source })?;
+    read(&plain, connection.id.as_str()).map(Secret::new)
+}
+
+/// The open part of a customer's row.
+#[derive(Serialize, Deserialize)]
+pub(super) struct CustomerRow {
+    id: String,
+    name: Option<String>,
+    created_at: Timestamp,
+    last_active_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct CustomerSecrets<'a> {
+    fields: Option<&'a Value>,
+    credentials: Option<&'a Value>,
+}
+
+#[derive(Deserialize)]
+struct OpenedCustomerSecrets {
+    fields: Option<Value>,
+    credentials: Option<Value>,
+}
+
+/// A customer as its open row and its sealed part.
+pub(super) fn seal_customer(
+    keyring: &Keyring,
+    customer: &Customer,
+) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let row = CustomerRow {
+        id: customer.id.clone(),
+        name: customer.name.clone(),
+        created_at: customer.created_at,
+        last_active_at: customer.last_active_at,
+    };
+    let plain = wiped_json(&CustomerSecrets {
+        fields: customer.fields.as_ref().map(Secret::expose),
+        credentials: customer.credentials.as_ref().map(Secret::expose),
+    })?;
+    let sealed = keyring.seal(&plain, &customer_context(&customer.owner)).map_err(StoreError::Seal)?;
+    Ok((serde_json::to_vec(&row).map_err(StoreError::encode)?, sealed))
+}
+
+/// Opens what [`seal_customer`] made.
+pub(super) fn open_customer(
+    keyring: &Keyring,
+    owner: &Owner,
+    row: &[u8],
+    sealed: &[u8],
+) -> Result<Customer, StoreError> {
+    let row: CustomerRow = read(row, owner.customer.as_str())?;
+    let plain = keyring
+        .open(sealed, &customer_context(owner))
+        .map_err(|source| StoreError::TamperedCustomer { owner: owner.clone(), source })?;
+    let secrets: OpenedCustomerSecrets = read(&plain, owner.customer.as_str())?;
+    Ok(Customer {
+        owner: owner.clone(),
+        id: row.id,
+        name: row.name,
+        fields: secrets.fields.map(Secret::new),
+        credentials: secrets.credentials.map(Secret::new),
+        created_at: row.created_at,
+        last_active_at: row.last_active_at,
+    })
+}
+
+/// Reads a row; `name` is for the error.
+pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8], name: &str) -> Result<T, StoreError> {
+    serde_json::from_slice(json)
+        .map_err(|source| StoreError::Unreadable { row: name.to_owned(), source: Arc::new(source) })
+}
+
+fn connection_context(owner: &Owner, id: &ConnectionId, version: Version) -> Vec<u8> {
+    let parts = ["connection", owner.workspace.as_str(), owner.customer.as_str(), id.as_str()];
+    let mut context = joined(&parts);
+    context.extend_from_slice(&version.0.to_be_bytes());
+    context
+}
+
+fn customer_context(owner: &Owner) -> Vec<u8> {
+    joined(&["customer", owner.workspace.as_str(), owner.customer.as_str()])
+}
+
+/// Each part after its length, so that no two lists of parts are joined to the same bytes.
+fn joined(parts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+/// JSON that leaves no copy of itself behind.
+fn wiped_json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let mut wiped = Wiped(Zeroizing::new(Vec::with_capacity(1024)));
+    serde_json::to_writer(&mut wiped, value).map_err(StoreError::encode)?;
+    Ok(wiped.0)
+}
+
+/// A buffer that wipes the memory that it grows out of; a `Vec` gives it back as it is.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl Write for Wiped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            let mut larger = Vec::with_capacity((self.0.len() + bytes.len()) * 2);
+            larger.extend_from_slice(&self.0);
+            self.0.zeroize();
+            *self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

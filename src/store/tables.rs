@@ -1,0 +1,259 @@
+//! The tables of the file, and the few ways in which rows are read and written.
+//! Never opens a seal.
+
+use std::ops::Bound;
+use std::path::Path;
+
+use ::redb::{
+    ReadTransaction, ReadableTable as _, Table, TableDefinition, TableHandle as _, WriteTransaction,
+};
+
+use super::error::StoreError;
+use super::record::Connection;
+use super::sealed::read;
+use crate::clock::Timestamp;
+use crate::names::{ConnectionId, Owner, WorkspaceKey};
+use crate::seal::{Keyring, SealError};
+
+/// The format of the tables and of what is in them.
+const FORMAT: &str = "1";
+
+/// Id to the open part, as JSON.
+const CONNECTIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("connections");
+/// Id to the sealed secrets of the version in the open part.
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
+/// Workspace, customer, time of creation, id.
+const BY_OWNER: Index = TableDefinition::new("connections by owner");
+/// Workspace, nothing, time of creation, id.
+const BY_WORKSPACE: Index = TableDefinition::new("connections by workspace");
+/// Workspace and customer to the open part, as JSON, and the sealed part.
+const CUSTOMERS: TableDefinition<'_, (&str, &str), (&[u8], &[u8])> = TableDefinition::new("customers");
+/// `format`, `touched`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+const TOUCHED_ROW: &str = "touched";
+const FORMAT_ROW: &str = "format";
+const KEY_ROWS: &str = "key:";
+
+type IndexKey = (&'static str, &'static str, u64, &'static str);
+type Index = TableDefinition<'static, IndexKey, ()>;
+
+/// Makes the tables of a new file, or finds that an old one is ours and that the ring holds its keys.
+pub(super) fn prepare(
+    transaction: &WriteTransaction,
+    path: &Path,
+    keyring: &Keyring,
+) -> Result<(), StoreError> {
+    let path = || path.to_owned();
+    let names: Vec<_> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
+    if !names.is_empty() && !names.iter().any(|name| name == META.name()) {
+        return Err(StoreError::NotAStore { path: path() });
+    }
+    let mut meta = transaction.open_table(META)?;
+    let format = meta.get(FORMAT_ROW)?.map(|found| String::from_utf8_lossy(found.value()).into_owned());
+    match format {
+        None if names.is_empty() => drop(meta.insert(FORMAT_ROW, FORMAT.as_bytes())?),
+        None => return Err(StoreError::NotAStore { path: path() }),
+        Some(found) if found != FORMAT => {
+            return Err(StoreError::OtherFormat { path: path(), found, known: FORMAT });
+        }
+        Some(_) => {}
+    }
+    let wrong = |key: String, source| StoreError::WrongKey { key, path: path(), source };
+    match known_keys(&meta, keyring)? {
+        KeyCheck::Fits => {}
+        KeyCheck::Wrong(key, source) => return Err(wrong(key, source)),
+        KeyCheck::NoneKnown(stored) => {
+            let key = keyring.ids().next().unwrap_or_default().to_owned();
+            return Err(wrong(key, SealError::UnknownKey { id: stored }));
+        }
+    }
+    for id in keyring.ids() {
+        let row = format!("{KEY_ROWS}{id}");
+        if meta.get(row.as_str())?.is_none() {
+            let fingerprint = keyring.fingerprint(id).map_err(StoreError::Seal)?;
+            meta.insert(row.as_str(), fingerprint.as_slice())?;
+        }
+    }
+    drop(meta);
+    Tables::open(transaction).map(drop)
+}
+
+enum KeyCheck {
+    Fits,
+    /// A key of the ring that has the id of another one.
+    Wrong(String, SealError),
+    /// No key of the ring was ever used here, but this one was.
+    NoneKnown(String),
+}
+
+fn known_keys(
+    meta: &Table<'_, &'static str, &'static [u8]>,
+    keyring: &Keyring,
+) -> Result<KeyCheck, StoreError> {
+    let mut recognised = 0;
+    let mut stranger = None;
+    for row in meta.iter()? {
+        let (name, fingerprint) = row?;
+        let Some(id) = name.value().strip_prefix(KEY_ROWS) else { continue };
+        match keyring.recognise(fingerprint.value()) {
+            Ok(()) => recognised += 1,
+            Err(SealError::UnknownKey { .. }) => stranger = Some(id.to_owned()),
+            Err(error) => return Ok(KeyCheck::Wrong(id.to_owned(), error)),
+        }
+    }
+    Ok(match stranger {
+        Some(stored) if recognised == 0 => KeyCheck::NoneKnown(stored),
+        _ => KeyCheck::Fits,
+    })
+}
+
+/// All tables of one write transaction.
+pub(super) struct Tables<'t> {
+    connections: Table<'t, &'static str, &'static [u8]>,
+    secrets: Table<'t, &'static str, &'static [u8]>,
+    by_owner: Table<'t, IndexKey, ()>,
+    by_workspace: Table<'t, IndexKey, ()>,
+    customers: Table<'t, (&'static str, &'static str), (&'static [u8], &'static [u8])>,
+    meta: Table<'t, &'static str, &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self {
+            connections: transaction.open_table(CONNECTIONS)?,
+            secrets: transaction.open_table(SECRETS)?,
+            by_owner: transaction.open_table(BY_OWNER)?,
+            by_workspace: transaction.open_table(BY_WORKSPACE)?,
+            customers: transaction.open_table(CUSTOMERS)?,
+            meta: transaction.open_table(META)?,
+        })
+    }
+
+    pub(super) fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
+        let row = self.connections.get(id.as_str())?;
+        row.map(|row| read(row.value(), id.as_str())).transpose()
+    }
+
+    pub(super) fn secrets(&self, id: &ConnectionId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.secrets.get(id.as_str())?.map(|sealed| sealed.value().to_vec()))
+    }
+
+    /// All of an owner's connections, archived ones too.
+    pub(super) fn of_owner(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+        let mut found = Vec::new();
+        for key in self.by_owner.range(scope(owner.workspace.as_str(), owner.customer.as_str(), None))? {
+            let id = ConnectionId::from(key?.0.value().3);
+            found.extend(self.connection(&id)?);
+        }
+        Ok(found)
+    }
+
+    /// Writes a row, its secrets if they are given, and its place in the indexes.
+    pub(super) fn put(&mut self, connection: &Connection, sealed: Option<&[u8]>) -> Result<(), StoreError> {
+        let row = serde_json::to_vec(connection).map_err(StoreError::encode)?;
+        let id = connection.id.as_str();
+        let (workspace, customer) = (connection.owner.workspace.as_str(), connection.owner.customer.as_str());
+        let created = connection.created_at.as_millis();
+        self.connections.insert(id, row.as_slice())?;
+        self.by_owner.insert((workspace, customer, created, id), ())?;
+        self.by_workspace.insert((workspace, "", created, id), ())?;
+        if let Some(sealed) = sealed {
+            self.secrets.insert(id, sealed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn customer(&self, owner: &Owner) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let row = self.customers.get((owner.workspace.as_str(), owner.customer.as_str()))?;
+        Ok(row.map(|row| (row.value().0.to_vec(), row.value().1.to_vec())))
+    }
+
+    pub(super) fn put_customer(
+        &mut self,
+        owner: &Owner,
+        row: &[u8],
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
+        self.customers.insert((owner.workspace.as_str(), owner.customer.as_str()), (row, sealed))?;
+        Ok(())
+    }
+
+    /// Writes a row that nobody reads.
+    pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.meta.insert(TOUCHED_ROW, now.to_string().as_bytes())?;
+        Ok(())
+    }
+}
+
+/// A connection's open part.
+pub(super) fn connection(
+    transaction: &ReadTransaction,
+    id: &ConnectionId,
+) -> Result<Option<Connection>, StoreError> {
+    let row = transaction.open_table(CONNECTIONS)?.get(id.as_str())?;
+    row.map(|row| read(row.value(), id.as_str())).transpose()
+}
+
+/// A connection's sealed secrets.
+pub(super) fn secrets(
+    transaction: &ReadTransaction,
+    id: &ConnectionId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let sealed = transaction.open_table(SECRETS)?.get(id.as_str())?;
+    Ok(sealed.map(|sealed| sealed.value().to_vec()))
+}
+
+/// A customer's row and its sealed part.
+pub(super) fn customer(
+    transaction: &ReadTransaction,
+    owner: &Owner,
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    let row = transaction.open_table(CUSTOMERS)?.get((owner.workspace.as_str(), owner.customer.as_str()))?;
+    Ok(row.map(|row| (row.value().0.to_vec(), row.value().1.to_vec())))
+}
+
+/// Whose connections are walked.
+pub(super) enum Scope<'a> {
+    Owner(&'a Owner),
+    Workspace(&'a WorkspaceKey),
+}
+
+/// Shows `take` the connections in order of creation, from behind the place `after`, until it says to stop.
+pub(super) fn walk(
+    transaction: &ReadTransaction,
+    whose: &Scope<'_>,
+    after: Option<(Timestamp, &str)>,
+    mut take: impl FnMut(Connection) -> std::ops::ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let (index, workspace, customer) = match whose {
+        Scope::Owner(owner) => (BY_OWNER, owner.workspace.as_str(), owner.customer.as_str()),
+        Scope::Workspace(workspace) => (BY_WORKSPACE, workspace.as_str(), ""),
+    };
+    let connections = transaction.open_table(CONNECTIONS)?;
+    let index = transaction.open_table(index)?;
+    for key in index.range(scope(workspace, customer, after))? {
+        let key = key?.0;
+        let id = key.value().3;
+        let Some(row) = connections.get(id)? else { continue };
+        if take(read(row.value(), id)?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+type Key<'a> = (&'a str, &'a str, u64, &'a str);
+
+/// The part of an index that belongs to one owner or workspace, from behind `after`.
+fn scope<'a>(
+    workspace: &'a str,
+    customer: &'a str,
+    after: Option<(Timestamp, &'a str)>,
+) -> (Bound<Key<'a>>, Bound<Key<'a>>) {
+    let start = match after {
+        None => Bound::Included((workspace, customer, 0, "")),
+        Some((created, id)) => Bound::Excluded((workspace, customer, created.as_millis(), id)),
+    };
+    (start, Bound::Excluded((workspace, customer, u64::MAX, "")))
+}
