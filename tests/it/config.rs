@@ -601,8 +601,13 @@ fn the_samples_pass() {
     folder.write("secrets/sealing-key", SEALING_KEY);
     folder.write("secrets/hubspot", "a client secret");
     let settings = folder.settings(&[("HUBSPOT_CLIENT_ID", "id")]);
-    assert!(!settings.integrations.is_empty() && settings.service.is_some());
-    assert!(settings.warnings.is_empty(), "{:#?}", settings.warnings);
+    let keys: Vec<_> = settings.integrations.iter().map(|integration| integration.key.as_str()).collect();
+    assert_eq!(keys, ["freshdesk", "hubspot", "pipedrive", "sendgrid"]);
+    assert!(settings.service.is_some());
+    // Connectors may be warned about for what this version does not run; the samples of this room must be clean.
+    let ours: Vec<_> =
+        settings.warnings.iter().filter(|warning| !warning.file.contains("/connectors/")).collect();
+    assert!(ours.is_empty(), "{ours:#?}");
 }
 
 #[test]
