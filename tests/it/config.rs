@@ -200,7 +200,7 @@ fn what_is_not_said_has_its_documented_default() {
     assert_eq!(settings.access_log, AccessLogTo::Stdout);
     assert_eq!(settings.tokens.cache_entries, 10_000);
     let [upstream] = settings.upstreams.as_slice() else { panic!("one upstream") };
-    let headers: Vec<_> = upstream.token_headers.iter().map(|name| name.as_str()).collect();
+    let headers: Vec<_> = upstream.token_headers.iter().map(http::HeaderName::as_str).collect();
     assert_eq!(headers, ["x-membrane-token", "x-integration-app-token"]);
     assert!(
         matches!(upstream.rules.as_slice(), [rule] if rule.path == "/*" && rule.allow == Allow::Verified)
