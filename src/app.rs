@@ -15,12 +15,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::admin::health::Health;
 use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
-use crate::config::{self, Settings, Shutdown};
+use crate::config::{AccessLogTo, Listeners, Settings, Shutdown};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address, Bound, Handler};
 use crate::inbound::{Inbound, Routes};
-use crate::seal::Keyring;
-use crate::store::Store;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::Verifier;
 use lifecycle::{Ended, Stages};
@@ -74,8 +72,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
     let access_log = match settings.access_log {
-        config::AccessLog::Stdout => AccessLog::stdout()?,
-        config::AccessLog::Off => AccessLog::off(),
+        AccessLogTo::Stdout => AccessLog::stdout()?,
+        AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let (verifier, warnings) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
@@ -85,16 +83,13 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     let verifier = Arc::new(verifier);
     let readiness = Readiness::default();
 
-    let mut listeners: Vec<_> = settings.inbound.into_iter().map(|config| ("inbound", config)).collect();
-    let service = match (settings.outbound, settings.store) {
-        (Some(outbound), Some(store)) => {
-            listeners.push(("outbound", outbound.listener));
-            let store = Store::open(&store, Keyring::new(&settings.sealing_keys)?, Arc::clone(&clock))?;
+    let service = match settings.service {
+        Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
-            let parts = (outbound.callers, catalog, store, Arc::clone(&verifier));
-            Some(Arc::new(ServiceSide::build(parts, clock, Arc::clone(&telemetry), shared.handle().clone())?))
+            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry), clock);
+            Some(Arc::new(ServiceSide::build(service, parts, shared.handle().clone())?))
         }
-        _ => None,
+        None => None,
     };
     let traffic = TrafficSide {
         routes: Arc::new(Routes::new(settings.upstreams).map_err(StartError::Routes)?),
@@ -105,8 +100,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
 
     let stages = Stages::default();
     let mut addresses = Vec::new();
-    let workers = traffic.start_workers(listeners, settings.workers, &stages, &mut addresses)?;
-    if let Some(config) = &settings.health {
+    let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
+    if let Some(config) = &settings.listeners.health {
         let health = Arc::new(Health::new(telemetry, readiness.clone()));
         let bound = enter(shared.handle(), || listener::bind(config, false))?;
         addresses.push(("health", bound.address()));
@@ -176,11 +171,13 @@ impl TrafficSide {
     /// threads (docs/decisions/0001-a-runtime-per-worker.md).
     fn start_workers(
         &self,
-        mut listeners: Vec<(&'static str, listener::Config)>,
+        listeners: &Listeners,
         count: usize,
         stages: &Stages,
         addresses: &mut Vec<(&'static str, Address)>,
     ) -> Result<Vec<JoinHandle<()>>, StartError> {
+        let mut configs: Vec<_> = listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
+        configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
         let mut workers = Vec::new();
         for worker in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -191,7 +188,7 @@ impl TrafficSide {
             )?);
             let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?.map(Arc::new);
             let mut serving = Vec::new();
-            for (name, config) in &mut listeners {
+            for (name, config) in &mut configs {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;

@@ -74,13 +74,7 @@ pub(crate) struct Configured {
     workspace: Option<String>,
     /// The file that holds the workspace secret.
     #[arg(long, value_name = "FILE")]
-    workspace_secret_file: Option<String>,
-    /// The address of the inbound listener; with --upstream, 0.0.0.0:8080.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// The address of the health listener; with --upstream, 127.0.0.1:9091.
-    #[arg(long, value_name = "ADDRESS")]
-    health: Option<String>,
+    workspace_secret_file: Option<PathBuf>,
 }
 
 impl Configured {
@@ -91,8 +85,6 @@ impl Configured {
                 upstream: self.upstream.clone(),
                 workspace: self.workspace.clone(),
                 workspace_secret_file: self.workspace_secret_file.clone(),
-                listen: self.listen.clone(),
-                health: self.health.clone(),
             },
             environment: config::environment(),
         }
@@ -144,7 +136,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(configured: &Configured) -> Result<(), Failed> {
-    crate::telemetry::logging::init_diagnostics(config::environment().get("SIDEGATE_LOG").map_or("info", String::as_str));
+    crate::telemetry::logging::init_diagnostics(&config::log_level());
     let settings = configured.load()?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -190,8 +182,16 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 fn show(configured: &Configured) -> Result<(), Failed> {
-    print!("{}", config::show(&configured.sources()));
-    Ok(())
+    match config::show(&configured.sources()) {
+        Ok(text) => {
+            print!("{text}");
+            Ok(())
+        }
+        Err(complaints) => {
+            print_complaints(&complaints);
+            Err(Failed::Said)
+        }
+    }
 }
 
 fn schema(name: Option<&str>) -> Result<(), Failed> {

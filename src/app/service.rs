@@ -13,6 +13,7 @@ use super::StartError;
 use crate::api::Api;
 use crate::call::Calls;
 use crate::clock::Clock;
+use crate::config::ServiceSettings;
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::client::Client;
@@ -21,6 +22,7 @@ use crate::http::tls::{self, ClientTls};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::Refresher;
+use crate::seal::Keyring;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
@@ -52,11 +54,12 @@ pub(super) struct ServiceSide {
 
 impl ServiceSide {
     pub(super) fn build(
-        (config, catalog, store, verifier): (outbound::Config, Catalogs, Store, Arc<Verifier>),
-        clock: Arc<dyn Clock>,
-        telemetry: Arc<Telemetry>,
+        settings: ServiceSettings,
+        (catalog, verifier, telemetry, clock): (Catalogs, Arc<Verifier>, Arc<Telemetry>, Arc<dyn Clock>),
         shared: Handle,
     ) -> Result<Self, StartError> {
+        let keyring = Keyring::new(&settings.sealing_keys)?;
+        let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&ClientTls::default())?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
         let refresher = Refresher::new(
@@ -74,7 +77,7 @@ impl ServiceSide {
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
-        let config = Arc::new(config);
+        let config = Arc::new(settings.outbound);
         let callers = Arc::new(Callers::new(Arc::clone(&config), Arc::clone(&verifier)));
         Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, clock, telemetry, shared })
     }
@@ -82,13 +85,8 @@ impl ServiceSide {
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
-        let calls = Calls::new(
-            self.store.clone(),
-            Arc::clone(&self.refresher),
-            client,
-            Arc::clone(&self.clock),
-            REPLAY_LIMIT,
-        );
+        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.config),
             Arc::clone(&self.catalog),
@@ -122,7 +120,7 @@ impl Handler for ServiceListener {
             return self.outbound.handle(request, arrival).await;
         }
         match self.callers.identify(request.headers()) {
-            Err(rejection) => self.outbound.refuse(&request, arrival, rejection),
+            Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
             Ok(caller) => {
                 let api = Arc::clone(&self.api);
                 let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
