@@ -56,7 +56,7 @@ impl StoreFile {
     ) -> Result<T, StoreError> {
         self.mend()?;
         let result = self.transact(work);
-        if let Err(StoreError::Full(_) | StoreError::Io(_)) = &result {
+        if result.as_ref().is_err_and(StoreError::is_of_the_file) {
             self.close();
             if let Err(error) = self.mend() {
                 tracing::error!(error = %report(&error), "the store stays closed until it can be opened again");

@@ -135,10 +135,6 @@ impl<'t> Tables<'t> {
         row.map(|row| read(row.value(), id.as_str())).transpose()
     }
 
-    pub(super) fn secrets(&self, id: &ConnectionId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.secrets.get(id.as_str())?.map(|sealed| sealed.value().to_vec()))
-    }
-
     /// All of an owner's connections, archived ones too.
     pub(super) fn of_owner(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
         let mut found = Vec::new();
