@@ -1,44 +1,92 @@
-//! skeleton
+//! One configured third party: a connector, its parameters, and the rules for its connections.
+//! Never knows a connection.
+
 use std::sync::Arc;
-use crate::formula::Value;
+
+use super::{Connector, Hosts};
+use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
-use super::Connector;
+
+/// An OAuth app, registered with the third party.
 #[derive(Debug)]
-pub struct App { pub id: AppId, pub client_id: String, pub client_secret: Option<Secret<String>> }
+pub struct App {
+    /// Its `id` in the configuration; a connection stays with the app that granted it.
+    pub id: AppId,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret; a public client has none.
+    pub client_secret: Option<Secret<String>>,
+}
+
+/// How many connections a customer may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Connections { #[default] One, Many }
-/// Where credentials may go: host[:port] or *.suffix patterns, or the origin pinned on the connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hosts { /// the literal host of baseUri
-    OfBaseUri, /// any listed
-    Listed(Vec<HostPattern>), /// the origin entered at connect time
-    Connection }
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPattern { /* private: exact or suffix, optional port */ }
-impl HostPattern { pub fn parse(_text: &str) -> Result<Self, String> { unimplemented!() } pub fn matches(&self, _host: &str, _port: u16, _default_port: bool) -> bool { unimplemented!() } }
+pub enum Connections {
+    /// A new connection replaces the old.
+    #[default]
+    One,
+    /// Several; then a call names the connection.
+    Many,
+}
+
 /// One configured third party.
 #[derive(Debug)]
 pub struct Integration {
+    /// Its key and id: the stem of its file.
     pub key: IntegrationKey,
+    /// How the third party wants to be spoken to.
     pub connector: Arc<Connector>,
-    /// empty: all
+    /// The workspaces it serves; empty means all.
     pub workspaces: Vec<WorkspaceKey>,
-    /// may hold secrets: a formula Value behind Secret
+    /// An object, what formulas see as `connectorParameters`; it may hold secrets.
     pub parameters: Secret<Value>,
+    /// What to ask for, over the scopes of the spec.
     pub scopes: Option<Vec<String>>,
+    /// The OAuth apps; the first serves new connections.
     pub apps: Vec<App>,
+    /// Whether calls are let through.
     pub enabled: bool,
+    /// Where credentials may go.
     pub hosts: Hosts,
+    /// How many connections a customer may have.
     pub connections: Connections,
+    /// Whether private addresses may be dialled.
     pub allow_private: bool,
+    /// Whether plain http may be spoken.
     pub allow_plain: bool,
-    /// transparent route prefix, e.g. `/hubspot`
+    /// The prefix of the transparent route, such as `/hubspot`.
     pub route: Option<String>,
 }
+
 impl Integration {
-    /// parameters merged with the app's clientId/clientSecret and the connection's own.
-    pub fn connector_parameters(&self, _app: Option<&AppId>, _own: &Value) -> Value { unimplemented!() }
-    pub fn app(&self, _id: Option<&AppId>) -> Option<&App> { unimplemented!() }
-    pub fn serves(&self, _workspace: &WorkspaceKey) -> bool { unimplemented!() }
+    /// What formulas see as `connectorParameters`: the integration's parameters, over them `clientId` and
+    /// `clientSecret` of the app, over them the connection's own. Wiped when dropped.
+    #[must_use]
+    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Variables {
+        let mut parameters = Variables::new();
+        parameters.set_all_secret(&self.parameters);
+        if let Some(app) = self.app(app) {
+            parameters.set("clientId", &Value::from(app.client_id.as_str()));
+            if let Some(secret) = &app.client_secret {
+                parameters.set_secret("clientSecret", secret);
+            }
+        }
+        parameters.set_all(own);
+        parameters
+    }
+
+    /// The app of this id; without an id, the one for new connections.
+    #[must_use]
+    pub fn app(&self, id: Option<&AppId>) -> Option<&App> {
+        match id {
+            Some(id) => self.apps.iter().find(|app| app.id == *id),
+            None => self.apps.first(),
+        }
+    }
+
+    /// Whether the integration serves this workspace.
+    #[must_use]
+    pub fn serves(&self, workspace: &WorkspaceKey) -> bool {
+        self.workspaces.is_empty() || self.workspaces.contains(workspace)
+    }
 }

@@ -1,31 +1,238 @@
-//! skeleton
-use crate::formula::Value;
-use crate::secret::Secret;
+//! The methods of a connector: what they see, and what they give.
+//! Never sends anything; a method that does comes from the room that runs scripts.
+
+use zeroize::Zeroizing;
+
 use super::Connector;
-/// What a method sees. connectorParameters = integration parameters merged with the chosen app (clientId, clientSecret) and the connection's own connectorParameters; both generations' names are offered.
-pub struct MethodInput<'a> { pub connector_parameters: &'a Value, pub connection_parameters: &'a Value, pub credentials: Option<&'a Value> }
-#[derive(Debug, thiserror::Error)]
-pub enum MethodError { #[error("placeholder")] Placeholder }
-/// makeApiClient's result: where to send and what to put in.
-#[derive(Debug)]
-pub struct ApiClient { pub base_uri: String, pub headers: Vec<(http::HeaderName, Secret<String>)>, pub query: Vec<(String, Secret<String>)>, pub basic: Option<(String, Secret<String>)>, /* response handlers: (match template…) */ }
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ClientAuthentication { #[default] Header, Body, Both, None }
-/// getOAuthConfig's result (membrane.md 9.1).
-#[derive(Debug)]
-pub struct OAuthConfig { pub client_id: String, pub client_secret: Option<Secret<String>>, pub authorize_uri: Option<String>, pub token_uri: String, pub scopes: Vec<String>, pub client_authentication: ClientAuthentication, pub grant_type: GrantType, pub no_refresh_token: bool, pub extra: Vec<(String, String)> }
-/// Which grant makes the first token: authorization code comes from the connect flow (later issue).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum GrantType { #[default] AuthorizationCode, ClientCredentials }
-/// What a response means for the credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Staleness { Fine, AccessTokenExpired, ConnectionIsDefunct }
-impl Connector {
-    pub fn make_api_client(&self, _input: &MethodInput<'_>) -> Result<ApiClient, MethodError> { unimplemented!() }
-    pub fn oauth_config(&self, _input: &MethodInput<'_>) -> Result<OAuthConfig, MethodError> { unimplemented!() }
-    /// Without the method, the connection parameters themselves.
-    pub fn credentials_from_parameters(&self, _input: &MethodInput<'_>) -> Result<Value, MethodError> { unimplemented!() }
-    /// getCredentialsFromRefreshTokenResponse as mapping if given: extra credentials; None: nothing to add.
-    pub fn credentials_from_token_response(&self, _input: &MethodInput<'_>, _response: &Value) -> Result<Option<Value>, MethodError> { unimplemented!() }
-    pub fn can_refresh(&self) -> bool { unimplemented!() }
+use super::api_client::ApiClient;
+use super::oauth_config::OAuthConfig;
+use crate::formula::{FormulaError, Template, Value, Variables};
+
+/// What a method sees. Every name of both of the vendor's generations is offered to its formulas.
+pub struct MethodInput<'a> {
+    /// The integration's parameters with the chosen app and the connection's own
+    /// ([`super::Integration::connector_parameters`]): `connectorParameters`, formerly `appParameters`.
+    pub connector_parameters: &'a Value,
+    /// What the customer typed in: `connectionParameters`, `connectionInput`, `input`, `parameters`.
+    pub connection_parameters: &'a Value,
+    /// `credentials`, once there are any.
+    pub credentials: Option<&'a Value>,
 }
+
+/// Why a method gave nothing useful. Names fields, never their values: most of them are secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum MethodError {
+    /// The connector has no such method, nor a use for one.
+    #[error("the connector has no {method}")]
+    NoMethod {
+        /// The vendor's name of the method.
+        method: &'static str,
+    },
+    /// The formulas could not be evaluated.
+    #[error("the formulas of {method} failed")]
+    Formula {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// What failed.
+        #[source]
+        source: FormulaError,
+    },
+    /// A field that is needed is undefined or empty.
+    #[error("{method} gives no {field}")]
+    Missing {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// The field of its result.
+        field: &'static str,
+    },
+    /// A field is not what it must be.
+    #[error("the {field} that {method} gives is not {expected}")]
+    Wrong {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// The field of its result, such as a header's name.
+        field: String,
+        /// What the field must be.
+        expected: &'static str,
+    },
+}
+
+impl Connector {
+    /// Makes the API client for a connection. Its formulas see `credentials` laid over what the customer typed in.
+    ///
+    /// # Errors
+    /// If the mapping gives no base URI, or anything that cannot be sent.
+    pub fn make_api_client(&self, input: &MethodInput<'_>) -> Result<ApiClient, MethodError> {
+        let mut credentials = Variables::new();
+        credentials.set_all(input.connection_parameters);
+        if let Some(own) = input.credentials {
+            credentials.set_all(own);
+        }
+        let mut variables = input.variables();
+        variables.set("credentials", &credentials);
+        let made = evaluate("makeApiClient", &self.methods.make_api_client, &variables)?;
+        ApiClient::from_result(&made, self.methods.response_handlers.clone())
+    }
+
+    /// The OAuth configuration, of an oauth2 connector.
+    ///
+    /// # Errors
+    /// If the connector has none, or a required field is missing or malformed.
+    pub fn oauth_config(&self, input: &MethodInput<'_>) -> Result<OAuthConfig, MethodError> {
+        let Some(template) = &self.methods.oauth_config else {
+            return Err(MethodError::NoMethod { method: "getOAuthConfig" });
+        };
+        let made = evaluate("getOAuthConfig", template, &input.variables())?;
+        OAuthConfig::from_result(&made)
+    }
+
+    /// The credentials to store for what the customer typed in: without the method, just that.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub fn credentials_from_parameters(&self, input: &MethodInput<'_>) -> Result<Value, MethodError> {
+        let method = "getCredentialsFromConnectionParameters";
+        let Some(template) = &self.methods.credentials_from_parameters else {
+            return Ok(input.connection_parameters.clone());
+        };
+        let made = evaluate(method, template, &input.variables())?;
+        an_object(method, &made)
+    }
+
+    /// What a token response adds to the credentials, if the connector has a method for it:
+    /// `getCredentialsFromRefreshTokenResponse`, else the one for access tokens. Its formulas see `tokenResponse`.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub fn credentials_from_token_response(
+        &self,
+        input: &MethodInput<'_>,
+        response: &Value,
+    ) -> Result<Option<Value>, MethodError> {
+        let method = "getCredentialsFromRefreshTokenResponse";
+        let Some(template) = &self.methods.credentials_from_token_response else { return Ok(None) };
+        let mut variables = input.variables();
+        variables.set("tokenResponse", response);
+        let made = evaluate(method, template, &variables)?;
+        an_object(method, &made).map(Some)
+    }
+
+    /// Whether credentials can be refreshed at all: those of oauth2, unless the spec says that its provider issues no
+    /// refresh token and the first token does not come from the client's own credentials.
+    #[must_use]
+    pub fn can_refresh(&self) -> bool {
+        let Some(config) = &self.methods.oauth_config else { return false };
+        let literal = |key| config.member(key).and_then(|member| member.literal());
+        let never = literal("noRefreshToken").is_some_and(|value| value.truthy());
+        let own = literal("grantType").is_some_and(|grant| grant.as_str() == Some("client_credentials"));
+        own || !never
+    }
+}
+
+impl MethodInput<'_> {
+    fn variables(&self) -> Variables {
+        let mut variables = Variables::new();
+        for name in ["connectorParameters", "appParameters"] {
+            variables.set(name, self.connector_parameters);
+        }
+        for name in ["connectionParameters", "connectionInput", "input", "parameters"] {
+            variables.set(name, self.connection_parameters);
+        }
+        if let Some(credentials) = self.credentials {
+            variables.set("credentials", credentials);
+        }
+        variables
+    }
+}
+
+/// Evaluates a method. Undefined counts as an empty object, and the older nesting under `args` is undone.
+fn evaluate(
+    method: &'static str,
+    template: &Template,
+    variables: &Value,
+) -> Result<Zeroizing<Value>, MethodError> {
+    let made = template.evaluate(variables).map_err(|source| MethodError::Formula { method, source })?;
+    let made = Zeroizing::new(made.unwrap_or_else(Value::empty_object));
+    Ok(match made.get("args") {
+        Some(nested @ Value::Object(_)) if matches!(method, "makeApiClient" | "getOAuthConfig") => {
+            Zeroizing::new(nested.clone())
+        }
+        _ => made,
+    })
+}
+
+fn an_object(method: &'static str, made: &Value) -> Result<Value, MethodError> {
+    match made {
+        Value::Object(_) => Ok(made.clone()),
+        _ => Err(MethodError::Wrong { method, field: "result".into(), expected: "an object" }),
+    }
+}
+
+/// Reads the fields of a method's result, so that each error names method and field.
+pub(super) struct Fields<'a> {
+    pub(super) method: &'static str,
+    pub(super) result: &'a Value,
+}
+
+impl<'a> Fields<'a> {
+    /// The first of these fields that is there and not null.
+    pub(super) fn get(&self, names: &[&str]) -> Option<&'a Value> {
+        names.iter().find_map(|name| self.result.get(name)).filter(|value| !matches!(value, Value::Null))
+    }
+
+    /// A text that is not empty, if it is there.
+    pub(super) fn text(&self, names: &[&'static str]) -> Result<Option<String>, MethodError> {
+        let Some(value) = self.get(names) else { return Ok(None) };
+        let name = names.first().copied().unwrap_or_default();
+        let text = scalar(value).ok_or_else(|| self.wrong(name, "text"))?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// A text that must be there.
+    pub(super) fn required(&self, names: &[&'static str]) -> Result<String, MethodError> {
+        let field = names.first().copied().unwrap_or_default();
+        self.text(names)?.ok_or(MethodError::Missing { method: self.method, field })
+    }
+
+    /// The members of an object, if it is there.
+    pub(super) fn members(&self, names: &[&'static str]) -> Result<Vec<(&'a str, &'a Value)>, MethodError> {
+        let Some(value) = self.get(names) else { return Ok(Vec::new()) };
+        let name = names.first().copied().unwrap_or_default();
+        let members = value.as_object().ok_or_else(|| self.wrong(name, "an object"))?;
+        Ok(members.iter().map(|(key, value)| (key.as_str(), value)).collect())
+    }
+
+    pub(super) fn truthy(&self, names: &[&str]) -> Option<bool> {
+        self.get(names).map(Value::truthy)
+    }
+
+    pub(super) fn wrong(&self, field: &str, expected: &'static str) -> MethodError {
+        MethodError::Wrong { method: self.method, field: field.to_owned(), expected }
+    }
+
+    /// Checks an absolute http or https URL that hides no credentials and no fragment.
+    pub(super) fn web_url(&self, field: &str, text: &str) -> Result<url::Url, MethodError> {
+        let wrong = || self.wrong(field, "an absolute http or https URL without user, password and fragment");
+        let scheme =
+            ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme)).ok_or_else(wrong)?;
+        let rest = text.get(scheme.len()..).unwrap_or_default();
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        // The url crate would drop line breaks, turn backslashes around and skip further slashes.
+        let strange = |c: char| c == '\\' || c == '#' || c.is_control() || c.is_whitespace();
+        if authority.is_empty() || authority.contains('@') || text.contains(strange) {
+            return Err(wrong());
+        }
+        url::Url::parse(text).ok().filter(url::Url::has_host).ok_or_else(wrong)
+    }
+}
+
+/// The text of a text, a number or a boolean.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => Some(value.text()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! What `getOAuthConfig` gives: how to ask a provider for tokens.
+//! Never asks.
+
+use super::methods::{Fields, MethodError, scalar};
+use crate::formula::Value;
+use crate::secret::Secret;
+
+/// The fields a `getOAuthConfig` mapping may have; `grantType` is ours.
+pub(super) const KEYS: [&str; 14] = [
+    "clientId",
+    "clientSecret",
+    "authorizeUri",
+    "tokenUri",
+    "scopes",
+    "clientAuthLocation",
+    "noRefreshToken",
+    "skipPkce",
+    "extra",
+    "skipClientAuthInBody",
+    "skipClientAuthInHeader",
+    "skipClientAuthInHeaders",
+    "grantType",
+    "args",
+];
+
+/// Where the client's credentials stand in a token request (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ClientAuthentication {
+    /// HTTP Basic. The default: certified servers refuse a request that authenticates twice.
+    #[default]
+    Header,
+    /// `client_id` and `client_secret` in the form.
+    Body,
+    /// Both, only where both skip flags are given and false.
+    Both,
+    /// Neither: both skip flags are true.
+    None,
+}
+
+/// Which grant makes the first token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum GrantType {
+    /// The customer's consent (RFC 6749 section 4.1).
+    #[default]
+    AuthorizationCode,
+    /// The client's own credentials (RFC 6749 section 4.4).
+    ClientCredentials,
+}
+
+/// `getOAuthConfig`'s result.
+#[derive(Debug)]
+pub struct OAuthConfig {
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret; a public client has none.
+    pub client_secret: Option<Secret<String>>,
+    /// Where the customer consents; needed for the authorization code grant.
+    pub authorize_uri: Option<String>,
+    /// The token endpoint, an absolute http or https URL.
+    pub token_uri: String,
+    /// What to ask for; the integration's own list goes before it.
+    pub scopes: Vec<String>,
+    /// How the client authenticates.
+    pub client_authentication: ClientAuthentication,
+    /// Which grant makes the first token.
+    pub grant_type: GrantType,
+    /// The provider issues no refresh token.
+    pub no_refresh_token: bool,
+    /// More parameters of the authorize URL.
+    pub extra: Vec<(String, String)>,
+}
+
+impl OAuthConfig {
+    pub(super) fn from_result(result: &Value) -> Result<Self, MethodError> {
+        let fields = Fields { method: "getOAuthConfig", result };
+        let token_uri = fields.required(&["tokenUri"])?;
+        fields.web_url("tokenUri", &token_uri)?;
+        let authorize_uri = fields.text(&["authorizeUri"])?;
+        if let Some(uri) = &authorize_uri {
+            fields.web_url("authorizeUri", uri)?;
+        }
+        Ok(Self {
+            client_id: fields.required(&["clientId"])?,
+            client_secret: fields.text(&["clientSecret"])?.map(Secret::new),
+            authorize_uri,
+            token_uri,
+            scopes: scopes(&fields)?,
+            client_authentication: client_authentication(&fields)?,
+            grant_type: grant_type(&fields)?,
+            no_refresh_token: fields.truthy(&["noRefreshToken"]).unwrap_or(false),
+            extra: extra(&fields)?,
+        })
+    }
+}
+
+/// A list of texts, or one text with blanks between.
+fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
+    match fields.get(&["scopes"]) {
+        None => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| {
+                item.as_str().map(str::to_owned).ok_or_else(|| fields.wrong("scopes", "a list of texts"))
+            })
+            .collect(),
+        Some(_) => Err(fields.wrong("scopes", "a list of texts")),
+    }
+}
+
+/// `clientAuthLocation` decides, else the older skip flags, else the header alone.
+fn client_authentication(fields: &Fields<'_>) -> Result<ClientAuthentication, MethodError> {
+    match fields.text(&["clientAuthLocation"])?.as_deref() {
+        Some("headers" | "header") => return Ok(ClientAuthentication::Header),
+        Some("body") => return Ok(ClientAuthentication::Body),
+        Some(_) => return Err(fields.wrong("clientAuthLocation", "`headers` or `body`")),
+        None => {}
+    }
+    let skip_header = fields.truthy(&["skipClientAuthInHeader", "skipClientAuthInHeaders"]);
+    let skip_body = fields.truthy(&["skipClientAuthInBody"]);
+    Ok(match (skip_header, skip_body) {
+        (Some(true), Some(true)) => ClientAuthentication::None,
+        (Some(true), _) => ClientAuthentication::Body,
+        (Some(false), Some(false)) => ClientAuthentication::Both,
+        _ => ClientAuthentication::Header,
+    })
+}
+
+fn grant_type(fields: &Fields<'_>) -> Result<GrantType, MethodError> {
+    match fields.text(&["grantType"])?.as_deref() {
+        None | Some("authorization_code") => Ok(GrantType::AuthorizationCode),
+        Some("client_credentials") => Ok(GrantType::ClientCredentials),
+        Some(_) => Err(fields.wrong("grantType", "`authorization_code` or `client_credentials`")),
+    }
+}
+
+fn extra(fields: &Fields<'_>) -> Result<Vec<(String, String)>, MethodError> {
+    let mut extra = Vec::new();
+    for (name, value) in fields.members(&["extra"])? {
+        let text = scalar(value).ok_or_else(|| fields.wrong(&format!("extra parameter {name}"), "text"))?;
+        extra.push((name.to_owned(), text));
+    }
+    Ok(extra)
+}

@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::document::parse;
+
+fn sample(name: &str) -> (Arc<Connector>, Vec<Complaint>) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/connectors").join(name);
+    Connector::load(name.into(), &folder).unwrap()
+}
+
+fn inline(text: &str) -> Result<(Arc<Connector>, Vec<Complaint>), Vec<String>> {
+    let node = parse("spec.yml", text).unwrap();
+    let loaded = Connector::from_node("sample".into(), "spec.yml", &node);
+    loaded.map_err(|complaints| complaints.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_sample_connectors_load() {
+    let (hubspot, warnings) = sample("hubspot");
+    assert_eq!((hubspot.auth, hubspot.name.as_str()), (AuthType::OAuth2, "HubSpot"));
+    assert!(warnings.iter().any(|warning| warning.problem.contains("`test`")), "{warnings:?}");
+    assert_eq!(hubspot.literal_base_host(), Some(("api.hubapi.com".into(), 443)));
+    for name in ["sendgrid", "pipedrive"] {
+        assert!(sample(name).0.literal_base_host().is_some(), "{name}");
+        assert!(sample(name).0.input_schema.is_some(), "{name}");
+    }
+    assert_eq!(sample("freshdesk").0.literal_base_host(), None);
+}
+
+#[test]
+fn the_older_form_may_stand_inline_and_under_args() {
+    let (connector, warnings) = inline(
+        "auth:\n  type: client-credentials\n  ui: {schema: {type: object}}\n  makeApiClient: {implementationType: mapping, \
+         mapping: {args: {baseUrl: 'https://a.example:8443/v1'}}}\n",
+    )
+    .unwrap();
+    assert_eq!(connector.literal_base_host(), Some(("a.example".into(), 8443)));
+    assert_eq!(connector.input_schema, Some(serde_json::json!({"type": "object"})));
+    assert_eq!(warnings.len(), 1, "the missing test: {warnings:?}");
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place() {
+    let complaints = inline(
+        "auth:
+  type: oauth2
+  tilte: x
+  options: {a: {type: oauth2}}
+  test: {type: javascript, code: x}
+  getOAuthConfig:
+    type: mapping
+    mapping: {clientId: x, tokenUrl: 'https://a.example', scopes: {$jsonata: x}}
+  makeApiClient:
+    type: mapping
+    mapping:
+      baseURI: https://a.example
+      headers: {Authorization: {$template: 'Bearer ${x}'}}
+      responseHandlers:
+        - {match: {$eval: {$var: response.status}, is: 403}, error: {key: acess_token_expired}}
+        - {isSuccess: true}
+  refreshCredentials: {implementationType: javascript}
+  getCredentialsFromConnectionParameters: {implementationType: mapping}
+logoUrl: https://a.example/logo.png
+",
+    )
+    .unwrap_err();
+    let expected = [
+        "spec.yml:3:3: the key `tilte` is unknown; did you mean `title`?",
+        "spec.yml:4:12: `options` come with a later version",
+        "spec.yml:8:14: the mapping has no `tokenUri`",
+        "spec.yml:8:28: the key `tokenUrl` is unknown; did you mean `tokenUri`?",
+        "spec.yml:8:68: the formula `$jsonata` is not supported",
+        "spec.yml:12:7: the key `baseURI` is unknown; did you mean `baseUri`?",
+        "spec.yml:13:33: the key `$template` begins with `$` but is no formula; did you mean `$tpl`?",
+        "this error key is unknown; did you mean `access_token_expired`?",
+        "spec.yml:16:11: this response handler has no `match`",
+        "the method `refreshCredentials` as `javascript` comes with a later version",
+        "the method `getCredentialsFromConnectionParameters` has no `mapping`",
+        "spec.yml:19:1: the key `logoUrl` is unknown; did you mean `logoUri`?",
+    ];
+    for problem in expected {
+        assert!(complaints.iter().any(|complaint| complaint.contains(problem)), "{problem}\n{complaints:#?}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_named() {
+    for kind in ["oauth1", "proxy", "integration-app-token", "membrane-token"] {
+        let complaints = inline(&format!("type: {kind}\n")).unwrap_err();
+        let problem = format!("the auth type `{kind}` comes with a later version");
+        assert!(complaints.iter().any(|complaint| complaint.contains(&problem)), "{complaints:?}");
+    }
+    let complaints =
+        inline("type: client-credentials\nmakeApiClient: {type: javascript, code: x}\n").unwrap_err();
+    assert!(complaints[0].contains("the method `makeApiClient` as `javascript` comes with a later version"));
+}
+
+#[test]
+fn a_handler_that_reads_the_body_is_a_warning() {
+    let (_, warnings) = inline(
+        "type: client-credentials\ntest: {type: javascript, code: x}\nmakeApiClient: {type: mapping, mapping: {baseUri: \
+         'https://a.example', responseHandlers: [{match: {$var: response.data.expired}, error: {key: access_token_expired}}]}}",
+    )
+    .unwrap();
+    assert!(warnings.iter().any(|warning| warning.problem.contains("reads the body")), "{warnings:?}");
+}
