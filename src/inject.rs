@@ -15,7 +15,7 @@ pub mod placement;
 
 use std::fmt;
 
-use http::header::{AUTHORIZATION, HOST, InvalidHeaderValue};
+use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method, Request, Uri};
 
@@ -54,14 +54,12 @@ pub enum InjectError {
     /// The connector wants to set a header that frames the message or names its target.
     #[error("a connector may not set the header `{0}`")]
     ReservedHeader(HeaderName),
-    /// The credential has a byte that no header value may have (RFC 9110 section 5.5).
+    /// The credential has a byte that header values may not have, or that servers read in different ways (RFC 9110
+    /// section 5.5).
     #[error("the value for the header `{name}` is not visible ASCII")]
     HeaderValue {
         /// The header.
         name: HeaderName,
-        /// What the parser said; it does not repeat the value.
-        #[source]
-        source: InvalidHeaderValue,
     },
     /// RFC 7617 section 2 ends the user name at the first colon.
     #[error("the user name for basic authentication holds a colon")]

@@ -83,9 +83,9 @@ impl Outbound {
     }
 
     /// Answers a request whose caller could not be identified, whichever room its path belongs to.
-    pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: Rejection) -> Response<Body> {
+    pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: &Rejection) -> Response<Body> {
         let door = if self.is_mine(request.uri().path()) { Door::Outbound } else { Door::Api };
-        self.reject(&rejection, &Seen::of(request, door, arrival))
+        self.reject(rejection, &Seen::of(request, door, arrival))
     }
 
     /// Who asks, what for, and the call.
@@ -95,7 +95,8 @@ impl Outbound {
         let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
         seen.target(&target);
         headers::keep_here(request.headers_mut());
-        let answer = self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
+        let answer =
+            self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
         Ok(answer)
     }
 

@@ -84,9 +84,9 @@ impl From<InjectError> for CallError {
         match error {
             InjectError::Method(method) => Self::Method(method),
             InjectError::Target(_) => Self::MalformedTarget("it does not fit into a request line"),
-            InjectError::ReservedHeader(_) | InjectError::HeaderValue { .. } | InjectError::ColonInUsername => {
-                Self::Inject(error)
-            }
+            InjectError::ReservedHeader(_)
+            | InjectError::HeaderValue { .. }
+            | InjectError::ColonInUsername => Self::Inject(error),
         }
     }
 }

@@ -34,7 +34,8 @@ pub(super) async fn keep(body: Body, limit: Option<usize>) -> Result<(Body, Opti
 
 /// Stands in for `ApiClient::staleness` until the connector room has it.
 pub(super) fn staleness(_client: &ApiClient, status: StatusCode, headers: &HeaderMap) -> Staleness {
-    let names_scope = |value: &http::HeaderValue| value.to_str().is_ok_and(|text| text.contains("insufficient_scope"));
+    let names_scope =
+        |value: &http::HeaderValue| value.to_str().is_ok_and(|text| text.contains("insufficient_scope"));
     match status {
         StatusCode::UNAUTHORIZED if !headers.get_all(header::WWW_AUTHENTICATE).iter().any(names_scope) => {
             Staleness::AccessTokenExpired

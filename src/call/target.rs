@@ -88,7 +88,8 @@ impl<'a> Absolute<'a> {
         let (host, port) = authority::parse(authority)?;
         let site = Site { tls, host, port: port.unwrap_or(if tls { 443 } else { 80 }) };
         let checked = Url::parse(text).map_err(|_| "it is no URL")?;
-        if checked.host_str() != Some(&site.bracketed()) || checked.port_or_known_default() != Some(site.port) {
+        if checked.host_str() != Some(&site.bracketed()) || checked.port_or_known_default() != Some(site.port)
+        {
             return Err("its host or port can be read in two ways");
         }
         Ok(Self { site, rest })
@@ -121,7 +122,11 @@ fn join(base: &str, rest: &str) -> Result<String, CallError> {
         return Err(CallError::MalformedTarget("its path climbs with `..`"));
     }
     let base = if path.is_empty() { base } else { base.strip_suffix('/').unwrap_or(base) };
-    let seam = if (base.is_empty() && path.is_empty()) || !(path.is_empty() || path.starts_with('/')) { "/" } else { "" };
+    let seam = if (base.is_empty() && path.is_empty()) || !(path.is_empty() || path.starts_with('/')) {
+        "/"
+    } else {
+        ""
+    };
     Ok(format!("{base}{seam}{rest}"))
 }
 

@@ -70,7 +70,7 @@ pub(super) fn host(origin: &Origin) -> Result<HeaderValue, InjectError> {
             if *port == default_port { host } else { format!("{host}:{port}") }
         }
     };
-    HeaderValue::try_from(text).map_err(|source| InjectError::HeaderValue { name: HOST, source })
+    HeaderValue::try_from(text).map_err(|_| InjectError::HeaderValue { name: HOST })
 }
 
 /// Appends our parameters after removing the caller's of the same decoded names. Every other byte stays where it is;
@@ -101,8 +101,11 @@ fn decoded_name(parameter: &str) -> Vec<u8> {
 }
 
 fn sensitive(name: &HeaderName, value: &str) -> Result<HeaderValue, InjectError> {
-    let mut value = HeaderValue::from_str(value)
-        .map_err(|source| InjectError::HeaderValue { name: name.clone(), source })?;
+    let refused = || InjectError::HeaderValue { name: name.clone() };
+    let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
+    if !value.as_bytes().is_ascii() {
+        return Err(refused());
+    }
     value.set_sensitive(true);
     Ok(value)
 }

@@ -9,7 +9,11 @@ fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-fn client(headers: &[(&'static str, &str)], query: &[(&str, &str)], basic: Option<(&str, &str)>) -> ApiClient {
+fn client(
+    headers: &[(&'static str, &str)],
+    query: &[(&str, &str)],
+    basic: Option<(&str, &str)>,
+) -> ApiClient {
     ApiClient {
         base_uri: String::from("https://api.example.com"),
         headers: headers.iter().map(|(n, v)| (HeaderName::from_static(n), secret(v))).collect(),
@@ -47,7 +51,10 @@ fn values<'r>(request: &'r Request<()>, name: &str) -> Vec<&'r str> {
 fn every_variant_of_an_injected_header_gives_way_to_ours() {
     let client = client(&[("x-api-key", PLANTED)], &[], None);
     for variant in ["x-api-key", "X-API-KEY", "X_Api_Key", "x-api_key", "x_api-key", "X_API_KEY"] {
-        let out = signed(&request("/", &[(variant, "theirs"), (variant, "again"), ("x-api-keys", "other")]), &client);
+        let out = signed(
+            &request("/", &[(variant, "theirs"), (variant, "again"), ("x-api-keys", "other")]),
+            &client,
+        );
         assert_eq!(values(&out, "x-api-key"), [PLANTED], "{variant}");
         let left: Vec<_> = out.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(left.len(), 3, "{variant} left {left:?}");
@@ -70,7 +77,8 @@ fn a_header_named_twice_by_the_connector_keeps_both_values() {
 
 #[test]
 fn other_headers_keep_their_order_and_duplicates() {
-    let out = signed(&request("/", &[("accept", "a"), ("cookie", "1"), ("accept", "b")]), &client(&[], &[], None));
+    let out =
+        signed(&request("/", &[("accept", "a"), ("cookie", "1"), ("accept", "b")]), &client(&[], &[], None));
     assert_eq!(values(&out, "accept"), ["a", "b"]);
     assert_eq!(values(&out, "cookie"), ["1"]);
 }
@@ -142,7 +150,9 @@ fn the_host_is_the_origins_with_a_port_only_where_it_is_not_the_default() {
 
 #[test]
 fn a_connector_cannot_set_headers_that_frame_the_message() {
-    for name in ["host", "content-length", "transfer-encoding", "transfer_encoding", "connection", "upgrade", "te"] {
+    for name in
+        ["host", "content-length", "transfer-encoding", "transfer_encoding", "connection", "upgrade", "te"]
+    {
         let error = sign(&request("/", &[]), &client(&[(name, "1")], &[], None)).unwrap_err();
         assert!(matches!(error, InjectError::ReservedHeader(_)), "{name}");
     }

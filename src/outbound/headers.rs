@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn control_and_identity_headers_never_travel() {
-        let names = ["X-Sidegate-Token", "x_sidegate_customer", "X-Sidegate_Connection", "x-sidegate-anything"];
+        let names =
+            ["X-Sidegate-Token", "x_sidegate_customer", "X-Sidegate_Connection", "x-sidegate-anything"];
         let mut headers = headers(&names);
         headers.insert("x-sidegates", HeaderValue::from_static("another's"));
         keep_here(&mut headers);
@@ -113,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_third_party_cannot_send_headers_of_ours() {
-        let mut headers = headers(&["x-sidegate-rejection", "X_Sidegate_Refresh", "x-request-id", "set-cookie"]);
+        let mut headers =
+            headers(&["x-sidegate-rejection", "X_Sidegate_Refresh", "x-request-id", "set-cookie"]);
         remove_ours(&mut headers);
         let mut left = left(&headers);
         left.sort_unstable();

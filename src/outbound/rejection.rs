@@ -119,9 +119,14 @@ impl Rejection {
             Self::Call(CallError::PlainTarget { .. }) => "plain_target",
             Self::Call(CallError::Method(_)) => "method_not_allowed",
             Self::Call(
-                CallError::ApiClient(_) | CallError::BaseUri(_) | CallError::NoPinnedOrigin | CallError::Inject(_),
+                CallError::ApiClient(_)
+                | CallError::BaseUri(_)
+                | CallError::NoPinnedOrigin
+                | CallError::Inject(_),
             ) => "misconfigured_connector",
-            Self::Call(CallError::RequestBody(_) | CallError::Send(SendError::RequestBody(_))) => "request_body",
+            Self::Call(CallError::RequestBody(_) | CallError::Send(SendError::RequestBody(_))) => {
+                "request_body"
+            }
             Self::Call(CallError::Send(SendError::Egress(error))) if is_refusal(error) => "egress_refused",
             Self::Call(CallError::Send(SendError::ConnectTimeout | SendError::HeadTimeout)) => {
                 "third_party_timeout"
@@ -160,9 +165,15 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.code() {
-            "malformed_pair" | "callers_disagree" | "token_headers_disagree" | "ambiguous_connection"
-            | "malformed_target" | "request_body" => StatusCode::BAD_REQUEST,
-            "no_caller" | "caller_not_trusted" | "expired_token" | "invalid_token" => StatusCode::UNAUTHORIZED,
+            "malformed_pair"
+            | "callers_disagree"
+            | "token_headers_disagree"
+            | "ambiguous_connection"
+            | "malformed_target"
+            | "request_body" => StatusCode::BAD_REQUEST,
+            "no_caller" | "caller_not_trusted" | "expired_token" | "invalid_token" => {
+                StatusCode::UNAUTHORIZED
+            }
             "customer_required" | "target_not_allowed" | "plain_target" | "egress_refused" => {
                 StatusCode::FORBIDDEN
             }
@@ -193,9 +204,8 @@ impl Rejection {
         match self.status() {
             StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, self.challenge()),
             StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, self.retry_after()),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
-            }
+            StatusCode::METHOD_NOT_ALLOWED => headers
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")),
             _ => None,
         };
         answer
@@ -282,7 +292,9 @@ fn call_sentence(error: &CallError) -> String {
             format!("the connection is disconnected and must be connected again: {message}")
         }
         CallError::Refresh { source, .. } => source.to_string(),
-        CallError::ApiClient(_) => "the connector's makeApiClient gives no API client for this connection".into(),
+        CallError::ApiClient(_) => {
+            "the connector's makeApiClient gives no API client for this connection".into()
+        }
         CallError::BaseUri(why) => format!("the connector's base URI is malformed: {why}"),
         CallError::NoPinnedOrigin => {
             "the integration says `hosts: connection`, and the connection has no origin pinned to it".into()
@@ -296,7 +308,9 @@ fn call_sentence(error: &CallError) -> String {
         }
         CallError::Method(method) => format!("method {method} cannot carry credentials"),
         CallError::Inject(error) => format!("the connector's credentials do not fit into a request: {error}"),
-        CallError::RequestBody(_) | CallError::Send(SendError::RequestBody(_)) => "the request body broke off".into(),
+        CallError::RequestBody(_) | CallError::Send(SendError::RequestBody(_)) => {
+            "the request body broke off".into()
+        }
         CallError::Send(SendError::Egress(error)) if is_refusal(error) => error.to_string(),
         CallError::Send(SendError::ConnectTimeout | SendError::HeadTimeout) => {
             "the third party did not answer in time".into()

@@ -103,14 +103,17 @@ impl Seen {
 impl Outcome {
     /// The third party answered. Where a refresh failed on the way, that is the reason.
     pub(super) fn of_answer(answer: &Answer) -> Self {
-        let failure = answer.refresh_failure.as_ref();
+        let (reason, blame, detail) = match &answer.refresh_failure {
+            None => ("ok", Blame::None, String::new()),
+            Some(failure) => (failure.code(), failure.blame(), report(failure).to_string()),
+        };
         Self {
             status: answer.response.status().as_u16(),
-            reason: failure.map_or("ok", |failure| failure.code()),
-            blame: failure.map_or(Blame::None, |failure| failure.blame()),
+            reason,
+            blame,
             replayed: answer.replayed,
             refreshed: answer.refreshed,
-            detail: failure.map(|failure| report(failure).to_string()).unwrap_or_default(),
+            detail,
         }
     }
 

@@ -63,7 +63,12 @@ impl Targets {
     }
 
     /// The target of a request, its owner checked.
-    pub(super) async fn find(&self, caller: &Caller, uri: &Uri, headers: &HeaderMap) -> Result<Target, Rejection> {
+    pub(super) async fn find(
+        &self,
+        caller: &Caller,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Target, Rejection> {
         let text = uri.path_and_query().map_or("", |target| target.as_str());
         if let Some((selector, rest)) = proxied(text) {
             let connection = self.selected(caller, &decoded(selector)?).await?;
@@ -166,7 +171,8 @@ fn proxied(text: &str) -> Option<(&str, &str)> {
 fn requested(rest: &str) -> Requested {
     let is_url = |text: &&str| {
         let scheme = text.split("://").next().unwrap_or_default();
-        text.len() > scheme.len() && (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
+        text.len() > scheme.len()
+            && (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
     };
     match rest.strip_prefix('/').filter(is_url) {
         Some(url) => Requested::Url(url.to_owned()),

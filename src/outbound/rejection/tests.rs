@@ -28,13 +28,31 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
         (Rejection::TokenHeadersDisagree, 400, "token_headers_disagree", "bad_request/"),
         (Rejection::UnreadableToken, 401, "invalid_token", "bad_request/not_authenticated"),
         (Rejection::ExpiredToken(TokenError::Expired), 401, "expired_token", "bad_request/not_authenticated"),
-        (Rejection::InvalidToken(TokenError::BadSignature), 401, "invalid_token", "bad_request/not_authenticated"),
+        (
+            Rejection::InvalidToken(TokenError::BadSignature),
+            401,
+            "invalid_token",
+            "bad_request/not_authenticated",
+        ),
         (Rejection::CustomerRequired, 403, "customer_required", "bad_request/access_denied"),
         (Rejection::NothingHere, 404, "nothing_here", "bad_request/not_found"),
-        (Rejection::UnknownConnection { selector: "c".into() }, 404, "unknown_connection", "bad_request/not_found"),
-        (Rejection::NoConnection { integration: integration() }, 404, "no_connection", "bad_request/not_found"),
         (
-            Rejection::AmbiguousConnection { integration: integration(), ids: vec!["c1".into(), "c2".into()] },
+            Rejection::UnknownConnection { selector: "c".into() },
+            404,
+            "unknown_connection",
+            "bad_request/not_found",
+        ),
+        (
+            Rejection::NoConnection { integration: integration() },
+            404,
+            "no_connection",
+            "bad_request/not_found",
+        ),
+        (
+            Rejection::AmbiguousConnection {
+                integration: integration(),
+                ids: vec!["c1".into(), "c2".into()],
+            },
             400,
             "ambiguous_connection",
             "bad_request/",
@@ -71,7 +89,12 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
             "connection/",
         ),
         (Rejection::Call(CallError::Send(broken())), 502, "third_party_down", "connection/"),
-        (Rejection::Call(CallError::Send(SendError::ConnectTimeout)), 504, "third_party_timeout", "connection/"),
+        (
+            Rejection::Call(CallError::Send(SendError::ConnectTimeout)),
+            504,
+            "third_party_timeout",
+            "connection/",
+        ),
         (Rejection::Call(CallError::Send(SendError::HeadTimeout)), 504, "third_party_timeout", "connection/"),
         (
             Rejection::Call(CallError::Disconnected {
@@ -119,7 +142,10 @@ async fn a_refusal_names_what_would_mend_it() {
         (Rejection::Call(CallError::TargetNotAllowed { origin: "https://evil.example".into() }), "`hosts`"),
         (Rejection::Call(CallError::PlainTarget { origin: "http://h".into() }), "egress.allowPlain"),
         (Rejection::NoConnection { integration: "hubspot".into() }, "hubspot"),
-        (Rejection::AmbiguousConnection { integration: "i".into(), ids: vec!["c1".into(), "c2".into()] }, "c1, c2"),
+        (
+            Rejection::AmbiguousConnection { integration: "i".into(), ids: vec!["c1".into(), "c2".into()] },
+            "c1, c2",
+        ),
     ];
     for (rejection, cure) in named {
         let message = body(rejection.answer(&seen)).await["message"].to_string();
