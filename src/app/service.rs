@@ -86,7 +86,7 @@ impl ServiceSide {
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, client, REPLAY_LIMIT, clock);
+        let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.config),
             Arc::clone(&self.catalog),

@@ -135,7 +135,7 @@ struct ResponseHandler {
     verdict: Staleness,
 }
 
-/// A handler that fits, or none, with the complaint or the warning that takes its place.
+/// A handler, or the warning or the complaints that take its place.
 enum Reading {
     Handler(ResponseHandler),
     Warning(Complaint),
@@ -181,7 +181,7 @@ impl ResponseHandler {
             problem,
             cure,
         };
-        for entry in node.entries().iter().filter(|entry| !HANDLER_KEYS.contains(&entry.key.as_str())) {
+        if let Some(entry) = node.entries().iter().find(|entry| !HANDLER_KEYS.contains(&entry.key.as_str())) {
             let cure = did_you_mean(&entry.key, HANDLER_KEYS);
             let cure = cure.map_or_else(|| "remove it".into(), |near| format!("did you mean `{near}`?"));
             let problem = format!("the key `{}` is unknown in a response handler", entry.key);

@@ -46,6 +46,8 @@ pub struct Limits {
     pub request_head: Duration,
     /// From the last byte of an answer to the first byte of the next request.
     pub keep_alive: Duration,
+    /// While a request is answered: how long no byte may move in either direction.
+    pub stream_idle: Duration,
     /// The longest request head in bytes; a longer one is answered 431.
     pub max_head_bytes: usize,
     /// The most headers in a request; more are answered 431.
@@ -60,6 +62,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(5),
             request_head: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            stream_idle: Duration::from_secs(300),
             max_head_bytes: 64 * 1024,
             max_headers: connection::DEFAULT_MAX_HEADERS,
             max_connections: 10_000,

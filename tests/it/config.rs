@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sidegate::config::{self, AccessLogTo, Flags, Settings, Sources};
+use sidegate::connector::{Connections, Hosts};
 use sidegate::document;
 use sidegate::http::listener::Address;
 use sidegate::inbound::identity::Property;
@@ -199,7 +200,7 @@ fn what_is_not_said_has_its_documented_default() {
     assert_eq!(settings.access_log, AccessLogTo::Stdout);
     assert_eq!(settings.tokens.cache_entries, 10_000);
     let [upstream] = settings.upstreams.as_slice() else { panic!("one upstream") };
-    let headers: Vec<_> = upstream.token_headers.iter().map(|name| name.as_str()).collect();
+    let headers: Vec<_> = upstream.token_headers.iter().map(http::HeaderName::as_str).collect();
     assert_eq!(headers, ["x-membrane-token", "x-integration-app-token"]);
     assert!(
         matches!(upstream.rules.as_slice(), [rule] if rule.path == "/*" && rule.allow == Allow::Verified)
@@ -504,6 +505,94 @@ fn every_key_of_the_schemas_is_documented() {
     }
 }
 
+const CONNECTOR: &str = "\
+name: CRM
+auth:
+  type: client-credentials
+  makeApiClient:
+    implementationType: mapping
+    mapping: {baseUri: https://api.example.com, headers: {X-Key: {$var: credentials.key}}}
+  test: {implementationType: mapping, mapping: {path: /me, method: get}}
+";
+
+fn with_integration(integration: &str) -> Folder {
+    let folder = small();
+    folder.write("connectors/crm/spec.yml", CONNECTOR);
+    folder.write("integrations/crm.yaml", integration);
+    folder
+}
+
+#[test]
+fn an_integration_is_read_with_everything_that_it_may_say() {
+    let folder = with_integration(
+        "\
+connector: crm
+workspaces: [my-workspace]
+parameters: {zeta: 1, alpha: two}
+scopes: [read]
+apps: [{id: own, clientId: {env: CRM_ID}, clientSecret: {file: ../workspace}}, {id: other, clientId: 0123}]
+enabled: false
+hosts: [api.example.com, '*.example.org']
+connections: many
+egress: {allowPrivate: true, allowPlain: true}
+route: {pathPrefix: /crm}
+",
+    );
+    let settings = folder.settings(&[("CRM_ID", "the id")]);
+    let [crm] = settings.integrations.as_slice() else { panic!("one integration") };
+    assert_eq!((crm.key.as_str(), crm.connector.key.as_str()), ("crm", "crm"));
+    assert_eq!(serde_json::to_string(crm.parameters.expose()).unwrap(), r#"{"zeta":1,"alpha":"two"}"#);
+    assert_eq!((crm.apps[0].client_id.as_str(), crm.apps[1].client_id.as_str()), ("the id", "0123"));
+    assert_eq!(crm.apps[0].client_secret.as_ref().unwrap().expose(), SECRET);
+    assert!(matches!(&crm.hosts, Hosts::Listed(patterns) if patterns.len() == 2));
+    assert!(!crm.enabled && crm.allow_private && crm.allow_plain && crm.connections == Connections::Many);
+    assert_eq!(crm.route.as_deref(), Some("/crm"));
+}
+
+#[test]
+fn an_integration_is_checked_for_what_it_means() {
+    let folder = with_integration("connector: cmr\nhosts: ['https://x']\nroute: {pathPrefix: crm}\n");
+    let complaints = folder.complaints(&[]);
+    contains(&complaints, "integrations/crm.yaml:1:12: there is no connector `cmr`; did you mean `crm`?");
+    contains(&complaints, "integrations/crm.yaml:2:9: `integrations.crm.hosts[0]` is not a host pattern");
+    contains(
+        &complaints,
+        "integrations/crm.yaml:3:21: `integrations.crm.route.pathPrefix` is not a path prefix",
+    );
+}
+
+#[test]
+fn a_computed_base_uri_needs_hosts() {
+    let folder = with_integration("connector: crm\n");
+    folder.settings(&[]);
+    let computed = CONNECTOR.replace("https://api.example.com", "{$var: credentials.url}");
+    folder.write("connectors/crm/spec.yml", &computed);
+    contains(
+        &folder.complaints(&[]),
+        "`integrations.crm.hosts` is missing: the connector computes its baseUri",
+    );
+    folder.write("integrations/crm.yaml", "connector: crm\nhosts: connection\n");
+    assert_eq!(folder.settings(&[]).integrations[0].hosts, Hosts::Connection);
+}
+
+#[test]
+fn a_parameter_that_looks_like_a_secret_is_a_warning() {
+    let folder = with_integration("connector: crm\nparameters: {apiKey: planted-key, region: eu}\n");
+    let warnings = folder.settings(&[]).warnings;
+    assert!(warnings.iter().any(|warning| warning.problem.contains("parameters.apiKey")), "{warnings:#?}");
+    assert!(!config::show(&folder.sources(&[])).unwrap().contains("planted-key"));
+}
+
+#[test]
+fn a_connector_may_stand_inline() {
+    let folder = small();
+    let inline = CONNECTOR.replace('\n', "\n    ");
+    let text =
+        format!("{SMALL}connectors:\n  crm:\n    {inline}\nintegrations: {{crm: {{connector: crm}}}}\n");
+    folder.write("sidegate.yaml", &text);
+    assert_eq!(folder.settings(&[]).integrations[0].connector.name, "CRM");
+}
+
 #[test]
 fn the_samples_pass() {
     let folder = Folder::with(&[]);
@@ -512,8 +601,13 @@ fn the_samples_pass() {
     folder.write("secrets/sealing-key", SEALING_KEY);
     folder.write("secrets/hubspot", "a client secret");
     let settings = folder.settings(&[("HUBSPOT_CLIENT_ID", "id")]);
-    assert!(!settings.integrations.is_empty() && settings.service.is_some());
-    assert!(settings.warnings.is_empty(), "{:#?}", settings.warnings);
+    let keys: Vec<_> = settings.integrations.iter().map(|integration| integration.key.as_str()).collect();
+    assert_eq!(keys, ["freshdesk", "hubspot", "pipedrive", "sendgrid"]);
+    assert!(settings.service.is_some());
+    // Connectors may be warned about for what this version does not run; the samples of this room must be clean.
+    let ours: Vec<_> =
+        settings.warnings.iter().filter(|warning| !warning.file.contains("/connectors/")).collect();
+    assert!(ours.is_empty(), "{ours:#?}");
 }
 
 #[test]

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
-use crate::connector::integration::HostPattern;
-use crate::connector::{App, Connections, Connector, Hosts, Integration};
+use crate::connector::{App, Connections, Connector, HostPattern, Hosts, Integration};
 use crate::document::{Entry, Kind, Node, Position};
 use crate::formula::Value;
 use crate::secret::Secret;
@@ -183,7 +182,14 @@ impl Resolver<'_> {
         Hosts::Listed(patterns)
     }
 
-    fn check_hosts(&mut self, _hosts: &Hosts, _connector: &Connector, _path: &KeyPath) {}
+    /// Without `hosts`, credentials may go to the host of baseUri, which then must be a literal.
+    fn check_hosts(&mut self, hosts: &Hosts, connector: &Connector, path: &KeyPath) {
+        if *hosts == Hosts::OfBaseUri && connector.literal_base_host().is_none() {
+            let problem = format!("`{}` is missing: the connector computes its baseUri", path.key("hosts"));
+            let cure = "list the hosts that credentials may go to, or write `hosts: connection`";
+            self.absent(path, problem, cure);
+        }
+    }
 
     fn refuse_same_routes(&mut self, integrations: &[Integration]) {
         for (index, one) in integrations.iter().enumerate() {

@@ -131,16 +131,16 @@ fn poll_overdue(
     limits: &Limits,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    if let Some(deadline) = watch.deadline(limits).filter(|deadline| *deadline < timer.deadline()) {
+    let deadline = watch.deadline(limits);
+    if deadline < timer.deadline() {
         timer.as_mut().reset(deadline);
     }
     while timer.as_mut().poll(cx).is_ready() {
-        let now = tokio::time::Instant::now();
-        match watch.deadline(limits) {
-            Some(deadline) if deadline <= now => return Poll::Ready(()),
-            Some(deadline) => timer.as_mut().reset(deadline),
-            None => timer.as_mut().reset(now + limits.request_head),
+        let deadline = watch.deadline(limits);
+        if deadline <= tokio::time::Instant::now() {
+            return Poll::Ready(());
         }
+        timer.as_mut().reset(deadline);
     }
     Poll::Pending
 }

@@ -19,6 +19,27 @@ use crate::http::testing::{Peer, Upstream, settings, soon};
 use crate::http::tls::tests::{server_files, vector};
 use crate::http::tls::{ClientTls, client};
 
+/// More than the system's buffers hold.
+const LARGE: usize = 64 * 1024 * 1024;
+
+/// So many bytes, a piece at a time.
+struct Repeated(usize);
+
+impl hyper::body::Body for Repeated {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+        static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+        self.0 = self.0.saturating_sub(PIECE.len());
+        let frame = hyper::body::Frame::data(bytes::Bytes::from_static(&PIECE));
+        std::task::Poll::Ready((self.0 > 0).then_some(Ok(frame)))
+    }
+}
+
 /// Answers by path.
 #[derive(Default)]
 struct Paths {
@@ -51,6 +72,7 @@ impl Handler for Paths {
                 std::mem::forget(given_up);
                 Response::new(Body::full("held"))
             }
+            "/large" => Response::new(Body::boxed(Repeated(LARGE))),
             "/panic" => panic!("a defect, for the test"),
             "/echo" => Response::new(Body::incoming(request.into_body())),
             "/arrival" => Response::new(Body::full(format!("{} {}", arrival.peer.is_some(), arrival.tls))),

@@ -38,18 +38,18 @@ impl Watch {
         Arc::new(Self { phase: AtomicU8::new(READING), since: Moment::now() })
     }
 
-    /// Until when the connection may go on as it is; no limit while a request is answered.
-    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        match self.phase.load(Ordering::Relaxed) {
-            WAITING => Some(self.since.plus(limits.keep_alive)),
-            READING => Some(self.since.plus(limits.request_head)),
-            _ => None,
-        }
+    /// Until when the connection may go on as it is.
+    pub(super) fn deadline(&self, limits: &Limits) -> Instant {
+        self.since.plus(match self.phase.load(Ordering::Relaxed) {
+            WAITING => limits.keep_alive,
+            READING => limits.request_head,
+            _ => limits.stream_idle,
+        })
     }
 
     /// A request begins to be answered; it ends when the guard is dropped.
     pub(super) fn serving(self: &Arc<Self>) -> Serving {
-        self.phase.store(SERVING, Ordering::Relaxed);
+        self.enter(SERVING);
         Serving(Arc::clone(self))
     }
 
@@ -58,8 +58,20 @@ impl Watch {
         self.phase.store(phase, Ordering::Relaxed);
     }
 
-    fn is_waiting(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == WAITING
+    /// Bytes came. The first of them begins a head; more of them give a head no more time.
+    fn read(&self) {
+        match self.phase.load(Ordering::Relaxed) {
+            WAITING => self.enter(READING),
+            SERVING => self.since.touch(),
+            _ => {}
+        }
+    }
+
+    /// Bytes went: of an answer, or of its end, which may still be under way when its body is done with.
+    fn written(&self) {
+        if self.phase.load(Ordering::Relaxed) != READING {
+            self.since.touch();
+        }
     }
 }
 
@@ -105,7 +117,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// A stream that notes the first byte of a request, and that the end of an answer still moves.
+/// A stream that notes when bytes move.
 pub(super) struct Watched<S> {
     stream: S,
     watch: Arc<Watch>,
@@ -117,8 +129,8 @@ impl<S> Watched<S> {
     }
 
     fn note_written(&self, polled: &Poll<io::Result<usize>>) {
-        if matches!(polled, Poll::Ready(Ok(1..))) && self.watch.is_waiting() {
-            self.watch.enter(WAITING);
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.watch.written();
         }
     }
 }
@@ -131,8 +143,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before && self.watch.is_waiting() {
-            self.watch.enter(READING);
+        if buffer.filled().len() > before {
+            self.watch.read();
         }
         polled
     }

@@ -39,20 +39,15 @@ impl Idle {
         Self { max, timeout, kept: Mutex::default() }
     }
 
-    /// The connection used last that can take a request. Those found closed are dropped; those that still finish an
-    /// upload whose answer came early are passed over.
+    /// The connection used last that can take a request. Passed over are those that closed, and those that still
+    /// finish an upload whose answer came early.
     pub(super) fn take(&self) -> Option<Sender> {
         let mut kept = self.lock();
-        let mut at = kept.stack.len();
-        while let Some(unused) = at.checked_sub(1).and_then(|top| kept.stack.get(top)) {
-            at -= 1;
-            if unused.connection.is_closed() {
-                kept.stack.remove(at);
-            } else if unused.connection.is_ready() {
-                return kept.stack.remove(at).map(|unused| unused.connection);
-            }
+        while kept.stack.back().is_some_and(|last| last.connection.is_closed()) {
+            kept.stack.pop_back();
         }
-        None
+        let at = kept.stack.iter().rposition(|unused| unused.connection.is_ready())?;
+        kept.stack.remove(at).map(|unused| unused.connection)
     }
 
     /// The response with a body that brings `connection` back once it has been read to its end. One without a body

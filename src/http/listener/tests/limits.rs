@@ -84,3 +84,18 @@ async fn beyond_the_cap_connections_wait_their_turn() {
     drop(first);
     assert!(second.until("ok").await.starts_with("HTTP/1.1 200 OK"));
 }
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_closed_and_a_slow_one_is_not() {
+    let running = run(&with_limits(|limits| limits.stream_idle = Duration::from_millis(250)));
+    let mut peer = running.connect().await;
+    peer.say("GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+    peer.head().await;
+    for _ in 0..8 {
+        peer.bytes(4 * 1024 * 1024).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    let rest = peer.rest().await.len();
+    assert!(rest < LARGE / 4, "{rest} bytes came although nobody read for so long");
+}
