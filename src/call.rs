@@ -14,8 +14,7 @@ use http::{HeaderMap, Method, Request, Response};
 pub use error::CallError;
 
 use crate::clock::Clock;
-use crate::connector::Integration;
-use crate::connector::methods::Staleness;
+use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::egress::Egress;
@@ -153,7 +152,7 @@ impl Calls {
         };
         let signed = inject::sign(&unsigned, &client)?;
         let response = send::send(&self.client, allowed.egress, signed, body).await?;
-        let staleness = replay::staleness(&client, response.status(), response.headers());
+        let staleness = replay::staleness(&client, &response);
         Ok(Attempt { response, staleness })
     }
 

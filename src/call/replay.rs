@@ -1,12 +1,12 @@
-//! Keeping a request's body so that it can be sent a second time.
-//! Never decides whether it is.
+//! A second attempt: whether a response asks for one, and the request's body kept for it.
+//! Never gets newer credentials, and never sends.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Response};
 
 use super::CallError;
-use crate::connector::ApiClient;
-use crate::connector::methods::Staleness;
+use crate::connector::{ApiClient, Staleness};
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 
@@ -32,14 +32,16 @@ pub(super) async fn keep(body: Body, limit: Option<usize>) -> Result<(Body, Opti
     }
 }
 
-/// Stands in for `ApiClient::staleness` until the connector room has it.
-pub(super) fn staleness(_client: &ApiClient, status: StatusCode, headers: &HeaderMap) -> Staleness {
-    let names_scope =
-        |value: &http::HeaderValue| value.to_str().is_ok_and(|text| text.contains("insufficient_scope"));
-    match status {
-        StatusCode::UNAUTHORIZED if !headers.get_all(header::WWW_AUTHENTICATE).iter().any(names_scope) => {
-            Staleness::AccessTokenExpired
-        }
-        _ => Staleness::Fine,
+/// What a response says of the credentials. A 401 that names a missing scope (RFC 6750 section 3.1) would come again with
+/// any token of this grant, so it refreshes nothing.
+pub(super) fn staleness(client: &ApiClient, response: &Response<Body>) -> Staleness {
+    match client.staleness(response.status(), response.headers()) {
+        Staleness::AccessTokenExpired if lacks_scope(response.headers()) => Staleness::Fine,
+        staleness => staleness,
     }
+}
+
+fn lacks_scope(headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    challenges.filter_map(|challenge| challenge.to_str().ok()).any(|text| text.contains("insufficient_scope"))
 }

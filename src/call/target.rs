@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{CallError, Requested};
-use crate::connector::Hosts;
+use crate::connector::{Hosts, Site};
 use crate::http::egress::Egress;
 use crate::http::pool::Origin;
 
@@ -47,70 +47,63 @@ pub fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> R
     if base.rest.contains('?') {
         return Err(CallError::BaseUri("it has a query"));
     }
-    let (site, path_and_query) = match requested {
-        Requested::Path(rest) => (base.site.clone(), join(base.rest, rest)?),
+    match requested {
+        Requested::Path(rest) => {
+            let path_and_query = join(base.rest, rest)?;
+            admit(&base, &base, allowed)?;
+            Ok(Target { origin: base.origin(), path_and_query })
+        }
         Requested::Url(url) => {
             let url = Absolute::parse(url).map_err(CallError::MalformedTarget)?;
-            (url.site, join("", url.rest)?)
+            let path_and_query = join("", url.rest)?;
+            admit(&url, &base, allowed)?;
+            Ok(Target { origin: url.origin(), path_and_query })
         }
-    };
-    admit(&site, &base.site, allowed)?;
-    let Site { tls, host, port } = site;
-    Ok(Target { origin: Origin::Tcp { host: Arc::from(host), port, tls }, path_and_query })
+    }
 }
 
 /// A strictly parsed `http` or `https` URL: its site, and the bytes after it.
 struct Absolute<'a> {
-    site: Site,
+    scheme: &'static str,
+    /// Lower case; an IPv6 address in brackets.
+    host: String,
+    port: u16,
     rest: &'a str,
 }
 
-/// Scheme, host and port. The host is lower case; an IPv6 address stands without brackets.
-#[derive(Clone, PartialEq, Eq)]
-struct Site {
-    tls: bool,
-    host: String,
-    port: u16,
-}
-
 impl<'a> Absolute<'a> {
-    /// Our own reading, strict; then the `url` crate's, which must find the same host and port.
+    /// Our own reading, strict; then the `url` crate's, which must find the same site.
     fn parse(text: &'a str) -> Result<Self, &'static str> {
         refuse_bytes(text)?;
         let (scheme, after) = text.split_once("://").ok_or("it is not absolute")?;
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "https" => ("https", 443),
+            "http" => ("http", 80),
             _ => return Err("its scheme is neither https nor http"),
         };
-        let end = after.find(['/', '?']).unwrap_or(after.len());
-        let (authority, rest) = after.split_at(end);
+        let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
         let (host, port) = authority::parse(authority)?;
-        let site = Site { tls, host, port: port.unwrap_or(if tls { 443 } else { 80 }) };
-        let checked = Url::parse(text).map_err(|_| "it is no URL")?;
-        if checked.host_str() != Some(&site.bracketed()) || checked.port_or_known_default() != Some(site.port)
-        {
-            return Err("its host or port can be read in two ways");
+        let parsed = Self { scheme, host, port: port.unwrap_or(default_port), rest };
+        match Url::parse(text) {
+            Ok(url) if Site::of(&url) == Some(parsed.site()) => Ok(parsed),
+            _ => Err("its host or port can be read in two ways"),
         }
-        Ok(Self { site, rest })
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site { scheme: self.scheme, host: &self.host, port: self.port }
+    }
+
+    fn origin(&self) -> Origin {
+        let host = self.host.trim_matches(['[', ']']);
+        Origin::Tcp { host: Arc::from(host), port: self.port, tls: self.scheme == "https" }
     }
 }
 
-impl Site {
-    fn bracketed(&self) -> String {
-        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
-    }
-
-    fn has_default_port(&self) -> bool {
-        self.port == if self.tls { 443 } else { 80 }
-    }
-}
-
-impl fmt::Display for Site {
+/// Scheme, host and port; the port even where it is the scheme's own, for that is what `hosts` is compared with.
+impl fmt::Display for Absolute<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.bracketed())?;
-        if self.has_default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
     }
 }
 
@@ -122,11 +115,8 @@ fn join(base: &str, rest: &str) -> Result<String, CallError> {
         return Err(CallError::MalformedTarget("its path climbs with `..`"));
     }
     let base = if path.is_empty() { base } else { base.strip_suffix('/').unwrap_or(base) };
-    let seam = if (base.is_empty() && path.is_empty()) || !(path.is_empty() || path.starts_with('/')) {
-        "/"
-    } else {
-        ""
-    };
+    let seamless = path.starts_with('/') || (path.is_empty() && !base.is_empty());
+    let seam = if seamless { "" } else { "/" };
     Ok(format!("{base}{seam}{rest}"))
 }
 
@@ -151,27 +141,19 @@ fn climbs(path: &str) -> bool {
         .any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..".as_slice()))
 }
 
-/// Whether credentials may go to `site`. Plain HTTP needs its door open, wherever it leads.
-fn admit(site: &Site, base: &Site, allowed: &Allowed<'_>) -> Result<(), CallError> {
-    let admitted = match allowed.hosts {
-        Hosts::OfBaseUri => site == base,
-        Hosts::Listed(patterns) => {
-            patterns.iter().any(|pattern| pattern.matches(&site.host, site.port, site.has_default_port()))
-        }
-        Hosts::Connection => *site == pinned(allowed.pinned_origin)?,
+/// Whether credentials may go to `target`. Plain HTTP needs its door open, wherever it leads.
+fn admit(target: &Absolute<'_>, base: &Absolute<'_>, allowed: &Allowed<'_>) -> Result<(), CallError> {
+    let pinned = match allowed.hosts {
+        Hosts::Connection => Some(allowed.pinned_origin.ok_or(CallError::NoPinnedOrigin)?),
+        Hosts::OfBaseUri | Hosts::Listed(_) => None,
     };
-    if !admitted {
-        return Err(CallError::TargetNotAllowed { origin: site.to_string() });
+    if !allowed.hosts.admits(&target.site(), &base.site(), pinned) {
+        return Err(CallError::TargetNotAllowed { origin: target.to_string() });
     }
-    if !site.tls && !allowed.egress.allow_plain {
-        return Err(CallError::PlainTarget { origin: site.to_string() });
+    if target.scheme == "http" && !allowed.egress.allow_plain {
+        return Err(CallError::PlainTarget { origin: target.to_string() });
     }
     Ok(())
-}
-
-fn pinned(origin: Option<&str>) -> Result<Site, CallError> {
-    let origin = origin.and_then(|origin| Absolute::parse(origin).ok()).ok_or(CallError::NoPinnedOrigin)?;
-    Ok(origin.site)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::connector::ResponseHandlers;
 use crate::secret::Secret;
 
 const PLANTED: &str = "s3cr3t-planted";
@@ -19,6 +20,7 @@ fn client(
         headers: headers.iter().map(|(n, v)| (HeaderName::from_static(n), secret(v))).collect(),
         query: query.iter().map(|(n, v)| ((*n).to_owned(), secret(v))).collect(),
         basic: basic.map(|(user, password)| (user.to_owned(), secret(password))),
+        response_handlers: ResponseHandlers::default(),
     }
 }
 

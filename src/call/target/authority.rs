@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The lower-case host, an IPv6 address without its brackets, and the port if there is one.
+/// The host in lower case, an IPv6 address in brackets, and the port if there is one.
 pub(super) fn parse(authority: &str) -> Result<(String, Option<u16>), &'static str> {
     if authority.contains('@') {
         return Err("it has user information");
@@ -20,13 +20,13 @@ pub(super) fn parse(authority: &str) -> Result<(String, Option<u16>), &'static s
     Ok((host, port))
 }
 
-/// An address in the form RFC 5952 recommends; a zone never gets past the parser.
+/// An address in brackets, in the form RFC 5952 recommends; a zone never gets past the parser.
 fn ipv6(text: &str) -> Result<String, &'static str> {
     let address: Ipv6Addr = text.parse().map_err(|_| "its host is no IPv6 address")?;
     if address.to_ipv4_mapped().is_some() {
         return Err("its host is an IPv4 address written as IPv6");
     }
-    Ok(address.to_string())
+    Ok(format!("[{address}]"))
 }
 
 /// Labels of letters, digits, `-` and `_`. A last label that starts like a number makes it an IPv4 address, and those

@@ -1,4 +1,5 @@
 use super::*;
+use crate::connector::HostPattern;
 
 const HTTPS_ONLY: Egress = Egress { allow_private: false, allow_plain: false };
 const PLAIN_TOO: Egress = Egress { allow_private: false, allow_plain: true };
@@ -269,18 +270,18 @@ fn the_same_bytes_in_a_base_uri_are_the_connectors_fault() {
 #[test]
 fn another_host_scheme_or_port_is_not_admitted() {
     let elsewhere = [
-        ("https://evil.example/", "https://evil.example"),
-        ("https://h.example.evil.example/", "https://h.example.evil.example"),
-        ("https://sub.h.example/", "https://sub.h.example"),
+        ("https://evil.example/", "https://evil.example:443"),
+        ("https://h.example.evil.example/", "https://h.example.evil.example:443"),
+        ("https://sub.h.example/", "https://sub.h.example:443"),
         ("https://h.example:8443/", "https://h.example:8443"),
         ("https://h.example:80/", "https://h.example:80"),
-        ("http://h.example/", "http://h.example"),
+        ("http://h.example/", "http://h.example:80"),
         ("http://h.example:443/", "http://h.example:443"),
-        ("https://127.0.0.1/", "https://127.0.0.1"),
-        ("https://[::1]/", "https://[::1]"),
-        ("https://169.254.169.254/latest/meta-data/", "https://169.254.169.254"),
-        ("https://xn--h-zfa.example/", "https://xn--h-zfa.example"),
-        ("https://h_example/", "https://h_example"),
+        ("https://127.0.0.1/", "https://127.0.0.1:443"),
+        ("https://[::1]/", "https://[::1]:443"),
+        ("https://169.254.169.254/latest/meta-data/", "https://169.254.169.254:443"),
+        ("https://xn--h-zfa.example/", "https://xn--h-zfa.example:443"),
+        ("https://h_example/", "https://h_example:443"),
     ];
     for (text, named) in elsewhere {
         match locate("https://h.example", &url(text), &Allowed { egress: PLAIN_TOO, ..of_base() }) {
@@ -288,6 +289,26 @@ fn another_host_scheme_or_port_is_not_admitted() {
             other => panic!("{text}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn listed_hosts_are_admitted_and_the_base_uri_has_no_special_right() {
+    let patterns =
+        ["a.example", "*.b.example", "c.example:8443"].map(|text| HostPattern::parse(text).unwrap());
+    let hosts = Hosts::Listed(patterns.to_vec());
+    let allowed = Allowed { hosts: &hosts, ..of_base() };
+    let at = |text: &str| locate("https://a.example/v1", &url(text), &allowed);
+    for text in
+        ["https://a.example/", "https://x.b.example/", "https://x.y.b.example/", "https://c.example:8443/"]
+    {
+        assert!(at(text).is_ok(), "{text}");
+    }
+    for text in ["https://b.example/", "https://xb.example/", "https://c.example/", "https://a.example:8443/"]
+    {
+        assert!(matches!(at(text), Err(CallError::TargetNotAllowed { .. })), "{text}");
+    }
+    let base_elsewhere = locate("https://d.example", &path("/"), &allowed);
+    assert!(matches!(base_elsewhere, Err(CallError::TargetNotAllowed { .. })));
 }
 
 #[test]
@@ -314,7 +335,7 @@ fn the_pinned_origin_is_the_only_one_where_hosts_says_connection() {
     assert!(locate(base, &path("/a"), &allowed(Some("https://acme.example"))).is_ok());
     let moved = locate(base, &path("/a"), &allowed(Some("https://other.example")));
     assert!(matches!(moved, Err(CallError::TargetNotAllowed { .. })));
-    for unusable in [None, Some("acme.example"), Some("https://u@acme.example")] {
-        assert!(matches!(locate(base, &path("/a"), &allowed(unusable)), Err(CallError::NoPinnedOrigin)));
-    }
+    assert!(matches!(locate(base, &path("/a"), &allowed(None)), Err(CallError::NoPinnedOrigin)));
+    let unusable = locate(base, &path("/a"), &allowed(Some("acme.example")));
+    assert!(matches!(unusable, Err(CallError::TargetNotAllowed { .. })));
 }
