@@ -100,6 +100,8 @@ pub(super) struct Limits {
     pub(super) request_head: Span,
     /// How long an idle connection is kept.
     pub(super) keep_alive: Span,
+    /// How long a request may go without a byte moving in either direction.
+    pub(super) stream_idle: Span,
     /// Bytes of a request head.
     #[schemars(range(min = 8192, max = 1_048_576))]
     pub(super) max_head_bytes: usize,
@@ -118,6 +120,7 @@ impl Default for Limits {
             handshake: Span(limits.handshake),
             request_head: Span(limits.request_head),
             keep_alive: Span(limits.keep_alive),
+            stream_idle: Span(limits.stream_idle),
             max_head_bytes: limits.max_head_bytes,
             max_headers: limits.max_headers,
             max_connections: limits.max_connections,

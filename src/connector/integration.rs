@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Connector, Hosts};
+use super::Connector;
+pub use super::hosts::{HostPattern, Hosts};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -60,9 +61,9 @@ pub struct Integration {
 
 impl Integration {
     /// What formulas see as `connectorParameters`: the integration's parameters, over them `clientId` and
-    /// `clientSecret` of the app, over them the connection's own. Wiped when dropped.
+    /// `clientSecret` of the app, over them the connection's own. It may hold secrets: wrap it in `Zeroizing`.
     #[must_use]
-    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Variables {
+    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Value {
         let mut parameters = Variables::new();
         parameters.set_all_secret(&self.parameters);
         if let Some(app) = self.app(app) {
@@ -72,7 +73,7 @@ impl Integration {
             }
         }
         parameters.set_all(own);
-        parameters
+        parameters.into_value()
     }
 
     /// The app of this id; without an id, the one for new connections.

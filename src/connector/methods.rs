@@ -4,8 +4,8 @@
 use zeroize::Zeroizing;
 
 use super::Connector;
-use super::api_client::ApiClient;
-use super::oauth_config::OAuthConfig;
+pub use super::api_client::{ApiClient, Staleness};
+pub use super::oauth_config::{ClientAuthentication, GrantType, OAuthConfig};
 use crate::formula::{FormulaError, Template, Value, Variables};
 
 /// What a method sees. Every name of both of the vendor's generations is offered to its formulas.

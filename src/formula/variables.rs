@@ -38,6 +38,12 @@ impl Variables {
     pub fn set_all_secret(&mut self, members: &Secret<Value>) {
         self.0.overlay(members.expose());
     }
+
+    /// The object itself; whoever takes it wipes it.
+    #[must_use]
+    pub fn into_value(mut self) -> Value {
+        std::mem::replace(&mut self.0, Value::Null)
+    }
 }
 
 impl Default for Variables {

@@ -4,8 +4,7 @@
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::connector::methods::{self, GrantType, MethodError, MethodInput, OAuthConfig};
-use crate::connector::{AuthType, Integration};
+use crate::connector::{self, AuthType, GrantType, Integration, MethodError, MethodInput, OAuthConfig};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::names::AppId;
@@ -90,10 +89,10 @@ impl Plan {
             client_id: &self.config.client_id,
             client_secret: self.config.client_secret.as_ref(),
             authentication: match self.config.client_authentication {
-                methods::ClientAuthentication::Header => ClientAuthentication::Header,
-                methods::ClientAuthentication::Body => ClientAuthentication::Body,
-                methods::ClientAuthentication::Both => ClientAuthentication::Both,
-                methods::ClientAuthentication::None => ClientAuthentication::None,
+                connector::ClientAuthentication::Header => ClientAuthentication::Header,
+                connector::ClientAuthentication::Body => ClientAuthentication::Body,
+                connector::ClientAuthentication::Both => ClientAuthentication::Both,
+                connector::ClientAuthentication::None => ClientAuthentication::None,
             },
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
@@ -139,7 +138,7 @@ fn own_fields(
     credentials: &Value,
     reply: &Value,
 ) -> Result<Option<Value>, MethodError> {
-    let parameters = Zeroizing::new(integration.connector_parameters(app, &secrets.connector_parameters));
+    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
     let input = MethodInput {
         connector_parameters: &parameters,
         connection_parameters: &secrets.input,
@@ -159,7 +158,7 @@ fn config(
     {
         return Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") });
     }
-    let parameters = Zeroizing::new(integration.connector_parameters(app, &secrets.connector_parameters));
+    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
     let input = MethodInput {
         connector_parameters: &parameters,
         connection_parameters: &secrets.input,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::clock::Timestamp;
 use crate::formula::Value;
@@ -117,6 +117,12 @@ impl Secrets {
     }
 }
 
+impl From<Zeroizing<Secrets>> for Secret<Secrets> {
+    fn from(mut open: Zeroizing<Secrets>) -> Self {
+        Self::new(std::mem::replace(&mut *open, Secrets::none()))
+    }
+}
+
 impl Zeroize for Secrets {
     fn zeroize(&mut self) {
         self.credentials.zeroize();
@@ -154,11 +160,11 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// A copy of the secrets with `changes` in it.
+    /// A copy of the secrets with `changes` in it, to be completed and stored.
     #[must_use]
-    pub fn secrets_with(&self, changes: SecretChanges) -> Secret<Secrets> {
+    pub fn secrets_with(&self, changes: SecretChanges) -> Zeroizing<Secrets> {
         let old = self.secrets.expose();
-        Secret::new(Secrets {
+        Zeroizing::new(Secrets {
             credentials: changes.credentials.unwrap_or_else(|| old.credentials.clone()),
             input: changes.input.unwrap_or_else(|| old.input.clone()),
             connector_parameters: changes

@@ -284,3 +284,6 @@ fn blanked(keyring: &Keyring, connection: Connection) -> Result<(Connection, Vec
     let sealed = seal_connection(keyring, &connection, connection.version, &Secret::new(Secrets::none()))?;
     Ok((connection, sealed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,7 @@ fn limits(raw: &raw::Limits) -> Limits {
         handshake: raw.handshake.0,
         request_head: raw.request_head.0,
         keep_alive: raw.keep_alive.0,
+        stream_idle: raw.stream_idle.0,
         max_head_bytes: raw.max_head_bytes,
         max_headers: raw.max_headers,
         max_connections: raw.max_connections,

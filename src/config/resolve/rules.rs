@@ -7,7 +7,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::Resolver;
 use crate::document::did_you_mean;
-use crate::inbound::rules::{Allow, RuleConfig};
+use crate::inbound::rules::{Allow, RuleConfig, shadowed};
 
 /// The methods of the IANA registry that an API may serve.
 const METHODS: [&str; 20] = [
@@ -42,13 +42,12 @@ impl Resolver<'_> {
         let mut rules: Vec<RuleConfig> = Vec::with_capacity(typed.len());
         for (index, typed) in typed.iter().enumerate() {
             let path = path.index(index);
-            let rule = self.rule(typed, &path);
-            if let Some(earlier) = rules.iter().position(|earlier| shadows(earlier, &rule)) {
-                let problem =
-                    format!("`{path}` is never reached: rule {} takes all its requests", earlier + 1);
-                self.warn(&path.key("path"), problem, "put the narrower rule first, or remove this one");
-            }
-            rules.push(rule);
+            rules.push(self.rule(typed, &path));
+        }
+        for (rule, by) in shadowed(&rules) {
+            let path = path.index(rule);
+            let problem = format!("`{path}` is never reached: rule {} takes all its requests", by + 1);
+            self.warn(&path.key("path"), problem, "put the narrower rule first, or remove this one");
         }
         rules
     }
@@ -123,35 +122,5 @@ fn allow(typed: raw::Allow) -> Allow {
         raw::Allow::Verified => Allow::Verified,
         raw::Allow::Customer => Allow::Customer,
         raw::Allow::Admin => Allow::Admin,
-    }
-}
-
-/// Whether every request that `later` is for goes to `earlier` already.
-fn shadows(earlier: &RuleConfig, later: &RuleConfig) -> bool {
-    let methods = earlier.methods.is_empty()
-        || (!later.methods.is_empty() && later.methods.iter().all(|method| earlier.methods.contains(method)));
-    methods && covers(&earlier.path, &later.path)
-}
-
-fn covers(earlier: &str, later: &str) -> bool {
-    let Some(above) = earlier.strip_suffix("/*") else { return earlier == later };
-    let later = later.strip_suffix("/*").unwrap_or(later);
-    later.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wider_pattern_covers_what_is_below_it_by_whole_segments() {
-        let covered =
-            [("/*", "/x"), ("/*", "/x/*"), ("/x/*", "/x"), ("/x/*", "/x/y/*"), ("/x", "/x"), ("/*", "/*")];
-        for (earlier, later) in covered {
-            assert!(covers(earlier, later), "{earlier} {later}");
-        }
-        for (earlier, later) in [("/x/*", "/xy"), ("/x", "/x/*"), ("/x/*", "/*"), ("/x", "/y")] {
-            assert!(!covers(earlier, later), "{earlier} {later}");
-        }
     }
 }

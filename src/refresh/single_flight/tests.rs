@@ -72,7 +72,7 @@ async fn a_flight_that_breaks_has_an_unknown_outcome_and_makes_room() {
     let seat = flights.join(&id(), |landing| async move {
         drop(landing);
     });
-    let error = seat.outcome().await.err().expect("no outcome");
+    let error = seat.outcome().await.expect_err("no outcome");
     assert_eq!(error.code(), "outcome_unknown");
     flights.join(&id(), |landing| async { landing.land(some()) }).outcome().await.unwrap();
 }

@@ -111,7 +111,7 @@ impl Scene {
     }
 
     pub(super) async fn code(&self) -> &'static str {
-        let error = self.fresh().await.err().expect("an error");
+        let error = self.fresh().await.expect_err("an error");
         assert!(!format!("{error} {error:?}").contains("planted"), "{error:?}");
         error.code()
     }
