@@ -30,7 +30,12 @@ async fn a_refused_token_is_refreshed_once_and_the_request_sent_again_with_its_b
 #[tokio::test]
 async fn the_callers_copies_and_what_is_for_us_do_not_travel() {
     let scene = Scene::start().await;
-    let sent = [("X_Api_Key", "theirs"), ("x-api-key", "theirs"), ("Authorization", "Bearer theirs"), ("X-Real-IP", "1.2.3.4")];
+    let sent = [
+        ("X_Api_Key", "theirs"),
+        ("x-api-key", "theirs"),
+        ("Authorization", "Bearer theirs"),
+        ("X-Real-IP", "1.2.3.4"),
+    ];
     scene.send("GET", "/connections/c1/proxy/a?k%65y=theirs&y=%2F", &sent, b"").await;
     let call = scene.calls().pop().unwrap();
     assert_eq!(call.target, "/v1/a?y=%2F&key=planted-query");
@@ -102,9 +107,14 @@ async fn a_connection_that_the_third_party_calls_defunct_is_disconnected() {
     let scene = Scene::start().await;
     let reply = scene.get("/connections/c1/proxy/defunct").await;
     assert_eq!((reply.status, reply.body.as_str()), (403, "gone"));
-    assert!(matches!(scene.health().await, Health::Disconnected { code, .. } if code == "connection_is_defunct"));
+    assert!(
+        matches!(scene.health().await, Health::Disconnected { code, .. } if code == "connection_is_defunct")
+    );
     assert_eq!(scene.exchanges(), 0);
-    assert_eq!(scene.get("/connections/c1/proxy/things").await.header("x-sidegate-rejection"), Some("disconnected"));
+    assert_eq!(
+        scene.get("/connections/c1/proxy/things").await.header("x-sidegate-rejection"),
+        Some("disconnected")
+    );
 }
 
 #[tokio::test]
@@ -114,7 +124,10 @@ async fn paths_arrive_as_they_were_sent() {
         ("/connections/c1/proxy", "/v1?key=planted-query"),
         ("/connections/c1/proxy?q=1", "/v1?q=1&key=planted-query"),
         ("/connections/c1/proxy/crm/v3/owners/", "/v1/crm/v3/owners/?key=planted-query"),
-        ("/connections/c1/proxy//a//b/./%2f%2F+c;d=e?f=%zz&&", "/v1//a//b/./%2f%2F+c;d=e?f=%zz&&key=planted-query"),
+        (
+            "/connections/c1/proxy//a//b/./%2f%2F+c;d=e?f=%zz&&",
+            "/v1//a//b/./%2f%2F+c;d=e?f=%zz&&key=planted-query",
+        ),
         ("/crm/a//b/?q", "/v1/a//b/?q&key=planted-query"),
         ("/crm", "/v1?key=planted-query"),
     ];
@@ -161,7 +174,11 @@ async fn a_connection_is_found_by_id_key_and_integration_and_only_by_its_owner()
     for path in ["/connections/crm/proxy/a", "/crm/a"] {
         let reply = scene.get(path).await;
         assert_eq!((reply.status, reply.header("x-sidegate-rejection")), (400, Some("ambiguous_connection")));
-        assert!(reply.body.contains("c1") && reply.body.contains("c2") && !reply.body.contains("bobs"), "{}", reply.body);
+        assert!(
+            reply.body.contains("c1") && reply.body.contains("c2") && !reply.body.contains("bobs"),
+            "{}",
+            reply.body
+        );
     }
     assert_eq!(scene.send("GET", "/crm/a", &[("X-Sidegate-Connection", "c1")], b"").await.status, 200);
     let foreign = scene.send("GET", "/crm/a", &[("X-Sidegate-Connection", "bobs")], b"").await;
@@ -186,7 +203,10 @@ async fn a_method_that_echoes_the_request_is_refused() {
 #[tokio::test]
 async fn no_secret_shows_in_a_rejection_or_in_the_log() {
     let scene = Scene::start().await;
-    scene.token_endpoint_answers(StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant","error_description":"d"}"#);
+    scene.token_endpoint_answers(
+        StatusCode::BAD_REQUEST,
+        r#"{"error":"invalid_grant","error_description":"d"}"#,
+    );
     let mut shown = String::new();
     for target in ["https://evil.example/", "a?key=planted-by-caller", "a", "..", "always-401"] {
         shown += &format!("{:?}", scene.get(&format!("/connections/c1/proxy/{target}")).await);

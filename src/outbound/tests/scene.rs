@@ -66,7 +66,10 @@ impl Handler for ThirdParty {
         };
         if head.uri.path() == "/token" {
             self.exchanges.fetch_add(1, Ordering::SeqCst);
-            let new = (StatusCode::OK, r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#);
+            let new = (
+                StatusCode::OK,
+                r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#,
+            );
             let (status, body) = self.token_answer.lock().unwrap().unwrap_or(new);
             return answer(status, body);
         }
@@ -74,7 +77,9 @@ impl Handler for ThirdParty {
         let fresh = call.header("authorization") == Some("Bearer planted-a2");
         self.calls.lock().unwrap().push(call);
         match head.uri.path() {
-            "/v1/redirect" => with_header(answer(StatusCode::FOUND, ""), "location", "https://elsewhere.example/"),
+            "/v1/redirect" => {
+                with_header(answer(StatusCode::FOUND, ""), "location", "https://elsewhere.example/")
+            }
             "/v1/defunct" => with_header(answer(StatusCode::FORBIDDEN, "gone"), "x-gone", "yes"),
             "/v1/scope" => {
                 let challenge = r#"Bearer error="insufficient_scope""#;
@@ -179,7 +184,13 @@ impl Scene {
         self.send("GET", target, &[], b"").await
     }
 
-    pub(super) async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         let mut head = format!(
             "{method} {target} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\nContent-Length: {}\r\n\
              X-Sidegate-Workspace: acme\r\nX-Sidegate-Customer: ada\r\n",
@@ -228,7 +239,8 @@ impl Drop for Scene {
 /// Listens on a free port of loopback; the address.
 fn serve(handler: Arc<impl Handler>, stop: &CancellationToken) -> String {
     let address = Address::Tcp(([127, 0, 0, 1], 0).into());
-    let bound = listener::bind(&listener::Config { address, tls: None, limits: Limits::default() }, false).unwrap();
+    let bound =
+        listener::bind(&listener::Config { address, tls: None, limits: Limits::default() }, false).unwrap();
     let address = bound.address().to_string();
     tokio::spawn(bound.serve(handler, stop.clone(), stop.clone()));
     address
