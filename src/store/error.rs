@@ -123,6 +123,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether reading or writing the file failed, and not what was asked of it.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Io(_))
+    }
+
     pub(super) fn encode(error: serde_json::Error) -> Self {
         Self::Encode(Arc::new(error))
     }

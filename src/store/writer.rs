@@ -15,9 +15,16 @@ use super::tables::Tables;
 /// The most writes that share a transaction.
 const LARGEST_BATCH: usize = 256;
 
-/// One write. It gets the tables, or why there are none, and leaves what to do once its transaction has ended.
-type Job = Box<dyn FnOnce(Result<&mut Tables<'_>, StoreError>) -> Answer + Send>;
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// One write. It gets the tables, or why there are none.
+type Job = Box<dyn FnOnce(Result<&mut Tables<'_>, StoreError>) -> Run + Send>;
+
+/// A write that was run, its transaction still open.
+struct Run {
+    /// The file failed in it: the transaction must not be completed.
+    failure: Option<StoreError>,
+    /// Tells the caller, once it is known what became of the transaction.
+    answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
 
 /// Hands writes to the thread. Dropped, it waits until the last of them is on the disk.
 pub(super) struct Writer {
@@ -36,7 +43,7 @@ impl Writer {
 
     /// Runs `work` and waits until it is on the disk. It runs even if the caller stops waiting.
     ///
-    /// `work` must find every reason to fail before it writes: an error of its own does not undo what it wrote.
+    /// `work` must find its own reasons to fail before it writes: only an error of the file undoes what was written.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -44,10 +51,12 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
             let result = tables.and_then(work);
-            Box::new(move |written| {
-                // Nobody waits any more: the write stands all the same.
+            let failure = result.as_ref().err().filter(|error| error.is_of_the_file()).cloned();
+            let answer = Box::new(move |written: Result<(), StoreError>| {
+                // Where nobody waits any more, the write stands all the same.
                 let _ = answer.send(written.and(result));
-            })
+            });
+            Run { failure, answer }
         });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
         jobs.send(job).map_err(|_| StoreError::Closed)?;
@@ -72,21 +81,23 @@ fn serve(file: &StoreFile, queue: &Receiver<Job>) {
     }
 }
 
-/// Runs a batch in one transaction; it is answered when the transaction has ended, and all alike.
+/// Runs a batch in one transaction, which is completed for all or for none.
 fn run(file: &StoreFile, batch: Vec<Job>) {
     let mut batch = batch.into_iter();
     let mut answers = Vec::new();
     let written = file.write(|transaction| {
         let mut tables = Tables::open(transaction)?;
         for job in batch.by_ref() {
-            answers.push(job(Ok(&mut tables)));
+            let Run { failure, answer } = job(Ok(&mut tables));
+            answers.push(answer);
+            if let Some(error) = failure {
+                return Err(error);
+            }
         }
         Ok(())
     });
-    // Left over only where there was no transaction to run them in.
-    for job in batch {
-        let error = written.clone().err().unwrap_or(StoreError::Closed);
-        answers.push(job(Err(error)));
+    if let Err(error) = &written {
+        answers.extend(batch.map(|job| job(Err(error.clone())).answer));
     }
     for answer in answers {
         answer(written.clone());
