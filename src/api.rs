@@ -5,13 +5,23 @@ pub mod connections;
 pub mod customer;
 pub mod rejection;
 pub mod view;
-use std::sync::Arc;
-use http::{Request, Response};
 use crate::http::Body;
 use crate::token::Caller;
+use http::{Request, Response};
+use std::sync::Arc;
 /// skeleton; shared, runs on the shared runtime
 pub struct Api {}
 impl Api {
-    pub fn new(_catalog: Arc<arc_swap::ArcSwap<crate::connector::Catalog>>, _store: crate::store::Store, _refresher: Arc<crate::refresh::Refresher>, _clock: Arc<dyn crate::clock::Clock>, _telemetry: Arc<crate::telemetry::Telemetry>) -> Self { unimplemented!() }
-    pub async fn handle(&self, _request: Request<Body>, _caller: Caller) -> Response<Body> { unimplemented!() }
+    pub fn new(
+        _catalog: Arc<arc_swap::ArcSwap<crate::connector::Catalog>>,
+        _store: crate::store::Store,
+        _refresher: Arc<crate::refresh::Refresher>,
+        _clock: Arc<dyn crate::clock::Clock>,
+        _telemetry: Arc<crate::telemetry::Telemetry>,
+    ) -> Self {
+        unimplemented!()
+    }
+    pub async fn handle(&self, _request: Request<Body>, _caller: Caller) -> Response<Body> {
+        unimplemented!()
+    }
 }
