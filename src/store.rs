@@ -7,10 +7,12 @@ mod list;
 pub mod record;
 pub mod redb;
 mod sealed;
+mod select;
 mod tables;
 mod writer;
 
 pub use error::StoreError;
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
+pub use select::{Reach, Selected};
 pub use redb::{Config, Replaced, Store};

@@ -1,1 +1,282 @@
-//! skeleton
+//! Every way this door says no: status, stable code, blame, and a sentence for the caller.
+//! Never shows a credential, a field's value, or the cause of a failure; causes are for the log.
+
+use std::time::Duration;
+
+use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use crate::connector::MethodError;
+use crate::http::egress::EgressError;
+use crate::http::{Body, BoxError, reply};
+use crate::names::{ConnectionId, IntegrationKey};
+use crate::refresh::RefreshError;
+use crate::store::StoreError;
+use crate::telemetry::labels::Blame;
+
+/// Tells our own refusals from other answers: its value is [`Rejection::code`].
+const REJECTION: HeaderName = HeaderName::from_static("x-sidegate-rejection");
+/// When a caller may ask again for what is down, where nothing says when it will be up.
+const RETRY_AFTER_DOWN: Duration = Duration::from_secs(10);
+
+/// What is answered instead of what was asked for. Displays as the sentence that the caller reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// No path of this API; the vendor's other products are none of ours.
+    #[error("nothing is served here: Sidegate serves /self, /connections, /connections/{{selector}} and below that \
+             /refresh-credentials and /proxy")]
+    NothingHere,
+    /// The path is there, for other methods.
+    #[error("this path takes {allow} only")]
+    MethodNotAllowed {
+        /// Which ones.
+        allow: &'static str,
+    },
+    /// An admin token without a customer, where one is needed.
+    #[error("the token names no customer: use one with `id`, or select a connection by its id")]
+    CustomerRequired,
+    /// There is no such connection, or it is another customer's: callers cannot tell the two apart.
+    #[error("there is no connection `{selector}`")]
+    UnknownConnection {
+        /// What the caller asked for.
+        selector: String,
+    },
+    /// The customer has several connections for the integration that it selected by.
+    #[error("the customer has {} connections for `{selector}`: select one of {}", ids.len(), listed(ids))]
+    AmbiguousConnection {
+        /// What the caller asked for.
+        selector: String,
+        /// Which ones there are.
+        ids: Vec<ConnectionId>,
+    },
+    /// No integration of this key is configured.
+    #[error("there is no integration `{key}`{}", hint(meant.as_ref()))]
+    UnknownIntegration {
+        /// What the caller asked for.
+        key: IntegrationKey,
+        /// What it may have meant.
+        meant: Option<IntegrationKey>,
+    },
+    /// The integration is configured, but not for this.
+    #[error("integration `{key}` {why}")]
+    IntegrationUnavailable {
+        /// Which one.
+        key: IntegrationKey,
+        /// In what way.
+        why: &'static str,
+    },
+    /// Another live connection of the customer's has this key.
+    #[error("a connection with the key `{key}` already exists")]
+    KeyTaken {
+        /// The key.
+        key: String,
+    },
+    /// The body is longer than any that is taken.
+    #[error("the body is longer than 1 MiB")]
+    BodyTooLarge,
+    /// The body broke off, or took too long.
+    #[error("the request body broke off")]
+    RequestBody(#[source] BoxError),
+    /// The body is no JSON.
+    #[error("the body is not JSON: line {line}, column {column}")]
+    MalformedJson {
+        /// From 1.
+        line: usize,
+        /// From 1; 0 at the very start of a line.
+        column: usize,
+    },
+    /// The body is JSON, but a list or a single value.
+    #[error("the body must be a JSON object")]
+    NotAnObject,
+    /// A field is not what it must be.
+    #[error("`{field}` must be {expected}")]
+    WrongField {
+        /// Its name.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A field must be there.
+    #[error("`{field}` is missing: {why}")]
+    MissingField {
+        /// Its name.
+        field: &'static str,
+        /// What it is needed for.
+        why: &'static str,
+    },
+    /// Two names of one field hold different values.
+    #[error("`{first}` and `{second}` mean the same and differ")]
+    FieldsDisagree {
+        /// One name.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A field that cannot be set here.
+    #[error("`{field}` cannot be set here: {why}")]
+    FieldNotTaken {
+        /// Its name.
+        field: String,
+        /// Where it comes from instead.
+        why: &'static str,
+    },
+    /// A key of the query is not what it must be.
+    #[error("`{key}` in the query must be {expected}")]
+    InvalidQuery {
+        /// Its name.
+        key: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The connector makes nothing of what the customer typed in.
+    #[error("the connector cannot make credentials of this: {0}")]
+    Input(#[source] MethodError),
+    /// The base URI that was entered gives no origin to pin.
+    #[error("the base URI of this connection is refused: {why}")]
+    Origin {
+        /// What is wrong with it.
+        why: &'static str,
+        /// What the connector said, if it gave none.
+        #[source]
+        source: Option<MethodError>,
+    },
+    /// The origin that was entered is one that the egress guard shuts.
+    #[error("the base URI of this connection is refused: {0}")]
+    Egress(EgressError),
+    /// There is no fresh credential to be had.
+    #[error("{source}")]
+    Refresh {
+        /// Why.
+        source: RefreshError,
+        /// When asking again may help, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// Other writes came first, again and again.
+    #[error("the connection is being changed by somebody else: try again")]
+    Overtaken,
+    /// The store failed.
+    #[error("the store does not answer")]
+    Store(#[from] StoreError),
+    /// Sidegate itself failed.
+    #[error("Sidegate failed")]
+    Internal,
+}
+
+impl Rejection {
+    /// The stable code in `X-Sidegate-Rejection`; `docs/rejections.md` explains each. Where a refresh failed it is that
+    /// failure's own.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NothingHere => "nothing_here",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::CustomerRequired => "customer_required",
+            Self::UnknownConnection { .. } => "unknown_connection",
+            Self::AmbiguousConnection { .. } => "ambiguous_connection",
+            Self::UnknownIntegration { .. } => "unknown_integration",
+            Self::IntegrationUnavailable { .. } => "integration_unavailable",
+            Self::KeyTaken { .. } => "already_exists",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RequestBody(_) => "request_body",
+            Self::MalformedJson { .. } | Self::NotAnObject => "malformed_json",
+            Self::WrongField { .. } => "wrong_field",
+            Self::MissingField { .. } => "missing_field",
+            Self::FieldsDisagree { .. } => "fields_disagree",
+            Self::FieldNotTaken { .. } => "field_not_taken",
+            Self::InvalidQuery { .. } => "invalid_query",
+            Self::Input(_) => "input_refused",
+            Self::Origin { .. } | Self::Egress(_) => "origin_refused",
+            Self::Refresh { source, .. } => source.code(),
+            Self::Overtaken => "overtaken",
+            Self::Store(_) => "store_down",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::IntegrationUnavailable { .. } => Blame::Operator,
+            Self::Refresh { source, .. } => source.blame(),
+            Self::Store(_) | Self::Internal => Blame::Us,
+            _ => Blame::Caller,
+        }
+    }
+
+    /// The status: 4xx or 5xx.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.code() {
+            "customer_required" => StatusCode::FORBIDDEN,
+            "nothing_here" | "unknown_connection" | "unknown_integration" | "integration_unavailable" => {
+                StatusCode::NOT_FOUND
+            }
+            "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
+            "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+            // The request is sound: it is the state of what it asks for that stands in its way.
+            "already_exists" | "overtaken" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
+            "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
+            "provider_down" | "throttled_until" | "store_down" => StatusCode::SERVICE_UNAVAILABLE,
+            "misconfigured_app" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The answer: the vendor's error body, the code, and the headers that go with the status.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let (kind, key) = self.vendor_error();
+        let message = self.to_string();
+        let body = reply::ErrorBody { kind, key, message: &message, data: None };
+        let mut answer = reply::error(self.status(), &body);
+        let headers = answer.headers_mut();
+        headers.insert(REJECTION, HeaderValue::from_static(self.code()));
+        if let Self::MethodNotAllowed { allow } = self {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, self.retry_after());
+        }
+        answer
+    }
+
+    /// `type` and `key` as the vendor's SDKs know them.
+    fn vendor_error(&self) -> (&'static str, Option<&'static str>) {
+        match self.code() {
+            "needs_reconnect" => ("connection", Some("connection_is_defunct")),
+            "not_refreshable" | "outcome_unknown" | "rejected_while_fresh" => {
+                ("connection", Some("access_token_expired"))
+            }
+            "throttled_until" => ("connection", Some("rate_limit_exceeded")),
+            "provider_down" => ("connection", None),
+            "misconfigured_app" => ("configuration", None),
+            "already_exists" => ("bad_request", Some("already_exists")),
+            "overtaken" => ("concurrency", Some("lock_timeout")),
+            _ => match self.status() {
+                StatusCode::FORBIDDEN => ("bad_request", Some("access_denied")),
+                StatusCode::NOT_FOUND => ("bad_request", Some("not_found")),
+                status if status.is_client_error() => ("bad_request", None),
+                _ => ("internal", None),
+            },
+        }
+    }
+
+    /// Whole seconds (RFC 9110 section 10.2.3), rounded up.
+    fn retry_after(&self) -> HeaderValue {
+        let known = match self {
+            Self::Refresh { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let wait = known.unwrap_or(RETRY_AFTER_DOWN);
+        HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+}
+
+fn listed(ids: &[ConnectionId]) -> String {
+    ids.iter().map(ConnectionId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn hint(meant: Option<&IntegrationKey>) -> String {
+    meant.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default()
+}

@@ -1,1 +1,170 @@
-//! skeleton
+//! What callers see of customers and connections, in the words of both of the vendor's generations.
+//! Never shows a secret but where the caller's right to it was checked before.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::connector::Integration;
+use crate::formula::Value;
+use crate::http::{Body, reply};
+use crate::secret::Secret;
+use crate::store::{Connection, Customer, Health, Secrets};
+
+/// A connection. The names of the older SDK stand beside those of the newer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConnectionView<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    user_id: &'a str,
+    integration_id: &'a str,
+    integration_key: &'a str,
+    integration: IntegrationView<'a>,
+    connected: bool,
+    disconnected: bool,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<[ErrorView<'a>; 1]>,
+    is_test: bool,
+    can_test: bool,
+    can_refresh_credentials: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_credentials_refresh_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a Value>,
+    created_at: String,
+    updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<String>,
+    #[serde(flatten)]
+    secrets: Option<SecretsView<'a>>,
+}
+
+#[derive(Serialize)]
+struct IntegrationView<'a> {
+    id: &'a str,
+    key: &'a str,
+    name: &'a str,
+}
+
+/// Error data as the vendor has it.
+#[derive(Clone, Copy, Serialize)]
+struct ErrorView<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    key: &'static str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretsView<'a> {
+    credentials: &'a Value,
+    parameters: &'a Value,
+    input: &'a Value,
+    connector_parameters: &'a Value,
+}
+
+/// A page of connections; without a cursor it is the last.
+#[derive(Serialize)]
+pub(super) struct PageView<'a> {
+    pub(super) items: Vec<ConnectionView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cursor: Option<String>,
+}
+
+/// A customer, its credentials left out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CustomerView<'a> {
+    id: &'a str,
+    internal_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<&'a Value>,
+    is_test: bool,
+    workspace_key: &'a str,
+    created_at: String,
+    last_active_at: String,
+}
+
+impl<'a> ConnectionView<'a> {
+    /// Without its secrets. `integration` is what is configured now, if it still is.
+    pub(super) fn of(connection: &'a Connection, integration: Option<&'a Integration>) -> Self {
+        let key = connection.integration.as_str();
+        let name = integration.map_or(key, |integration| integration.connector.name.as_str());
+        let ready = connection.health == Health::Ready;
+        let error = error(&connection.health);
+        Self {
+            id: connection.id.as_str(),
+            name: &connection.name,
+            key: connection.key.as_deref(),
+            user_id: connection.owner.customer.as_str(),
+            integration_id: key,
+            integration_key: key,
+            integration: IntegrationView { id: key, key, name },
+            connected: ready,
+            disconnected: !ready,
+            state: if ready { "READY" } else { "CLIENT_ACTION_REQUIRED" },
+            error,
+            errors: error.map(|error| [error]),
+            is_test: connection.is_test,
+            can_test: false,
+            can_refresh_credentials: integration.is_some_and(|known| known.connector.can_refresh()),
+            next_credentials_refresh_at: connection.refresh_at.map(rfc3339),
+            meta: connection.meta.as_ref(),
+            created_at: rfc3339(connection.created_at),
+            updated_at: rfc3339(connection.updated_at),
+            archived_at: connection.archived_at.map(rfc3339),
+            secrets: None,
+        }
+    }
+
+    /// With its secrets: only for an admin who asked for them and for this one connection.
+    pub(super) fn with_secrets(self, secrets: &'a Secret<Secrets>) -> Self {
+        let Secrets { credentials, input, connector_parameters } = secrets.expose();
+        let secrets = SecretsView { credentials, parameters: input, input, connector_parameters };
+        Self { secrets: Some(secrets), ..self }
+    }
+}
+
+/// The answer that shows something.
+pub(super) fn shown<T: Serialize>(view: &T) -> Response<Body> {
+    reply::json(StatusCode::OK, view)
+}
+
+/// The answer that shows a customer to itself: its fields are those of its own tokens.
+pub(super) fn customer(customer: &Customer) -> Response<Body> {
+    shown(&CustomerView {
+        id: &customer.id,
+        internal_id: customer.owner.customer.as_str(),
+        name: customer.name.as_deref(),
+        fields: customer.fields.as_ref().map(Secret::expose),
+        is_test: false,
+        workspace_key: customer.owner.workspace.as_str(),
+        created_at: rfc3339(customer.created_at),
+        last_active_at: rfc3339(customer.last_active_at),
+    })
+}
+
+fn error(health: &Health) -> Option<ErrorView<'_>> {
+    let Health::Disconnected { code, message, .. } = health else { return None };
+    let key = match code.as_str() {
+        "connection_is_defunct" => "connection_is_defunct",
+        _ => "access_token_expired",
+    };
+    Some(ErrorView { kind: "connection", key, message })
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    at.to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -123,8 +123,8 @@ impl Handler for ServiceListener {
             Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
             Ok(caller) => {
                 let api = Arc::clone(&self.api);
-                let answer = self.shared.spawn(async move { api.handle(request, caller).await });
-                answer.await.expect("the API answers")
+                let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
+                answer.await.unwrap_or_else(|_| crate::api::rejection::Rejection::Internal.into_response())
             }
         }
     }

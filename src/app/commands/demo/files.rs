@@ -17,7 +17,7 @@ use crate::token::mint::{SigningKey, mint};
 
 pub(super) const WORKSPACE: &str = "demo";
 /// Good for a demo on loopback only; a real one is random and comes from a file.
-pub(super) const SECRET: &str = "the demo workspace's secret: 64 bytes or more make it fit HS512 too";
+pub(super) const SECRET: &str = "the secret of the demo workspace: 64 bytes or more make it fit HS512 too";
 
 /// A temporary folder with a whole configuration.
 pub(super) struct Files {

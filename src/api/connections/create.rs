@@ -1,0 +1,85 @@
+//! `POST /connections`: a new connection, from credentials or from what they are made of.
+//! Never leaves anything behind that it did not store whole.
+
+use http::Response;
+
+use super::draft::{self, Draft};
+use super::material::pinned_origin;
+use crate::api::Api;
+use crate::api::ask::Ask;
+use crate::api::rejection::Rejection;
+use crate::api::seen::{Seen, random_id};
+use crate::connector::{Connections, Integration};
+use crate::http::Body;
+use crate::names::{AppId, ConnectionId, Owner, Version};
+use crate::store::{Connection, Health};
+
+impl Api {
+    /// `POST /connections`. Where a customer has one connection of the integration, the new one replaces it.
+    pub(in crate::api) async fn create_connection(
+        &self,
+        ask: Ask,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let (owner, caller) = (ask.customer()?, ask.caller.clone());
+        let body = ask.body().await?;
+        let integration = self.usable(&caller, &draft::integration(&body)?)?;
+        seen.integration(&integration.key);
+        let draft = Draft::read(&body)?;
+        let replace = integration.connections == Connections::One;
+        let replaced = |one: &Connection| replace && one.integration == integration.key;
+        self.refuse_taken_key(&owner, draft.key, replaced).await?;
+
+        let app = integration.app(None).map(|app| app.id.clone());
+        let mut secrets = draft.secrets();
+        let expires_at =
+            self.first_credentials(&integration, app.as_ref(), draft.source(), &mut secrets).await?;
+        let pinned_origin = pinned_origin(&integration, app.as_ref(), &secrets)?;
+        let mut connection = Connection { pinned_origin, ..self.blank(owner, &integration, app) };
+        self.connect(&mut connection, expires_at);
+        draft.write(&mut connection);
+        seen.connection(&connection.id);
+        let stored = self.store.insert(connection, secrets.into(), replace).await?;
+        Ok(self.show(&stored.connection))
+    }
+
+    /// Two live connections of a customer cannot have one key, for it selects. `exempt`: those that do not count.
+    pub(super) async fn refuse_taken_key(
+        &self,
+        owner: &Owner,
+        key: Option<&str>,
+        exempt: impl Fn(&Connection) -> bool + Send,
+    ) -> Result<(), Rejection> {
+        let Some(key) = key else { return Ok(()) };
+        let live = self.store.live(owner).await?;
+        if live.iter().any(|one| one.key.as_deref() == Some(key) && !exempt(one)) {
+            return Err(Rejection::KeyTaken { key: key.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// A connection of which nothing is known yet but whose it is and what for.
+    fn blank(&self, owner: Owner, integration: &Integration, app: Option<AppId>) -> Connection {
+        let now = self.clock.now();
+        Connection {
+            id: ConnectionId::from(random_id()),
+            owner,
+            integration: integration.key.clone(),
+            key: None,
+            name: integration.connector.name.clone(),
+            app,
+            version: Version::FIRST,
+            health: Health::Ready,
+            pinned_origin: None,
+            expires_at: None,
+            refresh_at: None,
+            refreshed_at: None,
+            granted_scopes: None,
+            is_test: false,
+            meta: None,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What a body says of a connection, in the words of both of the vendor's generations.
+//! Never knows what is stored.
+
+use zeroize::Zeroizing;
+
+use crate::api::body::JsonBody;
+use crate::api::rejection::Rejection;
+use crate::formula::Value;
+use crate::names::IntegrationKey;
+use crate::store::{Connection, SecretChanges, Secrets};
+
+/// The longest key, in characters.
+const LONGEST_KEY: usize = 100;
+
+const INTEGRATION: [&str; 3] = ["integrationKey", "integrationId", "integrationUuid"];
+const INPUT: [&str; 4] = ["input", "parameters", "connectionParameters", "connectionInput"];
+
+/// What a body says of a connection; what it leaves out is `None`.
+pub(super) struct Draft<'b> {
+    pub(super) key: Option<&'b str>,
+    name: Option<&'b str>,
+    meta: Option<&'b Value>,
+    credentials: Option<&'b Value>,
+    input: Option<&'b Value>,
+    connector_parameters: Option<&'b Value>,
+}
+
+/// What new credentials are made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The caller sent them.
+    Sent,
+    /// What the customer typed in.
+    Input,
+    /// Nothing was sent that they could be made from.
+    Nothing,
+}
+
+impl<'b> Draft<'b> {
+    pub(super) fn read(body: &'b JsonBody) -> Result<Self, Rejection> {
+        if body.any("accessToken").is_some() {
+            let why = "put it into `credentials`, as `access_token`";
+            return Err(Rejection::FieldNotTaken { field: "accessToken".into(), why });
+        }
+        let key = body.text("key")?;
+        if key.is_some_and(|key| !(1..=LONGEST_KEY).contains(&key.chars().count())) {
+            return Err(Rejection::WrongField { field: "key", expected: "text of 1 to 100 characters" });
+        }
+        Ok(Self {
+            key,
+            name: body.text("name")?,
+            meta: body.object("meta")?,
+            credentials: body.object("credentials")?,
+            input: body.one_of(&INPUT, JsonBody::object)?,
+            connector_parameters: body.object("connectorParameters")?,
+        })
+    }
+
+    pub(super) fn source(&self) -> Source {
+        match (self.credentials, self.input) {
+            (Some(_), _) => Source::Sent,
+            (None, Some(_)) => Source::Input,
+            (None, None) => Source::Nothing,
+        }
+    }
+
+    /// Whether it changes nothing that is sealed.
+    pub(super) fn is_open(&self) -> bool {
+        self.source() == Source::Nothing && self.connector_parameters.is_none()
+    }
+
+    /// A copy of the secrets that were sent, to be laid over stored ones.
+    pub(super) fn changes(&self) -> SecretChanges {
+        SecretChanges {
+            credentials: self.credentials.cloned(),
+            input: self.input.cloned(),
+            connector_parameters: self.connector_parameters.cloned(),
+        }
+    }
+
+    /// A copy of the secrets that were sent, for a new connection.
+    pub(super) fn secrets(&self) -> Zeroizing<Secrets> {
+        let sent = |value: Option<&Value>| value.cloned().unwrap_or_else(Value::empty_object);
+        Zeroizing::new(Secrets {
+            credentials: sent(self.credentials),
+            input: sent(self.input),
+            connector_parameters: sent(self.connector_parameters),
+        })
+    }
+
+    /// Puts what is open into a connection.
+    pub(super) fn write(&self, connection: &mut Connection) {
+        if let Some(name) = self.name {
+            connection.name = name.to_owned();
+        }
+        if let Some(key) = self.key {
+            connection.key = Some(key.to_owned());
+        }
+        if let Some(meta) = self.meta {
+            connection.meta = Some(meta.clone());
+        }
+    }
+}
+
+/// The integration that a new connection is for.
+pub(super) fn integration(body: &JsonBody) -> Result<IntegrationKey, Rejection> {
+    let why = "it says what to connect, and may be called `integrationId` too";
+    let key = body.one_of(&INTEGRATION, JsonBody::text)?;
+    key.map(IntegrationKey::from).ok_or(Rejection::MissingField { field: "integrationKey", why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> JsonBody {
+        JsonBody::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn both_generations_name_the_integration() {
+        for name in INTEGRATION {
+            assert_eq!(integration(&parse(&format!(r#"{{"{name}": "crm"}}"#))).unwrap().as_str(), "crm");
+        }
+        let missing = integration(&parse("{}")).unwrap_err();
+        assert!(matches!(missing, Rejection::MissingField { field: "integrationKey", .. }));
+    }
+
+    #[test]
+    fn what_the_customer_typed_in_has_four_names() {
+        for name in INPUT {
+            let body = parse(&format!(r#"{{"{name}": {{"a": 1}}}}"#));
+            let draft = Draft::read(&body).unwrap();
+            assert_eq!(draft.source(), Source::Input);
+            assert!(draft.secrets().input.get("a").is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_were_sent_count_before_what_was_typed_in() {
+        let both = parse(r#"{"credentials": {}, "input": {}}"#);
+        assert_eq!(Draft::read(&both).unwrap().source(), Source::Sent);
+        let none = parse(r#"{"name": "a", "credentials": null}"#);
+        assert_eq!(Draft::read(&none).unwrap().source(), Source::Nothing);
+    }
+
+    #[test]
+    fn a_key_has_one_to_a_hundred_characters() {
+        for (key, right) in [("", false), ("k", true), (&"ü".repeat(100), true), (&"ü".repeat(101), false)] {
+            assert_eq!(Draft::read(&parse(&format!(r#"{{"key": "{key}"}}"#))).is_ok(), right, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_older_access_token_field_is_not_dropped_silently() {
+        let body = parse(r#"{"accessToken": "planted"}"#);
+        let refused = Draft::read(&body).err().unwrap();
+        assert_eq!(refused.code(), "field_not_taken");
+        assert!(!refused.to_string().contains("planted"));
+    }
+}

@@ -1,0 +1,121 @@
+//! What is known of a request while it is served: the material of its one event, and the name on its answer.
+//! Never holds a query, a body or a credential.
+
+use aws_lc_rs::rand;
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response};
+
+use super::rejection::Rejection;
+use crate::http::Body;
+use crate::http::listener::Arrival;
+use crate::names::{ConnectionId, IntegrationKey, RequestId};
+use crate::report::report;
+use crate::telemetry::RequestEvent;
+use crate::telemetry::labels::{Blame, Door};
+use crate::token::Caller;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id of a caller's that is taken over.
+const MAX_REQUEST_ID: usize = 128;
+
+/// One request as far as it is known. Names that are not known are empty.
+pub(super) struct Seen {
+    request_id: RequestId,
+    method: String,
+    path: String,
+    arrival: Arrival,
+    workspace: String,
+    customer: String,
+    integration: String,
+    connection: String,
+}
+
+impl Seen {
+    pub(super) fn of(request: &Request<Body>, caller: &Caller, arrival: Arrival) -> Self {
+        Self {
+            request_id: request_id(request.headers()),
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            arrival,
+            workspace: caller.workspace().to_string(),
+            customer: caller.customer().map(ToString::to_string).unwrap_or_default(),
+            integration: String::new(),
+            connection: String::new(),
+        }
+    }
+
+    pub(super) fn integration(&mut self, integration: &IntegrationKey) {
+        self.integration = integration.to_string();
+    }
+
+    pub(super) fn connection(&mut self, connection: &ConnectionId) {
+        self.connection = connection.to_string();
+    }
+
+    /// The event of a request that was served.
+    pub(super) fn answered(&self, answer: &Response<Body>) -> RequestEvent<'_> {
+        self.event(answer.status().as_u16(), "ok", Blame::None, "")
+    }
+
+    /// The event of one that was not.
+    pub(super) fn refused<'a>(&'a self, rejection: &Rejection, detail: &'a str) -> RequestEvent<'a> {
+        self.event(rejection.status().as_u16(), rejection.code(), rejection.blame(), detail)
+    }
+
+    /// Puts the request's name on its answer; answers of this room are not for caches.
+    pub(super) fn named(&self, mut answer: Response<Body>) -> Response<Body> {
+        let headers = answer.headers_mut();
+        headers.extend(HeaderValue::from_str(self.request_id.as_str()).ok().map(|id| (REQUEST_ID, id)));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+
+    fn event<'a>(&'a self, status: u16, reason: &'static str, blame: Blame, detail: &'a str) -> RequestEvent<'a> {
+        RequestEvent {
+            door: Door::Api,
+            request_id: self.request_id.as_str(),
+            method: &self.method,
+            path: &self.path,
+            status,
+            reason,
+            blame,
+            target: &self.integration,
+            rule: "",
+            workspace: &self.workspace,
+            customer: &self.customer,
+            kid: "",
+            algorithm: "",
+            connection: &self.connection,
+            peer: self.arrival.peer,
+            duration: self.arrival.at.elapsed(),
+            upstream: None,
+            replayed: false,
+            refreshed: false,
+            detail,
+        }
+    }
+}
+
+/// The chain of causes, for the log.
+pub(super) fn detail(rejection: &Rejection) -> String {
+    report(rejection).to_string()
+}
+
+/// 128 random bits in hexadecimal.
+pub(super) fn random_id() -> String {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("the operating system has randomness once it runs");
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+/// The caller's own request id, so that one name runs through all logs; a new one where it sent none that is fit for them.
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let fit = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    match headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(fit) {
+        Some(id) => RequestId::from(id),
+        None => RequestId::from(random_id()),
+    }
+}

@@ -1,0 +1,83 @@
+use serde_json::json;
+
+use super::*;
+use crate::api::tests::scene;
+use crate::names::Owner;
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn seen(view: &ConnectionView<'_>) -> serde_json::Value {
+    serde_json::to_value(view).unwrap()
+}
+
+#[test]
+fn a_ready_connection_has_the_names_of_both_generations() {
+    let connection = scene::connection("c1", NOW);
+    assert_eq!(
+        seen(&ConnectionView::of(&connection, None)),
+        json!({
+            "id": "c1", "name": "Ada", "userId": "ada",
+            "integrationId": "crm", "integrationKey": "crm",
+            "integration": {"id": "crm", "key": "crm", "name": "crm"},
+            "connected": true, "disconnected": false, "state": "READY",
+            "isTest": false, "canTest": false, "canRefreshCredentials": false,
+            "createdAt": "2027-01-15T08:00:00.000Z", "updatedAt": "2027-01-15T08:00:00.000Z",
+        })
+    );
+}
+
+#[test]
+fn a_dead_connection_says_why() {
+    let dead = |code: &str| {
+        let message = "invalid_grant".to_owned();
+        let health = Health::Disconnected { code: code.to_owned(), message, at: NOW };
+        Connection { health, ..scene::connection("c1", NOW) }
+    };
+    let connection = dead("needs_reconnect");
+    let view = seen(&ConnectionView::of(&connection, None));
+    let error = json!({"type": "connection", "key": "access_token_expired", "message": "invalid_grant"});
+    assert_eq!((&view["error"], &view["errors"]), (&error, &json!([error])));
+    assert_eq!(view["state"], "CLIENT_ACTION_REQUIRED");
+    assert_eq!((&view["connected"], &view["disconnected"]), (&json!(false), &json!(true)));
+    let connection = dead("connection_is_defunct");
+    assert_eq!(seen(&ConnectionView::of(&connection, None))["error"]["key"], "connection_is_defunct");
+}
+
+#[test]
+fn secrets_stand_in_the_view_only_where_they_were_put() {
+    let connection = Connection { refresh_at: Some(NOW), ..scene::connection("c1", NOW) };
+    let object = |name: &str| Value::from(json!({ name: "planted" }));
+    let secrets = Secret::new(Secrets {
+        credentials: object("c"),
+        input: object("i"),
+        connector_parameters: object("p"),
+    });
+    let view = ConnectionView::of(&connection, None);
+    assert!(!seen(&view).to_string().contains("planted"));
+    let view = seen(&view.with_secrets(&secrets));
+    assert_eq!(view["credentials"], json!({"c": "planted"}));
+    assert_eq!((&view["parameters"], &view["input"]), (&json!({"i": "planted"}), &json!({"i": "planted"})));
+    assert_eq!(view["connectorParameters"], json!({"p": "planted"}));
+    assert_eq!(view["nextCredentialsRefreshAt"], "2027-01-15T08:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_customer_is_shown_without_its_credentials() {
+    let answer = customer(&Customer {
+        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
+        id: "ada".into(),
+        name: Some("Ada".into()),
+        fields: Some(Secret::new(json!({"plan": "pro"}).into())),
+        credentials: Some(Secret::new(json!({"apiKey": "planted"}).into())),
+        created_at: NOW,
+        last_active_at: NOW,
+    });
+    assert_eq!(
+        scene::json(answer).await,
+        json!({
+            "id": "ada", "internalId": "ada", "name": "Ada", "fields": {"plan": "pro"}, "isTest": false,
+            "workspaceKey": "acme", "createdAt": "2027-01-15T08:00:00.000Z",
+            "lastActiveAt": "2027-01-15T08:00:00.000Z",
+        })
+    );
+}

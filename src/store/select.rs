@@ -1,0 +1,87 @@
+//! Selecting one connection by what callers call it: its id, its key, or its integration.
+//! Never opens a secret, and never tells what is out of reach from what is not there.
+
+use super::error::StoreError;
+use super::list::Filter;
+use super::record::Connection;
+use super::redb::Store;
+use crate::names::{ConnectionId, Owner, WorkspaceKey};
+
+/// How many connections are read at a time.
+const PAGE: usize = 1000;
+
+/// Whose connections may be selected.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// Those of one customer.
+    Customer(Owner),
+    /// Those of all customers of a workspace, by id only.
+    Workspace(WorkspaceKey),
+}
+
+/// What a selector found among the live connections in reach.
+#[derive(Debug)]
+pub enum Selected {
+    /// This one.
+    One(Box<Connection>),
+    /// Several of the integration that it names.
+    Several(Vec<ConnectionId>),
+    /// None.
+    Nothing,
+    /// It is no id in reach, and without a customer nothing else selects.
+    ById,
+}
+
+impl Reach {
+    fn holds(&self, connection: &Connection) -> bool {
+        match self {
+            Self::Customer(owner) => *owner == connection.owner,
+            Self::Workspace(workspace) => *workspace == connection.owner.workspace,
+        }
+    }
+}
+
+impl Store {
+    /// The live connection that `selector` names: by its id, else by its key, else as the only one of an integration.
+    ///
+    /// # Errors
+    /// The file or a row cannot be read.
+    pub async fn select(&self, reach: &Reach, selector: &str) -> Result<Selected, StoreError> {
+        if let Some(connection) = self.connection(&ConnectionId::from(selector)).await? {
+            if connection.archived_at.is_none() && reach.holds(&connection) {
+                return Ok(Selected::One(Box::new(connection)));
+            }
+        }
+        let owner = match reach {
+            Reach::Customer(owner) => owner,
+            Reach::Workspace(_) => return Ok(Selected::ById),
+        };
+        let mut live = self.live(owner).await?;
+        if let Some(position) = live.iter().position(|one| one.key.as_deref() == Some(selector)) {
+            return Ok(Selected::One(Box::new(live.swap_remove(position))));
+        }
+        live.retain(|one| one.integration.as_str() == selector);
+        Ok(match live.pop() {
+            None => Selected::Nothing,
+            Some(only) if live.is_empty() => Selected::One(Box::new(only)),
+            Some(last) => Selected::Several(live.into_iter().chain([last]).map(|one| one.id).collect()),
+        })
+    }
+
+    /// All live connections of a customer, in order of creation.
+    ///
+    /// # Errors
+    /// The file or a row cannot be read.
+    pub async fn live(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+        let mut filter = Filter { owner: Some(owner.clone()), limit: PAGE, ..Filter::default() };
+        let mut live = Vec::new();
+        loop {
+            let (page, next) = self.list(filter.clone()).await?;
+            live.extend(page);
+            filter.cursor = next;
+            if filter.cursor.is_none() {
+                return Ok(live);
+            }
+        }
+    }
+}
