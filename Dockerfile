@@ -1,7 +1,5 @@
 # syntax=docker/dockerfile:1
 FROM rust:1-bookworm AS build
-# AWS-LC is built from its C sources.
-RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN cargo build --profile dist --locked --bin sidegate && install -d -m 0700 /data

@@ -76,7 +76,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
-    let (verifier, warnings) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
+    let (verifier, warnings) =
+        Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -148,8 +149,12 @@ impl Running {
         let drained = async {
             let _ = drained.await;
         };
-        let ended =
-            self.shared.block_on(lifecycle::wind_down(self.shutdown, &self.stages, &self.readiness, drained))?;
+        let ended = self.shared.block_on(lifecycle::wind_down(
+            self.shutdown,
+            &self.stages,
+            &self.readiness,
+            drained,
+        ))?;
         if let Some(service) = self.service {
             self.shared.block_on(service.drain());
         }
@@ -176,7 +181,8 @@ impl TrafficSide {
         stages: &Stages,
         addresses: &mut Vec<(&'static str, Address)>,
     ) -> Result<Vec<JoinHandle<()>>, StartError> {
-        let mut configs: Vec<_> = listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
+        let mut configs: Vec<_> =
+            listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
         configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
         let mut workers = Vec::new();
         for worker in 0..count.max(1) {

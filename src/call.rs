@@ -40,7 +40,7 @@ pub struct Answer {
     pub replayed: bool,
     /// Newer credentials were there after the third party refused the first.
     pub refreshed: bool,
-    /// Why there are no newer credentials; the original answer goes back.
+    /// Why there are no newer credentials, or why their state is not stored; the third party's own answer goes back.
     pub refresh_failure: Option<RefreshError>,
 }
 
@@ -103,8 +103,8 @@ impl Calls {
                 self.once_more(&ask, &opened, first.response, copy).await
             }
             Staleness::ConnectionIsDefunct => {
-                open::mark_defunct(&self.store, &opened, self.clock.now()).await?;
-                Ok(Answer::at_once(first.response))
+                let failure = self.mark_defunct(&opened).await;
+                Ok(Answer { refresh_failure: failure, ..Answer::at_once(first.response) })
             }
             Staleness::Fine | Staleness::AccessTokenExpired => Ok(Answer::at_once(first.response)),
         }
@@ -128,10 +128,21 @@ impl Calls {
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let second = self.attempt(ask, &newer, copy.into_body()).await?;
-        if second.staleness == Staleness::AccessTokenExpired {
-            self.refresher.rejected_again(&newer);
-        }
-        Ok(Answer { response: second.response, replayed: true, refreshed: true, refresh_failure: None })
+        let failure = match second.staleness {
+            Staleness::Fine => None,
+            Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
+            Staleness::AccessTokenExpired => {
+                self.refresher.rejected_again(&newer);
+                None
+            }
+        };
+        Ok(Answer { response: second.response, replayed: true, refreshed: true, refresh_failure: failure })
+    }
+
+    /// Notes the third party's verdict. Its answer goes back even if the store fails, with the failure beside it.
+    async fn mark_defunct(&self, opened: &Opened) -> Option<RefreshError> {
+        let failure = open::mark_defunct(&self.store, opened, self.clock.now()).await.err()?;
+        Some(RefreshError::StoreDown { reason: failure.to_string() })
     }
 
     /// One request with one version of the credentials: API client, target, injection, sending.

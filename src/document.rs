@@ -125,7 +125,8 @@ impl fmt::Display for Complaint {
 /// Complaints with positions: a syntax error ends the reading, duplicate keys are all reported.
 pub fn parse(file: &str, text: &str) -> Result<Node, Vec<Complaint>> {
     let file: Arc<str> = file.into();
-    let mut reader = Reader { file: Arc::clone(&file), anchors: HashMap::new(), nodes: 0, complaints: Vec::new() };
+    let mut reader =
+        Reader { file: Arc::clone(&file), anchors: HashMap::new(), nodes: 0, complaints: Vec::new() };
     let mut events = Parser::new_from_str(text);
     let root = match reader.document(&mut events) {
         Ok(root) => root,
@@ -163,7 +164,10 @@ struct Reader {
 type Failed = Box<Complaint>;
 
 impl Reader {
-    fn document<'a>(&mut self, events: &mut Parser<'a, granit_parser::StrInput<'a>>) -> Result<Option<Node>, Failed> {
+    fn document<'a>(
+        &mut self,
+        events: &mut Parser<'a, granit_parser::StrInput<'a>>,
+    ) -> Result<Option<Node>, Failed> {
         let mut root = None;
         loop {
             let (event, span) = self.next(events)?;
@@ -171,14 +175,21 @@ impl Reader {
                 Event::StreamEnd => return Ok(root),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 _ if root.is_some() => {
-                    return Err(self.complaint(span, "a second YAML document", "keep one document in a file"));
+                    return Err(self.complaint(
+                        span,
+                        "a second YAML document",
+                        "keep one document in a file",
+                    ));
                 }
                 event => root = Some(self.node(event, span, events, 0)?),
             }
         }
     }
 
-    fn next<'a>(&self, events: &mut Parser<'a, granit_parser::StrInput<'a>>) -> Result<(Event<'a>, Span), Failed> {
+    fn next<'a>(
+        &self,
+        events: &mut Parser<'a, granit_parser::StrInput<'a>>,
+    ) -> Result<(Event<'a>, Span), Failed> {
         loop {
             match events.next_event() {
                 Some(Ok((Event::Comment(..) | Event::Anchor(..), _))) => {}
@@ -207,7 +218,11 @@ impl Reader {
     ) -> Result<Node, Failed> {
         self.count(1, span)?;
         if depth > MAX_DEPTH {
-            return Err(self.complaint(span, "the document nests too deeply", "flatten it to at most 64 levels"));
+            return Err(self.complaint(
+                span,
+                "the document nests too deeply",
+                "flatten it to at most 64 levels",
+            ));
         }
         let position = position(span);
         match event {
@@ -256,7 +271,11 @@ impl Reader {
             let (event, value_span) = self.next(events)?;
             let value = self.node(event, value_span, events, depth + 1)?;
             if entries.iter().any(|entry| entry.key == key) {
-                let twice = self.complaint(span, &format!("the key `{key}` stands here twice"), "remove one of the two");
+                let twice = self.complaint(
+                    span,
+                    &format!("the key `{key}` stands here twice"),
+                    "remove one of the two",
+                );
                 self.complaints.push(*twice);
             } else {
                 entries.push(Entry { key, position: position(span), value });
@@ -274,7 +293,11 @@ impl Reader {
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), Failed> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {
-            return Err(self.complaint(span, "the document is too large", "split it, or expand fewer aliases"));
+            return Err(self.complaint(
+                span,
+                "the document is too large",
+                "split it, or expand fewer aliases",
+            ));
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The binary: arguments in, exit code out. Everything else is the library's.
+//! The binary: arguments in, exit code out.
+//! Never knows what a command does; that is the library's.
 
 use std::process::ExitCode;
 

@@ -116,3 +116,6 @@ impl Outbound {
         rejection.answer(seen)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use crate::clock::Timestamp;
 use crate::connector::{ApiClient, Integration, MethodInput};
 use crate::names::ConnectionId;
-use crate::store::{Health, Opened, Store};
+use crate::store::{Health, Opened, Store, StoreError};
 
 use super::CallError;
 
@@ -37,7 +37,7 @@ pub(super) fn api_client(integration: &Integration, opened: &Opened) -> Result<A
 
 /// Notes that the third party called the connection defunct. If its credentials were written meanwhile, the verdict was
 /// about older ones and is dropped.
-pub(super) async fn mark_defunct(store: &Store, opened: &Opened, now: Timestamp) -> Result<(), CallError> {
+pub(super) async fn mark_defunct(store: &Store, opened: &Opened, now: Timestamp) -> Result<(), StoreError> {
     let mut connection = opened.connection.as_ref().clone();
     connection.health = Health::Disconnected {
         code: String::from("connection_is_defunct"),

@@ -27,6 +27,11 @@ pub enum InitError {
     Random,
 }
 
+/// Random bytes of a workspace secret: its base64 text is 64 bytes long and so fits HS512 (RFC 7518 section 3.2).
+const WORKSPACE_SECRET: usize = 48;
+/// Bytes of a sealing key: AES-256.
+const SEALING_KEY: usize = 32;
+
 /// Writes sidegate.yaml, upstreams/api.yaml and two fresh keys (readable by the owner alone) into `folder`, and returns
 /// the files.
 ///
@@ -36,8 +41,8 @@ pub fn init(folder: &Path) -> Result<Vec<PathBuf>, InitError> {
     let files = [
         (folder.join("sidegate.yaml"), SIDEGATE.to_owned(), 0o644),
         (folder.join("upstreams/api.yaml"), UPSTREAM.to_owned(), 0o644),
-        (folder.join("secrets/workspace"), fresh_key()?, 0o600),
-        (folder.join("secrets/sealing-key"), fresh_key()?, 0o600),
+        (folder.join("secrets/workspace"), fresh_key::<WORKSPACE_SECRET>()?, 0o600),
+        (folder.join("secrets/sealing-key"), fresh_key::<SEALING_KEY>()?, 0o600),
     ];
     if let Some((path, ..)) = files.iter().find(|(path, ..)| path.exists()) {
         return Err(InitError::Exists(path.clone()));
@@ -61,8 +66,8 @@ fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-fn fresh_key() -> Result<String, InitError> {
-    let mut key = [0; 32];
+fn fresh_key<const BYTES: usize>() -> Result<String, InitError> {
+    let mut key = [0; BYTES];
     rand::fill(&mut key).map_err(|_| InitError::Random)?;
     Ok(STANDARD.encode(key) + "\n")
 }

@@ -1,4 +1,5 @@
 //! The answers of the vendor's engine, as `tests/sdk/generate_formula_cases.mjs` wrote them.
+//! Never edited by hand: a wrong answer is the evaluator's.
 
 use serde::Deserialize;
 

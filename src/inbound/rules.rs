@@ -114,7 +114,7 @@ impl Rule {
     }
 }
 
-/// Proof that a rule admitted the request: forwarding takes one. Made by [`Permit::open`] and [`Permit::admit`] alone.
+/// Proof that a rule admitted the request: forwarding takes one. Made by `Permit::open` and `Permit::admit` alone.
 pub struct Permit<'r> {
     route: Route<'r>,
     verified: Option<Verified>,

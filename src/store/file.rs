@@ -39,6 +39,21 @@ impl StoreFile {
         &self.path
     }
 
+    /// Takes the file from everybody but its owner, and says so. To be called once it is known to be ours.
+    pub(super) fn keep_private(&self) {
+        let path = self.path.display();
+        let Ok(mode) = fs::metadata(&self.path).map(|file| file.permissions().mode() & 0o777) else { return };
+        if mode & !MODE == 0 {
+            return;
+        }
+        match fs::set_permissions(&self.path, Permissions::from_mode(MODE)) {
+            Ok(()) => tracing::warn!(%path, "the store was open to others (mode {mode:o}); it is 600 now"),
+            Err(error) => {
+                tracing::warn!(%path, %error, "the store is open to others (mode {mode:o}) and cannot be made 600");
+            }
+        }
+    }
+
     /// Runs `work` on what is stored now; a write under way neither waits for it nor shows in it.
     pub(super) fn read<T>(
         &self,
@@ -116,25 +131,8 @@ fn existing(path: &Path) -> io::Result<File> {
 
 fn database(path: &Path, file: io::Result<File>) -> Result<Database, StoreError> {
     let file = file.map_err(|source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) })?;
-    keep_private(path, &file);
     let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file);
     database.map_err(|error| refused(path, error))
-}
-
-/// Takes the file from everybody but its owner, and says so.
-fn keep_private(path: &Path, file: &File) {
-    let Ok(mode) = file.metadata().map(|metadata| metadata.permissions().mode() & 0o777) else { return };
-    if mode & !MODE == 0 {
-        return;
-    }
-    match fs::set_permissions(path, Permissions::from_mode(MODE)) {
-        Ok(()) => {
-            tracing::warn!(path = %path.display(), "the store was open to others (mode {mode:o}); it is 600 now")
-        }
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the store is open to others (mode {mode:o}) and cannot be made 600");
-        }
-    }
 }
 
 fn refused(path: &Path, error: DatabaseError) -> StoreError {

@@ -1,5 +1,5 @@
 //! The sealed form of rows: JSON in an envelope that is bound to where the row belongs.
-//! Never knows in which table a row is kept.
+//! Never reads or writes a table.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::record::{Connection, Customer, Secrets};
+use super::tables::CustomerRow;
 use crate::clock::Timestamp;
 use crate::formula::Value;
 use crate::names::{ConnectionId, Owner, Version};
@@ -42,7 +43,7 @@ pub(super) fn open_connection(
 
 /// The open part of a customer's row.
 #[derive(Serialize, Deserialize)]
-pub(super) struct CustomerRow {
+struct OpenCustomer {
     id: String,
     name: Option<String>,
     created_at: Timestamp,
@@ -61,12 +62,9 @@ struct OpenedCustomerSecrets {
     credentials: Option<Value>,
 }
 
-/// A customer as its open row and its sealed part.
-pub(super) fn seal_customer(
-    keyring: &Keyring,
-    customer: &Customer,
-) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-    let row = CustomerRow {
+/// A customer's row, its secrets sealed.
+pub(super) fn seal_customer(keyring: &Keyring, customer: &Customer) -> Result<CustomerRow, StoreError> {
+    let open = OpenCustomer {
         id: customer.id.clone(),
         name: customer.name.clone(),
         created_at: customer.created_at,
@@ -77,29 +75,28 @@ pub(super) fn seal_customer(
         credentials: customer.credentials.as_ref().map(Secret::expose),
     })?;
     let sealed = keyring.seal(&plain, &customer_context(&customer.owner)).map_err(StoreError::Seal)?;
-    Ok((serde_json::to_vec(&row).map_err(StoreError::encode)?, sealed))
+    Ok(CustomerRow { open: serde_json::to_vec(&open).map_err(StoreError::encode)?, sealed })
 }
 
 /// Opens what [`seal_customer`] made.
 pub(super) fn open_customer(
     keyring: &Keyring,
     owner: &Owner,
-    row: &[u8],
-    sealed: &[u8],
+    row: &CustomerRow,
 ) -> Result<Customer, StoreError> {
-    let row: CustomerRow = read(row, owner.customer.as_str())?;
+    let open: OpenCustomer = read(&row.open, owner.customer.as_str())?;
     let plain = keyring
-        .open(sealed, &customer_context(owner))
+        .open(&row.sealed, &customer_context(owner))
         .map_err(|source| StoreError::TamperedCustomer { owner: owner.clone(), source })?;
     let secrets: OpenedCustomerSecrets = read(&plain, owner.customer.as_str())?;
     Ok(Customer {
         owner: owner.clone(),
-        id: row.id,
-        name: row.name,
+        id: open.id,
+        name: open.name,
         fields: secrets.fields.map(Secret::new),
         credentials: secrets.credentials.map(Secret::new),
-        created_at: row.created_at,
-        last_active_at: row.last_active_at,
+        created_at: open.created_at,
+        last_active_at: open.last_active_at,
     })
 }
 

@@ -27,7 +27,7 @@ const BY_OWNER: Index = TableDefinition::new("connections by owner");
 /// Workspace, nothing, time of creation, id.
 const BY_WORKSPACE: Index = TableDefinition::new("connections by workspace");
 /// Workspace and customer to the open part, as JSON, and the sealed part.
-const CUSTOMERS: TableDefinition<'_, (&str, &str), (&[u8], &[u8])> = TableDefinition::new("customers");
+const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> = TableDefinition::new("customers");
 /// `format`, `touched`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
@@ -35,6 +35,8 @@ const TOUCHED_ROW: &str = "touched";
 const FORMAT_ROW: &str = "format";
 const KEY_ROWS: &str = "key:";
 
+type CustomerKey = (&'static str, &'static str);
+type CustomerParts = (&'static [u8], &'static [u8]);
 type IndexKey = (&'static str, &'static str, u64, &'static str);
 type Index = TableDefinition<'static, IndexKey, ()>;
 
@@ -114,7 +116,7 @@ pub(super) struct Tables<'t> {
     secrets: Table<'t, &'static str, &'static [u8]>,
     by_owner: Table<'t, IndexKey, ()>,
     by_workspace: Table<'t, IndexKey, ()>,
-    customers: Table<'t, (&'static str, &'static str), (&'static [u8], &'static [u8])>,
+    customers: Table<'t, CustomerKey, CustomerParts>,
     meta: Table<'t, &'static str, &'static [u8]>,
 }
 
@@ -160,18 +162,16 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    pub(super) fn customer(&self, owner: &Owner) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(super) fn customer(&self, owner: &Owner) -> Result<Option<CustomerRow>, StoreError> {
         let row = self.customers.get((owner.workspace.as_str(), owner.customer.as_str()))?;
-        Ok(row.map(|row| (row.value().0.to_vec(), row.value().1.to_vec())))
+        Ok(row.map(|row| CustomerRow::of(row.value())))
     }
 
-    pub(super) fn put_customer(
-        &mut self,
-        owner: &Owner,
-        row: &[u8],
-        sealed: &[u8],
-    ) -> Result<(), StoreError> {
-        self.customers.insert((owner.workspace.as_str(), owner.customer.as_str()), (row, sealed))?;
+    pub(super) fn put_customer(&mut self, owner: &Owner, row: &CustomerRow) -> Result<(), StoreError> {
+        self.customers.insert(
+            (owner.workspace.as_str(), owner.customer.as_str()),
+            (row.open.as_slice(), row.sealed.as_slice()),
+        )?;
         Ok(())
     }
 
@@ -179,6 +179,18 @@ impl<'t> Tables<'t> {
     pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.meta.insert(TOUCHED_ROW, now.to_string().as_bytes())?;
         Ok(())
+    }
+}
+
+/// A customer's row.
+pub(super) struct CustomerRow {
+    pub(super) open: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
+}
+
+impl CustomerRow {
+    fn of((open, sealed): (&[u8], &[u8])) -> Self {
+        Self { open: open.to_vec(), sealed: sealed.to_vec() }
     }
 }
 
@@ -204,9 +216,9 @@ pub(super) fn secrets(
 pub(super) fn customer(
     transaction: &ReadTransaction,
     owner: &Owner,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+) -> Result<Option<CustomerRow>, StoreError> {
     let row = transaction.open_table(CUSTOMERS)?.get((owner.workspace.as_str(), owner.customer.as_str()))?;
-    Ok(row.map(|row| (row.value().0.to_vec(), row.value().1.to_vec())))
+    Ok(row.map(|row| CustomerRow::of(row.value())))
 }
 
 /// Whose connections are walked.
@@ -240,13 +252,10 @@ pub(super) fn walk(
 }
 
 type Key<'a> = (&'a str, &'a str, u64, &'a str);
+type Range<'a> = (Bound<Key<'a>>, Bound<Key<'a>>);
 
 /// The part of an index that belongs to one owner or workspace, from behind `after`.
-fn scope<'a>(
-    workspace: &'a str,
-    customer: &'a str,
-    after: Option<(Timestamp, &'a str)>,
-) -> (Bound<Key<'a>>, Bound<Key<'a>>) {
+fn scope<'a>(workspace: &'a str, customer: &'a str, after: Option<(Timestamp, &'a str)>) -> Range<'a> {
     let start = match after {
         None => Bound::Included((workspace, customer, 0, "")),
         Some((created, id)) => Bound::Excluded((workspace, customer, created.as_millis(), id)),

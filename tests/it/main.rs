@@ -2,5 +2,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails says so by panicking
 mod config;
 mod store;
-mod support;
+mod tidy;
 mod wycheproof;

@@ -85,8 +85,11 @@ impl Stage {
             None => serve(&servers, Arc::new(api::Api), &stop)?,
         };
         let files = Files::write(&api_url, &third_party_url)?;
-        let sources =
-            Sources { paths: vec![files.folder.clone()], flags: Flags::default(), environment: Default::default() };
+        let sources = Sources {
+            paths: vec![files.folder.clone()],
+            flags: Flags::default(),
+            environment: Default::default(),
+        };
         let settings = config::load(&sources).map_err(|complaints| {
             anyhow!("{}", complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })?;
@@ -125,8 +128,14 @@ impl Stage {
         println!("  {:<18} the third party no longer takes the token it gave out", "token revoked");
         self.call("the same call").await?;
         let (rejected, refreshes) = self.third_party.counts();
-        ensure!((rejected, refreshes) == (1, 1), "expected one 401 and one refresh, saw {rejected} and {refreshes}");
-        println!("  {:<18} the third party answered one 401 and one refresh; the caller noticed nothing", "what happened");
+        ensure!(
+            (rejected, refreshes) == (1, 1),
+            "expected one 401 and one refresh, saw {rejected} and {refreshes}"
+        );
+        println!(
+            "  {:<18} the third party answered one 401 and one refresh; the caller noticed nothing",
+            "what happened"
+        );
         Ok(())
     }
 
@@ -146,7 +155,10 @@ impl Stage {
         };
         println!("  {who:<18} GET {path:<14} {status}   {outcome}");
         // A real API behind --upstream answers what it likes; a refusal is always ours.
-        ensure!(status == expected || (expected == 200 && status != 401 && status != 403), "expected {expected}");
+        ensure!(
+            status == expected || (expected == 200 && status != 401 && status != 403),
+            "expected {expected}"
+        );
         Ok(())
     }
 
@@ -192,7 +204,10 @@ impl Stage {
         println!("  TOKEN={}", self.tokens.customer);
         println!("  curl -i {}/orders -H \"X-Integration-App-Token: $TOKEN\"", self.inbound());
         println!("  curl -i {}/orders", self.inbound());
-        println!("  curl -i {}/connections/crm/proxy/contacts -H \"Authorization: Bearer $TOKEN\"", self.outbound());
+        println!(
+            "  curl -i {}/connections/crm/proxy/contacts -H \"Authorization: Bearer $TOKEN\"",
+            self.outbound()
+        );
         println!("  curl -s {}/connections -H \"Authorization: Bearer $TOKEN\"", self.outbound());
         println!("  curl -s {}/metrics\n", self.address("health"));
     }

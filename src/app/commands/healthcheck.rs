@@ -33,7 +33,8 @@ pub(super) fn healthcheck(options: &Options) -> Result<(), Failed> {
 
 async fn ask(options: &Options) -> anyhow::Result<()> {
     let address = &options.address;
-    let mut stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
+    let mut stream =
+        TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
     let request = format!("GET {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n", options.path);
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();

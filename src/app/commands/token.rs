@@ -80,7 +80,10 @@ pub(super) struct Explain {
 
 pub(super) fn token(command: &TokenCommand) -> Result<(), Failed> {
     match command {
-        TokenCommand::Sign(sign) => Ok(println!("{}", signed(sign)?)),
+        TokenCommand::Sign(sign) => {
+            println!("{}", signed(sign)?);
+            Ok(())
+        }
         TokenCommand::Explain(explain) => explained(explain),
     }
 }
@@ -92,7 +95,8 @@ fn signed(sign: &Sign) -> anyhow::Result<String> {
     claims.extend(sign.id.as_ref().map(|id| ("id".into(), json!(id))));
     claims.extend(sign.name.as_ref().map(|name| ("name".into(), json!(name))));
     if let Some(fields) = &sign.fields {
-        let fields: Map<String, Value> = serde_json::from_str(fields).context("--fields is not a JSON object")?;
+        let fields: Map<String, Value> =
+            serde_json::from_str(fields).context("--fields is not a JSON object")?;
         claims.insert("fields".into(), Value::Object(fields));
     }
     if sign.admin {
@@ -127,8 +131,9 @@ fn signing_key(sign: &Sign) -> anyhow::Result<SigningKey> {
 fn explained(explain: &Explain) -> Result<(), Failed> {
     let settings = explain.configured.load()?;
     let routes = Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;
-    let (verifier, _) = Verifier::new(settings.tokens, Arc::new(SystemClock))
-        .map_err(|complaints| anyhow::anyhow!("{}", complaints.iter().map(ToString::to_string).collect::<String>()))?;
+    let (verifier, _) = Verifier::new(settings.tokens, Arc::new(SystemClock)).map_err(|complaints| {
+        anyhow::anyhow!("{}", complaints.iter().map(ToString::to_string).collect::<String>())
+    })?;
     let method: http::Method = explain.method.parse().context("--method is not a method")?;
     let found = routes.find(&explain.host, &method, &explain.path);
     let policy = found.as_ref().map_or_else(|_| Policy::default(), |route| route.policy().clone());

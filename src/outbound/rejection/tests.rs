@@ -127,7 +127,7 @@ async fn each_rejection_has_its_status_code_and_vendor_error() {
 
 #[test]
 fn every_code_is_documented() {
-    let page = include_str!("../../../docs/rejections-outbound.md");
+    let page = include_str!("../../../docs/rejections.md");
     for (rejection, status, code, _) in all() {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{code}`"))).unwrap_or_default();
         assert!(row.contains(&format!("| {status} |")), "`{code}` with {status} is not in the page: {row}");

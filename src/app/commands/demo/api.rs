@@ -32,8 +32,10 @@ pub(super) fn described(body: &str) -> String {
         None => "the API answered".to_owned(),
         Some(seen) if seen.is_empty() => "the API saw no identity".to_owned(),
         Some(seen) => {
-            let told: Vec<_> =
-                seen.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect();
+            let told: Vec<_> = seen
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
+                .collect();
             format!("the API saw {}", told.join(", "))
         }
     }

@@ -17,7 +17,7 @@ use crate::token::mint::{SigningKey, mint};
 
 pub(super) const WORKSPACE: &str = "demo";
 /// Good for a demo on loopback only; a real one is random and comes from a file.
-pub(super) const SECRET: &str = "the demo workspace's secret: 64 bytes or more make it fit HS512 too";
+pub(super) const SECRET: &str = "the secret of the demo workspace: 64 bytes or more make it fit HS512 too";
 
 /// A temporary folder with a whole configuration.
 pub(super) struct Files {
@@ -28,7 +28,8 @@ impl Files {
     pub(super) fn write(api: &str, third_party: &str) -> anyhow::Result<Self> {
         let mut random = [0; 32];
         rand::fill(&mut random).map_err(|_| anyhow!("no randomness"))?;
-        let name = format!("sidegate-demo-{:08x}", u32::from_le_bytes([random[0], random[1], random[2], random[3]]));
+        let name =
+            format!("sidegate-demo-{:08x}", u32::from_le_bytes([random[0], random[1], random[2], random[3]]));
         let files = Self { folder: std::env::temp_dir().join(name) };
         for folder in ["", "upstreams", "integrations", "connectors/crm/auth"] {
             let folder = files.folder.join(folder);
@@ -43,7 +44,8 @@ impl Files {
             ("connectors/crm/auth/get-oauth-config.map.yml", OAUTH_CONFIG),
             ("connectors/crm/auth/make-api-client.map.yml", API_CLIENT),
         ] {
-            let text = text.replace("@API@", api).replace("@THIRD-PARTY@", third_party).replace("@SECRET@", SECRET);
+            let text =
+                text.replace("@API@", api).replace("@THIRD-PARTY@", third_party).replace("@SECRET@", SECRET);
             fs::write(files.folder.join(path), text.replace("@SEALING-KEY@", &STANDARD.encode(random)))?;
         }
         Ok(files)

@@ -1,0 +1,346 @@
+//! What the tests of this door stand on: a third party that is its own token server, a store with a connection, and the
+//! door between them on a real socket. Everything is on loopback, with both egress doors open.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::Calls;
+use crate::clock::{Clock, SystemClock};
+use crate::connector::{App, Catalog, Connections, Connector, Hosts, Integration};
+use crate::formula::Value;
+use crate::http::Body;
+use crate::http::body::{Collected, collect_within};
+use crate::http::client::Client;
+use crate::http::listener::{self, Address, Arrival, Handler, Limits};
+use crate::names::{ConnectionId, Owner, Version};
+use crate::oauth::TokenEndpoint;
+use crate::outbound::{Config, Outbound};
+use crate::refresh::Refresher;
+use crate::seal::{Keyring, keyring::SealingKey};
+use crate::secret::Secret;
+use crate::store::{self, Connection, Health, Secrets, Store};
+use crate::telemetry::{AccessLog, Telemetry};
+use crate::token::{self, Verifier};
+
+pub(super) const REPLAY_LIMIT: usize = 64 * 1024;
+
+/// What the third party saw of one request.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Call {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Takes the token of the second generation only, hands it out at `/token`, and answers as the path says.
+#[derive(Default)]
+pub(super) struct ThirdParty {
+    pub(super) calls: Mutex<Vec<Call>>,
+    pub(super) exchanges: AtomicU64,
+    /// What `/token` answers; a new token, unless set.
+    pub(super) token_answer: Mutex<Option<(StatusCode, &'static str)>>,
+}
+
+impl Handler for ThirdParty {
+    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let Ok(Collected::Whole(body)) = collect_within(Body::incoming(body), 10 << 20).await else {
+            return answer(StatusCode::BAD_REQUEST, "");
+        };
+        if head.uri.path() == "/token" {
+            self.exchanges.fetch_add(1, Ordering::SeqCst);
+            let new = (
+                StatusCode::OK,
+                r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#,
+            );
+            let (status, body) = self.token_answer.lock().unwrap().unwrap_or(new);
+            return answer(status, body);
+        }
+        let call = Call { target: head.uri.to_string(), headers: head.headers, body };
+        let fresh = call.header("authorization") == Some("Bearer planted-a2");
+        self.calls.lock().unwrap().push(call);
+        match head.uri.path() {
+            "/v1/redirect" => {
+                with_header(answer(StatusCode::FOUND, ""), "location", "https://elsewhere.example/")
+            }
+            "/v1/defunct" => with_header(answer(StatusCode::FORBIDDEN, "gone"), "x-gone", "yes"),
+            "/v1/scope" => {
+                let challenge = r#"Bearer error="insufficient_scope""#;
+                with_header(answer(StatusCode::UNAUTHORIZED, "no scope"), "www-authenticate", challenge)
+            }
+            "/v1/always-401" => answer(StatusCode::UNAUTHORIZED, "never"),
+            "/v1/spoof" => with_header(answer(StatusCode::OK, ""), "x-sidegate-rejection", "no_caller"),
+            _ if fresh => answer(StatusCode::OK, "welcome"),
+            _ => answer(StatusCode::UNAUTHORIZED, "refused"),
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = status;
+    response
+}
+
+fn with_header(mut response: Response<Body>, name: &'static str, value: &'static str) -> Response<Body> {
+    response.headers_mut().insert(name, value.parse().unwrap());
+    response
+}
+
+/// The door as a listener's handler.
+struct Door(Outbound);
+
+impl Handler for Door {
+    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+        self.0.handle(request.map(Body::incoming), arrival).await
+    }
+}
+
+/// What came back, read to the end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    head: String,
+    pub(super) body: String,
+}
+
+impl Reply {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+pub(super) struct Scene {
+    pub(super) third_party: Arc<ThirdParty>,
+    pub(super) store: Store,
+    pub(super) log: Arc<Mutex<Vec<u8>>>,
+    /// Of the third party.
+    pub(super) origin: String,
+    address: String,
+    stop: CancellationToken,
+    folder: std::path::PathBuf,
+}
+
+impl Scene {
+    /// One connection, `c1`, of the customer `ada` in `acme`.
+    pub(super) async fn start() -> Self {
+        crate::http::tls::install_crypto();
+        let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), CancellationToken::new());
+        let third_party = Arc::new(ThirdParty::default());
+        let origin = format!("http://{}", serve(Arc::clone(&third_party), &stop));
+        let folder = new_folder();
+        let store = open_store(&folder, &clock);
+        store.insert(connection("c1", "ada", &clock), first_secrets(), false).await.unwrap();
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration(&origin)])));
+        let log = Arc::default();
+        let telemetry = Telemetry::new(AccessLog::to_buffer(Arc::clone(&log)), Arc::clone(&clock));
+        let tls = Arc::new(no_roots());
+        let refresher = Refresher::new(
+            Arc::clone(&catalog),
+            store.clone(),
+            TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls)),
+            Arc::clone(&clock),
+            Arc::clone(&telemetry),
+            Handle::current(),
+        );
+        let client = Client::new(tls, Duration::from_secs(5), Duration::from_secs(10));
+        let calls = Calls::new(store.clone(), refresher, client, Arc::clone(&clock), REPLAY_LIMIT);
+        let keys = token::Config { workspaces: Vec::new(), cache_entries: 0 };
+        let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
+        let config = Arc::new(Config { trust_caller: true, service_secret: None });
+        let outbound = Outbound::new(config, catalog, store.clone(), Arc::new(verifier), calls, telemetry);
+        let address = serve(Arc::new(Door(outbound)), &stop);
+        Self { third_party, store, log, origin, address, stop, folder }
+    }
+
+    /// A second connection of the integration, for this customer.
+    pub(super) async fn connect(&self, id: &str, customer: &str) {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        self.store.insert(connection(id, customer, &clock), first_secrets(), false).await.unwrap();
+    }
+
+    /// As the customer `ada`. The target goes onto the wire as it is.
+    pub(super) async fn get(&self, target: &str) -> Reply {
+        self.send("GET", target, &[], b"").await
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\nContent-Length: {}\r\n\
+             X-Sidegate-Workspace: acme\r\nX-Sidegate-Customer: ada\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut socket = TcpStream::connect(&self.address).await.unwrap();
+        socket.write_all(&[head.as_bytes(), b"\r\n", body].concat()).await.unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).await.unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").expect("a response head");
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Reply { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.third_party.calls.lock().unwrap().clone()
+    }
+
+    pub(super) fn exchanges(&self) -> u64 {
+        self.third_party.exchanges.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn token_endpoint_answers(&self, status: StatusCode, body: &'static str) {
+        *self.third_party.token_answer.lock().unwrap() = Some((status, body));
+    }
+
+    pub(super) async fn health(&self) -> Health {
+        self.store.connection(&ConnectionId::from("c1")).await.unwrap().expect("the connection").health
+    }
+
+    pub(super) fn log(&self) -> String {
+        String::from_utf8(self.log.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// Listens on a free port of loopback; the address.
+fn serve(handler: Arc<impl Handler>, stop: &CancellationToken) -> String {
+    let address = Address::Tcp(([127, 0, 0, 1], 0).into());
+    let bound =
+        listener::bind(&listener::Config { address, tls: None, limits: Limits::default() }, false).unwrap();
+    let address = bound.address().to_string();
+    tokio::spawn(bound.serve(handler, stop.clone(), stop.clone()));
+    address
+}
+
+fn integration(origin: &str) -> Integration {
+    let spec = format!(
+        "name: CRM
+auth:
+  type: oauth2
+  getOAuthConfig:
+    type: mapping
+    mapping:
+      clientId: {{$var: connectorParameters.clientId}}
+      clientSecret: {{$var: connectorParameters.clientSecret}}
+      authorizeUri: {origin}/authorize
+      tokenUri: {origin}/token
+  makeApiClient:
+    type: mapping
+    mapping:
+      baseUri: {origin}/v1
+      headers:
+        Authorization: {{$concat: ['Bearer ', {{$var: credentials.access_token}}]}}
+        X-Api-Key: planted-key
+      query:
+        key: planted-query
+      responseHandlers:
+        - match: {{$eval: {{$var: response.headers.x-gone}}, isNotEmpty: true}}
+          isSuccess: false
+          error: {{key: connection_is_defunct, message: gone}}
+"
+    );
+    let node = crate::document::parse("spec.yml", &spec).unwrap();
+    let connector = match Connector::from_node("crm".into(), "spec.yml", &node) {
+        Ok((connector, _)) => connector,
+        Err(complaints) => panic!("{complaints:?}"),
+    };
+    let client_secret = Some(Secret::new(String::from("planted-client-secret")));
+    Integration {
+        key: "crm".into(),
+        connector,
+        workspaces: Vec::new(),
+        parameters: Secret::new(Value::from(json!({}))),
+        scopes: None,
+        apps: vec![App { id: "own".into(), client_id: "client".into(), client_secret }],
+        enabled: true,
+        hosts: Hosts::OfBaseUri,
+        connections: Connections::Many,
+        allow_private: true,
+        allow_plain: true,
+        route: Some("/crm".into()),
+    }
+}
+
+fn connection(id: &str, customer: &str, clock: &Arc<dyn Clock>) -> Connection {
+    Connection {
+        id: id.into(),
+        owner: Owner { workspace: "acme".into(), customer: customer.into() },
+        integration: "crm".into(),
+        key: Some(format!("key-of-{id}")),
+        name: "CRM".into(),
+        app: Some("own".into()),
+        version: Version::FIRST,
+        health: Health::Ready,
+        pinned_origin: None,
+        expires_at: None,
+        refresh_at: None,
+        refreshed_at: None,
+        granted_scopes: None,
+        is_test: false,
+        meta: None,
+        created_at: clock.now(),
+        updated_at: clock.now(),
+        archived_at: None,
+    }
+}
+
+fn first_secrets() -> Secret<Secrets> {
+    let credentials = json!({"access_token": "planted-a1", "refresh_token": "planted-r1"});
+    let empty = || Value::from(json!({}));
+    Secret::new(Secrets { credentials: credentials.into(), input: empty(), connector_parameters: empty() })
+}
+
+fn open_store(folder: &std::path::Path, clock: &Arc<dyn Clock>) -> Store {
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
+    let keyring = Keyring::new(&[SealingKey { id: "k1".into(), key: Secret::new(key) }]).unwrap();
+    let config = store::Config { path: folder.join("store.redb"), cached_credentials: 100 };
+    Store::open(&config, keyring, Arc::clone(clock)).unwrap()
+}
+
+fn no_roots() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+fn new_folder() -> std::path::PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("sidegate-outbound-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
