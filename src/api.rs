@@ -88,14 +88,18 @@ impl Api {
             (["connections"], _) => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
 
             (["connections", one], &Method::GET) => self.read_connection(one, ask, seen).await,
-            (["connections", one], &Method::PATCH | &Method::PUT) => self.update_connection(one, ask, seen).await,
+            (["connections", one], &Method::PATCH | &Method::PUT) => {
+                self.update_connection(one, ask, seen).await
+            }
             (["connections", one], &Method::DELETE) => self.archive_connection(one, ask, seen).await,
             (["connections", _], _) => Err(Rejection::MethodNotAllowed { allow: "GET, PATCH, PUT, DELETE" }),
 
             (["connections", one, "refresh-credentials"], &Method::POST) => {
                 self.refresh_connection(one, ask, seen).await
             }
-            (["connections", _, "refresh-credentials"], _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
+            (["connections", _, "refresh-credentials"], _) => {
+                Err(Rejection::MethodNotAllowed { allow: "POST" })
+            }
 
             _ => Err(Rejection::NothingHere),
         }

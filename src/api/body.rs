@@ -116,7 +116,10 @@ mod tests {
     fn a_field_of_a_wrong_type_is_named() {
         let body = parse(r#"{"name": 1, "credentials": "planted", "key": null}"#).unwrap();
         assert!(matches!(body.text("name"), Err(Rejection::WrongField { field: "name", .. })));
-        assert!(matches!(body.object("credentials"), Err(Rejection::WrongField { field: "credentials", .. })));
+        assert!(matches!(
+            body.object("credentials"),
+            Err(Rejection::WrongField { field: "credentials", .. })
+        ));
         assert_eq!(body.text("key").unwrap(), None);
         assert_eq!(body.names().collect::<Vec<_>>(), ["name", "credentials"]);
     }

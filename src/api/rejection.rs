@@ -23,8 +23,10 @@ const RETRY_AFTER_DOWN: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
     /// No path of this API; the vendor's other products are none of ours.
-    #[error("nothing is served here: Sidegate serves /self, /connections, /connections/{{selector}} and below that \
-             /refresh-credentials and /proxy")]
+    #[error(
+        "nothing is served here: Sidegate serves /self, /connections, /connections/{{selector}} and below that \
+             /refresh-credentials and /proxy"
+    )]
     NothingHere,
     /// The path is there, for other methods.
     #[error("this path takes {allow} only")]

@@ -70,7 +70,13 @@ impl Seen {
         answer
     }
 
-    fn event<'a>(&'a self, status: u16, reason: &'static str, blame: Blame, detail: &'a str) -> RequestEvent<'a> {
+    fn event<'a>(
+        &'a self,
+        status: u16,
+        reason: &'static str,
+        blame: Blame,
+        detail: &'a str,
+    ) -> RequestEvent<'a> {
         RequestEvent {
             door: Door::Api,
             request_id: self.request_id.as_str(),

@@ -28,11 +28,16 @@ impl Api {
     }
 
     /// The integration of this key, if the caller may use it.
-    pub(super) fn usable(&self, caller: &Caller, key: &IntegrationKey) -> Result<Arc<Integration>, Rejection> {
+    pub(super) fn usable(
+        &self,
+        caller: &Caller,
+        key: &IntegrationKey,
+    ) -> Result<Arc<Integration>, Rejection> {
         let catalog = self.catalog.load();
         let Some(found) = catalog.get(key) else {
             let offered = catalog.all().filter(|one| one.enabled && one.serves(caller.workspace()));
-            let meant = did_you_mean(key.as_str(), offered.map(|one| one.key.as_str())).map(IntegrationKey::from);
+            let meant =
+                did_you_mean(key.as_str(), offered.map(|one| one.key.as_str())).map(IntegrationKey::from);
             return Err(Rejection::UnknownIntegration { key: key.clone(), meant });
         };
         let unavailable = |why| Err(Rejection::IntegrationUnavailable { key: key.clone(), why });

@@ -11,14 +11,15 @@ const KEYS: &str = r#"{"name":"Key","integrationId":"keys","credentials":{"apiKe
 #[tokio::test]
 async fn a_customer_is_made_on_first_sight_and_kept_up_with_its_tokens() {
     let scene = Scene::start().await;
-    let ada = scene.caller(json!({"id": "ada", "name": "Ada", "fields": {"plan": "pro"}}));
+    let ada = scene.caller(&json!({"id": "ada", "name": "Ada", "fields": {"plan": "pro"}}));
     let first = scene.ok(&ada, "GET /self", "").await;
     assert_eq!((&first["internalId"], &first["name"]), (&json!("ada"), &json!("Ada")));
     assert_eq!(first["fields"], json!({"plan": "pro"}));
     assert_eq!(first["workspaceKey"], "acme");
 
     scene.clock.advance(Duration::from_secs(60));
-    let later = scene.ok(&scene.caller(json!({"id": "ada", "fields": {"plan": "free"}})), "GET /self", "").await;
+    let later =
+        scene.ok(&scene.caller(&json!({"id": "ada", "fields": {"plan": "free"}})), "GET /self", "").await;
     assert_eq!((&later["id"], &later["createdAt"]), (&first["id"], &first["createdAt"]));
     assert_eq!((&later["name"], &later["fields"]), (&json!("Ada"), &json!({"plan": "free"})));
 }
@@ -50,7 +51,7 @@ async fn credentials_for_the_customers_own_api_are_stored_and_never_shown() {
 #[tokio::test]
 async fn an_admin_token_without_a_customer_is_told_why_it_has_no_self() {
     let scene = Scene::start().await;
-    let admin = scene.caller(json!({"isAdmin": true}));
+    let admin = scene.caller(&json!({"isAdmin": true}));
     for line in ["GET /self", "PATCH /self", "POST /connections", "GET /connections/keys"] {
         let told = scene.ask(&admin, line, KEYS).await;
         assert_eq!((told.status, told.code.as_str()), (StatusCode::FORBIDDEN, "customer_required"), "{line}");
@@ -89,11 +90,13 @@ async fn secrets_are_shown_to_an_admin_who_asks_for_one_connection_and_nowhere_e
         "integrationKey": "keys", "credentials": {"apiKey": "planted-key"}, "input": {"i": "planted-input"},
         "connectorParameters": {"p": "planted-parameter"},
     });
-    let id = scene.create(body).await;
-    let (ada, admin) = (scene.ada(), scene.caller(json!({"id": "ada", "isAdmin": true})));
+    let id = scene.create(&body).await;
+    let (ada, admin) = (scene.ada(), scene.caller(&json!({"id": "ada", "isAdmin": true})));
     let mut shown = Vec::new();
     for caller in [&ada, &admin] {
-        for line in ["GET /connections?includeSecrets=true", "GET /connections/keys", "PATCH /connections/keys"] {
+        for line in
+            ["GET /connections?includeSecrets=true", "GET /connections/keys", "PATCH /connections/keys"]
+        {
             shown.push(scene.ok(caller, line, "").await);
         }
     }
@@ -112,11 +115,11 @@ async fn secrets_are_shown_to_an_admin_who_asks_for_one_connection_and_nowhere_e
 #[tokio::test]
 async fn another_customers_connection_is_not_there() {
     let scene = Scene::start().await;
-    let id = scene.create(serde_json::from_str(KEYS).unwrap()).await;
+    let id = scene.create(&serde_json::from_str(KEYS).unwrap()).await;
     let others = [
-        scene.caller(json!({"id": "eve"})),
-        scene.caller(json!({"id": "eve", "isAdmin": true})),
-        scene.caller(json!({"id": "ada", "iss": "globex"})),
+        scene.caller(&json!({"id": "eve"})),
+        scene.caller(&json!({"id": "eve", "isAdmin": true})),
+        scene.caller(&json!({"id": "ada", "iss": "globex"})),
     ];
     for other in &others {
         for (line, body) in [("GET", ""), ("PATCH", r#"{"name":"x"}"#), ("DELETE", "")] {
@@ -133,9 +136,9 @@ async fn another_customers_connection_is_not_there() {
 #[tokio::test]
 async fn an_admin_without_a_customer_lists_its_workspace() {
     let scene = Scene::start().await;
-    let id = scene.create(serde_json::from_str(KEYS).unwrap()).await;
-    scene.ok(&scene.caller(json!({"id": "eve"})), "POST /connections", KEYS).await;
-    let admin = scene.caller(json!({"isAdmin": true}));
+    let id = scene.create(&serde_json::from_str(KEYS).unwrap()).await;
+    scene.ok(&scene.caller(&json!({"id": "eve"})), "POST /connections", KEYS).await;
+    let admin = scene.caller(&json!({"isAdmin": true}));
     let count = async |query: &str| {
         let page = scene.ok(&admin, &format!("GET /connections{query}"), "").await;
         page["items"].as_array().unwrap().len()
@@ -145,7 +148,7 @@ async fn an_admin_without_a_customer_lists_its_workspace() {
     assert_eq!(count("?integrationKey=keys&userId=nobody").await, 0);
     assert_eq!(count("?integrationId=many").await, 0);
     assert_eq!(scene.ok(&admin, &format!("GET /connections/{id}"), "").await["userId"], "ada");
-    let other = scene.caller(json!({"isAdmin": true, "iss": "globex"}));
+    let other = scene.caller(&json!({"isAdmin": true, "iss": "globex"}));
     assert_eq!(scene.ok(&other, "GET /connections", "").await["items"], json!([]));
     assert_eq!(scene.ask(&other, &format!("GET /connections/{id}"), "").await.code, "customer_required");
 }
@@ -154,11 +157,11 @@ async fn an_admin_without_a_customer_lists_its_workspace() {
 async fn a_new_connection_replaces_the_old_unless_many_may_live() {
     let scene = Scene::start().await;
     let make = |integration: &str| json!({"integrationKey": integration, "credentials": {"k": "v"}});
-    let (first, second) = (scene.create(make("keys")).await, scene.create(make("keys")).await);
+    let (first, second) = (scene.create(&make("keys")).await, scene.create(&make("keys")).await);
     assert_ne!(first, second);
     assert_eq!(scene.ok(&scene.ada(), "GET /connections/keys", "").await["id"], second.as_str());
 
-    let (first, second) = (scene.create(make("many")).await, scene.create(make("many")).await);
+    let (first, second) = (scene.create(&make("many")).await, scene.create(&make("many")).await);
     let told = scene.ask(&scene.ada(), "GET /connections/many", "").await;
     assert_eq!((told.status, told.code.as_str()), (StatusCode::BAD_REQUEST, "ambiguous_connection"));
     let message = told.body["message"].as_str().unwrap();
@@ -168,22 +171,21 @@ async fn a_new_connection_replaces_the_old_unless_many_may_live() {
 #[tokio::test]
 async fn a_key_is_had_by_one_live_connection_only() {
     let scene = Scene::start().await;
-    let make = |integration: &str| {
-        json!({"integrationKey": integration, "key": "k", "credentials": {}}).to_string()
-    };
+    let make =
+        |integration: &str| json!({"integrationKey": integration, "key": "k", "credentials": {}}).to_string();
     scene.ok(&scene.ada(), "POST /connections", &make("keys")).await;
     let taken = scene.ask(&scene.ada(), "POST /connections", &make("many")).await;
     assert_eq!((taken.status, taken.code.as_str()), (StatusCode::CONFLICT, "already_exists"));
     assert_eq!(taken.body["key"], "already_exists");
     scene.ok(&scene.ada(), "POST /connections", &make("keys")).await;
-    scene.ok(&scene.caller(json!({"id": "eve"})), "POST /connections", &make("many")).await;
+    scene.ok(&scene.caller(&json!({"id": "eve"})), "POST /connections", &make("many")).await;
 }
 
 #[tokio::test]
 async fn pages_follow_one_another_to_the_end() {
     let scene = Scene::start().await;
     for _ in 0..5 {
-        scene.create(json!({"integrationKey": "many", "credentials": {}})).await;
+        scene.create(&json!({"integrationKey": "many", "credentials": {}})).await;
         scene.clock.advance(Duration::from_millis(1));
     }
     let (mut cursor, mut found, mut pages) = (String::from("0"), Vec::new(), 0);

@@ -11,8 +11,7 @@ use super::rejection::Rejection;
 use crate::call::Requested;
 use crate::connector::{Catalog, Integration};
 use crate::names::{ConnectionId, IntegrationKey};
-use crate::store::redb::Filter;
-use crate::store::{Connection, Store};
+use crate::store::{Connection, Reach, Selected, Store};
 use crate::token::Caller;
 
 /// Chooses a connection on a transparent route.
@@ -32,9 +31,6 @@ const API: [&str; 11] = [
     "connection-popup",
     "connect",
 ];
-
-/// How many connections are read at a time.
-const PAGE: usize = 1000;
 
 /// What a call is made with.
 pub struct Target {
@@ -104,40 +100,13 @@ impl Targets {
 
     /// The live connection that a selector names: by its id, by its key, or as the only one of an integration.
     async fn selected(&self, caller: &Caller, selector: &str) -> Result<Connection, Rejection> {
-        if let Some(connection) = self.store.connection(&ConnectionId::from(selector)).await? {
-            return match connection.archived_at {
-                None if owns(caller, &connection) => Ok(connection),
-                _ => Err(Rejection::UnknownConnection { selector: selector.to_owned() }),
-            };
-        }
-        let mut live = self.live(caller).await?;
-        if let Some(position) = live.iter().position(|one| one.key.as_deref() == Some(selector)) {
-            return Ok(live.swap_remove(position));
-        }
-        live.retain(|one| one.integration.as_str() == selector);
-        match live.pop() {
-            None => Err(self.none_for(caller, selector)),
-            Some(only) if live.is_empty() => Ok(only),
-            Some(last) => {
-                live.push(last);
-                let ids = live.into_iter().map(|one| one.id).collect();
+        match self.store.select(&reach(caller)?, selector).await? {
+            Selected::One(connection) => Ok(*connection),
+            Selected::Several(ids) => {
                 Err(Rejection::AmbiguousConnection { integration: IntegrationKey::from(selector), ids })
             }
-        }
-    }
-
-    /// All live connections of the caller's customer.
-    async fn live(&self, caller: &Caller) -> Result<Vec<Connection>, Rejection> {
-        let owner = caller.owner().ok_or(Rejection::CustomerRequired)?;
-        let mut filter = Filter { owner: Some(owner), limit: PAGE, ..Filter::default() };
-        let mut live = Vec::new();
-        loop {
-            let (page, next) = self.store.list(filter.clone()).await?;
-            live.extend(page);
-            filter.cursor = next;
-            if filter.cursor.is_none() {
-                return Ok(live);
-            }
+            Selected::Nothing => Err(self.none_for(caller, selector)),
+            Selected::ById => Err(Rejection::CustomerRequired),
         }
     }
 
@@ -151,10 +120,11 @@ impl Targets {
 }
 
 /// A customer has its own connections; an admin token without a customer has its workspace's.
-fn owns(caller: &Caller, connection: &Connection) -> bool {
+fn reach(caller: &Caller) -> Result<Reach, Rejection> {
     match caller.owner() {
-        Some(owner) => owner == connection.owner,
-        None => caller.is_admin() && *caller.workspace() == connection.owner.workspace,
+        Some(owner) => Ok(Reach::Customer(owner)),
+        None if caller.is_admin() => Ok(Reach::Workspace(caller.workspace().clone())),
+        None => Err(Rejection::CustomerRequired),
     }
 }
 

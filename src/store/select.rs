@@ -47,10 +47,10 @@ impl Store {
     /// # Errors
     /// The file or a row cannot be read.
     pub async fn select(&self, reach: &Reach, selector: &str) -> Result<Selected, StoreError> {
-        if let Some(connection) = self.connection(&ConnectionId::from(selector)).await? {
-            if connection.archived_at.is_none() && reach.holds(&connection) {
-                return Ok(Selected::One(Box::new(connection)));
-            }
+        let by_id = self.connection(&ConnectionId::from(selector)).await?;
+        let by_id = by_id.filter(|found| found.archived_at.is_none() && reach.holds(found));
+        if let Some(connection) = by_id {
+            return Ok(Selected::One(Box::new(connection)));
         }
         let owner = match reach {
             Reach::Customer(owner) => owner,

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_key_has_one_to_a_hundred_characters() {
-        for (key, right) in [("", false), ("k", true), (&"ü".repeat(100), true), (&"ü".repeat(101), false)] {
+        for (key, right) in [("", false), ("k", true), (&"ü".repeat(100), true), (&"ü".repeat(101), false)]
+        {
             assert_eq!(Draft::read(&parse(&format!(r#"{{"key": "{key}"}}"#))).is_ok(), right, "{key}");
         }
     }

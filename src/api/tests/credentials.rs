@@ -12,7 +12,7 @@ use crate::store::redb::Replaced;
 use crate::store::{Connection, Health};
 
 async fn secrets(scene: &Scene, id: &str) -> Value {
-    let admin = scene.caller(json!({"id": "ada", "isAdmin": true}));
+    let admin = scene.caller(&json!({"id": "ada", "isAdmin": true}));
     scene.ok(&admin, &format!("GET /connections/{id}?includeSecrets=true"), "").await
 }
 
@@ -23,7 +23,7 @@ async fn stored(scene: &Scene, id: &str) -> Connection {
 #[tokio::test]
 async fn credentials_are_made_from_what_was_typed_in() {
     let scene = Scene::start().await;
-    let id = scene.create(json!({"integrationKey": "typed", "input": {"typed": "planted-1"}})).await;
+    let id = scene.create(&json!({"integrationKey": "typed", "input": {"typed": "planted-1"}})).await;
     assert_eq!(secrets(&scene, &id).await["credentials"], json!({"token": "planted-1"}));
     let patch = json!({"parameters": {"typed": "planted-2"}}).to_string();
     scene.ok(&scene.ada(), &format!("PUT /connections/{id}"), &patch).await;
@@ -31,7 +31,7 @@ async fn credentials_are_made_from_what_was_typed_in() {
     assert_eq!(kept["credentials"], json!({"token": "planted-2"}));
     assert_eq!(kept["input"], json!({"typed": "planted-2"}));
     // Where the connector makes nothing of them, what was typed in are the credentials.
-    let id = scene.create(json!({"integrationKey": "keys", "connectionParameters": {"apiKey": "k"}})).await;
+    let id = scene.create(&json!({"integrationKey": "keys", "connectionParameters": {"apiKey": "k"}})).await;
     assert_eq!(secrets(&scene, &id).await["credentials"], json!({"apiKey": "k"}));
 }
 
@@ -39,7 +39,7 @@ async fn credentials_are_made_from_what_was_typed_in() {
 async fn the_end_of_a_token_is_known_from_what_was_sent() {
     let scene = Scene::start().await;
     let id = scene
-        .create(json!({"integrationKey": "oauth", "credentials": {"access_token": "a", "expires_in": 3600}}))
+        .create(&json!({"integrationKey": "oauth", "credentials": {"access_token": "a", "expires_in": 3600}}))
         .await;
     let connection = stored(&scene, &id).await;
     assert_eq!(connection.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
@@ -56,7 +56,7 @@ async fn the_end_of_a_token_is_known_from_what_was_sent() {
 #[tokio::test]
 async fn a_client_credentials_grant_fetches_its_own_first_token() {
     let scene = Scene::start().await;
-    let id = scene.create(json!({"name": "Machine", "integrationKey": "machine"})).await;
+    let id = scene.create(&json!({"name": "Machine", "integrationKey": "machine"})).await;
     assert_eq!(secrets(&scene, &id).await["credentials"]["access_token"], "planted-a2");
     assert_eq!(stored(&scene, &id).await.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
     assert_eq!(scene.server.requests(), 1);
@@ -78,7 +78,7 @@ async fn without_a_first_token_nothing_is_stored() {
 async fn a_forced_refresh_brings_new_credentials() {
     let scene = Scene::start().await;
     let credentials = json!({"access_token": "planted-a1", "refresh_token": "planted-r1"});
-    let id = scene.create(json!({"integrationKey": "oauth", "credentials": credentials})).await;
+    let id = scene.create(&json!({"integrationKey": "oauth", "credentials": credentials})).await;
     let seen = scene.ok(&scene.ada(), &format!("POST /connections/{id}/refresh-credentials"), "").await;
     assert_eq!(seen["id"], id.as_str());
     assert!(!seen.to_string().contains("planted"));
@@ -90,16 +90,19 @@ async fn a_forced_refresh_brings_new_credentials() {
 #[tokio::test]
 async fn what_cannot_be_refreshed_says_so() {
     let scene = Scene::start().await;
-    scene.create(json!({"integrationKey": "keys", "credentials": {"apiKey": "planted"}})).await;
+    scene.create(&json!({"integrationKey": "keys", "credentials": {"apiKey": "planted"}})).await;
     let told = scene.ask(&scene.ada(), "POST /connections/keys/refresh-credentials", "").await;
     assert_eq!((told.status, told.code.as_str()), (StatusCode::CONFLICT, "not_refreshable"));
-    assert_eq!((&told.body["type"], &told.body["key"]), (&json!("connection"), &json!("access_token_expired")));
+    assert_eq!(
+        (&told.body["type"], &told.body["key"]),
+        (&json!("connection"), &json!("access_token_expired"))
+    );
 }
 
 #[tokio::test]
 async fn a_dead_connection_comes_back_with_new_credentials_and_not_with_a_new_name() {
     let scene = Scene::start().await;
-    let id = scene.create(json!({"integrationKey": "oauth", "credentials": {"access_token": "a"}})).await;
+    let id = scene.create(&json!({"integrationKey": "oauth", "credentials": {"access_token": "a"}})).await;
     let mut dead = stored(&scene, &id).await;
     dead.health =
         Health::Disconnected { code: "needs_reconnect".into(), message: "invalid_grant".into(), at: NOW };
@@ -120,7 +123,7 @@ async fn a_dead_connection_comes_back_with_new_credentials_and_not_with_a_new_na
 async fn the_origin_that_was_entered_is_pinned_for_good() {
     let scene = Scene::start().await;
     let make = |url: &str| json!({"integrationKey": "pinned", "credentials": {"url": url}});
-    let id = scene.create(make("https://Acme.example.com/api")).await;
+    let id = scene.create(&make("https://Acme.example.com/api")).await;
     let pinned = Some("https://acme.example.com");
     assert_eq!(stored(&scene, &id).await.pinned_origin.as_deref(), pinned);
 

@@ -107,11 +107,12 @@ impl Scene {
     }
 
     pub(in crate::api) async fn start() -> Self {
-        Self::with(crate::oauth::hostile_server::json(r#"{"access_token":"planted-a2","expires_in":3600}"#)).await
+        Self::with(crate::oauth::hostile_server::json(r#"{"access_token":"planted-a2","expires_in":3600}"#))
+            .await
     }
 
     /// A caller with a token of these claims.
-    pub(in crate::api) fn caller(&self, claims: serde_json::Value) -> Caller {
+    pub(in crate::api) fn caller(&self, claims: &serde_json::Value) -> Caller {
         let mut claims = claims.as_object().unwrap().clone();
         claims.entry("iss").or_insert("acme".into());
         let key = SigningKey::Secret(SECRET.to_owned().into());
@@ -133,7 +134,7 @@ impl Scene {
 
     /// The customer ada.
     pub(in crate::api) fn ada(&self) -> Caller {
-        self.caller(serde_json::json!({"id": "ada"}))
+        self.caller(&serde_json::json!({"id": "ada"}))
     }
 
     /// Asks with a body in text; an empty one is none.
@@ -155,7 +156,7 @@ impl Scene {
     }
 
     /// Makes a connection of ada's and gives its id.
-    pub(in crate::api) async fn create(&self, body: serde_json::Value) -> String {
+    pub(in crate::api) async fn create(&self, body: &serde_json::Value) -> String {
         let created = self.ok(&self.ada(), "POST /connections", &body.to_string()).await;
         created["id"].as_str().unwrap().to_owned()
     }
@@ -175,8 +176,7 @@ fn integrations(token_uri: &str) -> Vec<Integration> {
     let typed = format!(
         "{keys}  getCredentialsFromConnectionParameters: {{type: mapping, mapping: {{token: {{$var: input.typed}}}}}}\n"
     );
-    let pinned =
-        "type: client-credentials\n  makeApiClient: {type: mapping, mapping: {baseUri: {$var: credentials.url}}}\n";
+    let pinned = "type: client-credentials\n  makeApiClient: {type: mapping, mapping: {baseUri: {$var: credentials.url}}}\n";
     let oauth = |grant: &str| {
         format!(
             "type: oauth2\n  getOAuthConfig: {{type: mapping, mapping: {{clientId: c, clientSecret: s, \
