@@ -8,7 +8,6 @@ use percent_encoding::percent_decode_str;
 use super::Api;
 use super::rejection::Rejection;
 use crate::connector::Integration;
-use crate::document::did_you_mean;
 use crate::names::IntegrationKey;
 use crate::store::{Connection, Reach, Selected};
 use crate::token::Caller;
@@ -35,9 +34,7 @@ impl Api {
     ) -> Result<Arc<Integration>, Rejection> {
         let catalog = self.catalog.load();
         let Some(found) = catalog.get(key) else {
-            let offered = catalog.all().filter(|one| one.enabled && one.serves(caller.workspace()));
-            let meant =
-                did_you_mean(key.as_str(), offered.map(|one| one.key.as_str())).map(IntegrationKey::from);
+            let meant = catalog.nearest(key, caller.workspace()).cloned();
             return Err(Rejection::UnknownIntegration { key: key.clone(), meant });
         };
         let unavailable = |why| Err(Rejection::IntegrationUnavailable { key: key.clone(), why });

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Integration;
-use crate::names::IntegrationKey;
+use crate::document::did_you_mean;
+use crate::names::{IntegrationKey, WorkspaceKey};
 
 /// Every configured third party, in the order of the configuration.
 #[derive(Debug, Default)]
@@ -35,6 +36,14 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, key: &IntegrationKey) -> Option<&Arc<Integration>> {
         self.integrations.get(*self.by_key.get(key)?)
+    }
+
+    /// The key that was most likely meant by one that is not there, among those that `workspace` can use.
+    #[must_use]
+    pub fn nearest(&self, key: &IntegrationKey, workspace: &WorkspaceKey) -> Option<&IntegrationKey> {
+        let usable = self.all().filter(|one| one.enabled && one.serves(workspace));
+        let meant = did_you_mean(key.as_str(), usable.map(|one| one.key.as_str()))?;
+        self.by_key.get_key_value(meant).map(|(key, _)| key)
     }
 
     /// All of them, enabled or not.
