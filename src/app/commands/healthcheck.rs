@@ -26,7 +26,7 @@ pub(super) struct Options {
 
 pub(super) fn healthcheck(options: &Options) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = runtime.block_on(tokio::time::timeout(TIMEOUT, ask(options)));
+    let asked = runtime.block_on(async { tokio::time::timeout(TIMEOUT, ask(options)).await });
     asked.with_context(|| format!("{} did not answer in {TIMEOUT:?}", options.address))??;
     Ok(())
 }
