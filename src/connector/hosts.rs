@@ -47,14 +47,18 @@ impl Hosts {
         }
         match self {
             Self::OfBaseUri => target == base,
-            Self::Listed(patterns) => patterns
-                .iter()
-                .any(|pattern| pattern.matches(target.host, target.port, target.on_default_port())),
+            Self::Listed(_) => self.lists(target),
             Self::Connection => {
                 let pinned = pinned.and_then(|origin| url::Url::parse(origin).ok());
                 pinned.as_ref().and_then(Site::of).is_some_and(|pinned| pinned == *target)
             }
         }
+    }
+
+    /// Whether the operator listed the site.
+    pub(super) fn lists(&self, target: &Site<'_>) -> bool {
+        let Self::Listed(patterns) = self else { return false };
+        patterns.iter().any(|pattern| pattern.matches(target.host, target.port, target.on_default_port()))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Connector;
+use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
@@ -83,6 +84,15 @@ impl Integration {
             Some(id) => self.apps.iter().find(|app| app.id == *id),
             None => self.apps.first(),
         }
+    }
+
+    /// Whether a token request, which carries the app's secret, may go to `token_uri`: the connector has it as a literal,
+    /// or `hosts` lists its host. A formula may read what a customer typed in.
+    #[must_use]
+    pub fn admits_token_endpoint(&self, token_uri: &str) -> bool {
+        let listed = |url: &url::Url| Site::of(url).is_some_and(|site| self.hosts.lists(&site));
+        self.connector.has_literal_token_endpoint()
+            || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
     }
 
     /// Whether the integration serves this workspace.

@@ -71,12 +71,25 @@ impl Connector {
     /// The host and port of the base URI, where the mapping has it as a literal: what may be sent to by default.
     #[must_use]
     pub fn literal_base_host(&self) -> Option<(String, u16)> {
-        let mapping = &self.methods.make_api_client;
-        let mapping = mapping.member("args").unwrap_or_else(|| mapping.clone());
-        let uri = mapping.member("baseUri").or_else(|| mapping.member("baseUrl"))?.literal()?;
-        let uri = url::Url::parse(uri.as_str()?).ok()?;
-        Some((uri.host_str()?.to_owned(), uri.port_or_known_default()?))
+        literal_host(&self.methods.make_api_client, &["baseUri", "baseUrl"])
     }
+
+    /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it.
+    #[must_use]
+    pub fn has_literal_token_endpoint(&self) -> bool {
+        self.methods
+            .oauth_config
+            .as_ref()
+            .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
+    }
+}
+
+/// The host and port of the URL that stands as a literal under one of `names`.
+fn literal_host(mapping: &Template, names: &[&str]) -> Option<(String, u16)> {
+    let mapping = mapping.member("args").unwrap_or_else(|| mapping.clone());
+    let uri = names.iter().find_map(|name| mapping.member(name))?.literal()?;
+    let uri = url::Url::parse(uri.as_str()?).ok()?;
+    Some((uri.host_str()?.to_owned(), uri.port_or_known_default()?))
 }
 
 #[cfg(test)]

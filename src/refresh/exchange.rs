@@ -164,10 +164,17 @@ fn config(
         connection_parameters: &secrets.input,
         credentials: Some(&secrets.credentials),
     };
-    integration
+    let misconfigured = |reason| RefreshError::MisconfiguredApp { reason };
+    let config = integration
         .connector
         .oauth_config(&input)
-        .map_err(|error| RefreshError::MisconfiguredApp { reason: report(&error).to_string() })
+        .map_err(|error| misconfigured(report(&error).to_string()))?;
+    if !integration.admits_token_endpoint(&config.token_uri) {
+        return Err(misconfigured(
+            "the token endpoint is computed, and the integration's `hosts` do not list it".into(),
+        ));
+    }
+    Ok(config)
 }
 
 fn egress(integration: &Integration) -> Egress {

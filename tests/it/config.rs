@@ -576,6 +576,21 @@ fn a_computed_base_uri_needs_hosts() {
 }
 
 #[test]
+fn a_computed_token_endpoint_needs_listed_hosts() {
+    let folder = with_integration("connector: oauth\n");
+    let oauth = "name: O\nauth:\n  type: oauth2\n  test: {type: not-supported}\n  getOAuthConfig: {type: mapping, mapping: \
+                 {clientId: c, authorizeUri: 'https://a.example/a', tokenUri: {$var: connectorParameters.tokenUri}}}\n  \
+                 makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}\n";
+    folder.write("connectors/oauth/spec.yml", oauth);
+    contains(
+        &folder.complaints(&[]),
+        "`integrations.crm.hosts` lists no host: the connector computes its tokenUri",
+    );
+    folder.write("integrations/crm.yaml", "connector: oauth\nhosts: [api.example.com, auth.example.com]\n");
+    assert!(!folder.settings(&[]).integrations.is_empty());
+}
+
+#[test]
 fn a_parameter_that_looks_like_a_secret_is_a_warning() {
     let folder = with_integration("connector: crm\nparameters: {apiKey: planted-key, region: eu}\n");
     let warnings = folder.settings(&[]).warnings;

@@ -45,6 +45,8 @@ egress: {allowPrivate: true, allowPlain: true}
     'connectors/gone/spec.yml': spec(dead, tokens.url),
     'connectors/no-tokens/spec.yml': spec(thirdParty.url, dead),
     'connectors/guarded/spec.yml': spec('http://127.0.0.1:9', tokens.url),
+    'connectors/typed/spec.yml': spec(thirdParty.url, 'TYPED').replace('"TYPED/token"', '{$var: connectorParameters.tokenUri}'),
+    'integrations/typed.yaml': `${integration('typed')}hosts: [127.0.0.1:1]\n`,
     'integrations/alive.yaml': integration('alive'),
     'integrations/gone.yaml': integration('gone'),
     'integrations/no-tokens.yaml': integration('no-tokens'),
@@ -113,6 +115,22 @@ test('a dead token endpoint and an ended token answer 503 provider_down, and dis
   assert.equal(code, 'provider_down');
   const kept = await (await fetch(`${gate.outbound}/connections/${created.body.id}`, { headers: bearer })).json();
   assert.equal(kept.disconnected, false);
+});
+
+test("a token endpoint that a customer typed in never gets the app's secret", async () => {
+  const seen = tokens.requests.length;
+  const response = await fetch(`${gate.outbound}/connections`, {
+    method: 'POST', headers: { ...bearer, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      name: 'typed', integrationKey: 'typed', connectorParameters: { tokenUri: `${tokens.url}/token` },
+      credentials: { access_token: plant('ended'), refresh_token: plant('refresh'), expires_at: 1 },
+    }),
+  });
+  assert.equal(response.status, 200, await response.text());
+  const { status, code } = await call('typed');
+  assert.equal(status, 500);
+  assert.equal(code, 'misconfigured_app');
+  assert.equal(tokens.requests.length, seen);
 });
 
 test('invalid_grant disconnects; a failing token server does not', async () => {
@@ -237,9 +255,9 @@ test('a token is explained, and its fields stay hidden', async () => {
   const signed = jwt.sign({ iss: workspace, id: 'customer-1', fields: { apiKey: hidden } }, secret, { expiresIn: -10 });
   const child = spawn(binary, ['token', 'explain', '--config', files, '--path', '/x', '-']);
   let out = '';
-  child.stdout.on('data', (chunk) => { out += chunk; });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { out += chunk; });
   child.stdin.end(signed);
-  await new Promise((resolve) => child.on('exit', resolve));
+  await new Promise((resolve) => child.on('close', resolve));
   assert.match(out, /expired/);
   assert.match(out, /customer-1/);
   assertNoSecret(out, 'the explanation');

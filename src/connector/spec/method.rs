@@ -23,7 +23,7 @@ pub(super) const NAMES: [&str; 11] = [
 ];
 
 /// Methods whose implementation is never run by this version: connecting and testing are its user's.
-const UNUSED: [&str; 3] = ["test", "disconnect", "getTokenData"];
+const UNUSED: [&str; 2] = ["disconnect", "getTokenData"];
 
 /// The methods that are evaluated, or refused if they cannot be.
 #[derive(Clone, Copy)]
