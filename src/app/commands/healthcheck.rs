@@ -33,7 +33,7 @@ pub(super) fn healthcheck(options: &Options) -> Result<(), Failed> {
 
 async fn ask(options: &Options) -> anyhow::Result<()> {
     let mut stream = connect(&options.address).await.with_context(|| {
-        format!("{} cannot be reached; is Sidegate running, with `listeners.health` there?", options.address)
+        format!("no health listener can be reached at {}", options.address)
     })?;
     let request = format!("GET {} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\n\r\n", options.path);
     stream.write_all(request.as_bytes()).await?;
