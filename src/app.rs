@@ -79,7 +79,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    let verifier = Arc::new(verifier);
+    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
+    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {

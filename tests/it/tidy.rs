@@ -267,13 +267,13 @@ fn imports(file: &Path) -> Vec<(String, usize)> {
             }
             match rest {
                 syn::UseTree::Path(path) => {
-                    self.0.push((path.ident.to_string(), path.ident.span().start().line))
+                    self.0.push((path.ident.to_string(), path.ident.span().start().line));
                 }
                 syn::UseTree::Name(name) => {
-                    self.0.push((name.ident.to_string(), name.ident.span().start().line))
+                    self.0.push((name.ident.to_string(), name.ident.span().start().line));
                 }
                 syn::UseTree::Rename(name) => {
-                    self.0.push((name.ident.to_string(), name.ident.span().start().line))
+                    self.0.push((name.ident.to_string(), name.ident.span().start().line));
                 }
                 syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.take(first, item)),
                 syn::UseTree::Glob(_) => {}

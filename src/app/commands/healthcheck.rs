@@ -32,9 +32,9 @@ pub(super) fn healthcheck(options: &Options) -> Result<(), Failed> {
 }
 
 async fn ask(options: &Options) -> anyhow::Result<()> {
-    let mut stream = connect(&options.address).await.with_context(|| {
-        format!("no health listener can be reached at {}", options.address)
-    })?;
+    let mut stream = connect(&options.address)
+        .await
+        .with_context(|| format!("no health listener can be reached at {}", options.address))?;
     let request = format!("GET {} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\n\r\n", options.path);
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
