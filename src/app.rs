@@ -198,6 +198,10 @@ impl TrafficSide {
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
                 }
+                if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
+                    // A shared port would let a second Sidegate join a first one unnoticed.
+                    drop(enter(runtime.handle(), || listener::bind(config, false))?);
+                }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
                 if worker == 0 {
                     addresses.push((name, bound.address()));

@@ -1,8 +1,10 @@
 //! The command line: what it says when something is wrong, where, and what to do; and with which exit code.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output};
+
+use socket2::{Domain, Socket, Type};
 
 use super::config::{Folder, SECRET, repository};
 
@@ -81,12 +83,19 @@ upstreams: {{api: {{upstream: {{url: https://127.0.0.1:3000, tls: {{ca: garbage.
 
 #[test]
 fn an_address_in_use_is_told_with_what_to_do() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let folder = small(&address);
-    let ran = sidegate(&["run", "--config", "."], &folder.0);
-    assert_eq!(ran.code, Some(1));
-    says(&ran.err, &[&format!("cannot listen on {address}; stop the process that has it"), "in use"]);
+    // The second is how another Sidegate has it.
+    for shared in [false, true] {
+        let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        taken.set_reuse_port(shared).unwrap();
+        taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        taken.listen(1).unwrap();
+        let address = taken.local_addr().unwrap().as_socket().unwrap().to_string();
+        let folder = small(&address);
+        folder.write("sidegate.yaml", &(SMALL.replace("ADDRESS", &address) + "workers: 2\n"));
+        let ran = sidegate(&["run", "--config", "sidegate.yaml"], &folder.0);
+        assert_eq!(ran.code, Some(1));
+        says(&ran.err, &[&format!("cannot listen on {address}; stop the process that has it"), "in use"]);
+    }
 }
 
 #[test]

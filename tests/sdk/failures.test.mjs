@@ -4,12 +4,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import jwt from 'jsonwebtoken';
-import { api, assertNoSecret, configuration, folder, json, plant, server, sidegate } from './support.mjs';
+import { binary, api, assertNoSecret, configuration, folder, json, plant, server, sidegate } from './support.mjs';
 
-const binary = process.env.SIDEGATE_BIN ?? fileURLToPath(new URL('../../target/debug/sidegate', import.meta.url));
 const workspace = 'acme';
 const secret = plant('workspace-secret');
 const clientSecret = plant('client-secret');

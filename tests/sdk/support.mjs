@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const binary = process.env.SIDEGATE_BIN ?? fileURLToPath(new URL('../../target/debug/sidegate', import.meta.url));
+export const binary = process.env.SIDEGATE_BIN ?? fileURLToPath(new URL('../../target/debug/sidegate', import.meta.url));
+// Sidegate takes every variable under its prefix for a key.
+delete process.env.SIDEGATE_BIN;
 
 /** Every secret the tests planted; none may show in a log, a metric, an error or a store file. */
 const planted = new Set();
