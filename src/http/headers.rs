@@ -13,13 +13,16 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 ///
 /// Must run before anybody writes a header of our own: a caller could list its name in Connection.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    // One look at each header that is there costs less than a search for each that is usually not.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     if headers.contains_key(header::CONNECTION) {
         let listed: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
         for connection in &listed {
             remove_listed(headers, connection);
         }
     }
-    // One look at each header that is there costs less than a search for each that is usually not.
     while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name)).cloned() {
         headers.remove(name);
     }

@@ -58,7 +58,8 @@ fn text(line: &mut String, key: &'static str, value: &str, most: usize) {
     line.push_str(key);
     line.push('"');
     let kept = value.get(..value.floor_char_boundary(most)).unwrap_or_default();
-    if kept.bytes().all(is_plain) {
+    // Not `all`: without an early end many bytes are looked at together.
+    if kept.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         line.push_str(kept);
     } else {
         escaped(line, kept);

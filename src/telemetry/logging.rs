@@ -111,9 +111,9 @@ impl Drop for AccessLog {
 struct Queue {
     waiting: Mutex<Waiting>,
     max_waiting: u64,
-    /// There is a first line, or the end.
+    /// The writer waits here when nothing has come for a while.
     arrived: Condvar,
-    /// The writer has written what it had taken.
+    /// A flush waits here for the writer.
     written: Condvar,
 }
 
@@ -124,6 +124,10 @@ struct Waiting {
     lines: u64,
     /// Whether the writer has taken lines that are not written yet.
     writing: bool,
+    /// Whether the writer waits to be woken by the next line.
+    asleep: bool,
+    /// Whether a flush waits to be woken when all is written.
+    flushing: bool,
     closed: bool,
 }
 
@@ -136,34 +140,41 @@ impl Queue {
         }
         waiting.text.extend_from_slice(line.as_bytes());
         waiting.lines += 1;
-        let is_first = waiting.lines == 1;
+        // A writer that is busy comes back by itself.
+        let wakes = std::mem::take(&mut waiting.asleep);
         drop(waiting);
-        if is_first {
-            // For the lines after it the writer need not be woken.
+        if wakes {
             self.arrived.notify_one();
         }
         true
     }
 
-    /// Waits for a first line, then for those that come soon after it, and exchanges them for the empty `batch`. Returns
-    /// how many they are; none if the end has come and nothing is left.
+    /// Gathers lines and exchanges them for the empty `batch`. Returns how many they are; none if the end has come and
+    /// nothing is left.
     fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
-        let is_idle = |waiting: &mut Waiting| waiting.lines == 0 && !waiting.closed;
-        let waiting = self.arrived.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        if waiting.lines == 0 {
-            return None;
+        loop {
+            thread::sleep(GATHER);
+            let mut waiting = self.lock();
+            if waiting.lines > 0 {
+                std::mem::swap(&mut waiting.text, batch);
+                waiting.writing = true;
+                return Some(std::mem::take(&mut waiting.lines));
+            }
+            waiting.asleep = true;
+            let ended = self.arrived.wait_while(waiting, |waiting| waiting.asleep && !waiting.closed);
+            let waiting = ended.unwrap_or_else(PoisonError::into_inner);
+            if waiting.lines == 0 && waiting.closed {
+                return None;
+            }
         }
-        drop(waiting);
-        thread::sleep(GATHER);
-        let mut waiting = self.lock();
-        std::mem::swap(&mut waiting.text, batch);
-        waiting.writing = true;
-        Some(std::mem::take(&mut waiting.lines))
     }
 
     fn note_written(&self) {
-        self.lock().writing = false;
-        self.written.notify_all();
+        let mut waiting = self.lock();
+        waiting.writing = false;
+        if waiting.lines == 0 && std::mem::take(&mut waiting.flushing) {
+            self.written.notify_all();
+        }
     }
 
     fn close(&self) {
@@ -172,7 +183,10 @@ impl Queue {
     }
 
     fn wait_until_written(&self) {
-        let is_busy = |waiting: &mut Waiting| waiting.lines > 0 || waiting.writing;
+        let is_busy = |waiting: &mut Waiting| {
+            waiting.flushing = waiting.lines > 0 || waiting.writing;
+            waiting.flushing
+        };
         // Either outcome ends the wait: all is written, or the writer is stuck.
         drop(self.written.wait_timeout_while(self.lock(), MAX_FLUSH, is_busy));
     }
