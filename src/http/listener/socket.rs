@@ -23,7 +23,7 @@ const SOCKET_MODE: u32 = 0o660;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address is taken, not ours, or not permitted.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}; {}", advice(source))]
     Bind {
         /// The address.
         address: Address,
@@ -157,6 +157,17 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
         }
         Err(error) => Err(failed(error)),
         Ok(_) => Err(ListenError::Taken { path: path.to_owned() }),
+    }
+}
+
+/// What to do about an address that cannot be had.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "stop the process that has it, or choose another address",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023, or grant NET_BIND_SERVICE",
+        io::ErrorKind::NotFound => "make its folder",
+        _ => "choose another address",
     }
 }
 
