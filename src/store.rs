@@ -9,6 +9,8 @@ pub mod redb;
 mod sealed;
 mod select;
 mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
 mod writer;
 
 pub use error::StoreError;

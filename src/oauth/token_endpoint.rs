@@ -120,12 +120,6 @@ impl TokenEndpoint {
         Self { deadline, tls }
     }
 
-    /// How long an exchange can take.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
     /// Sends the request once. The reply's fields keep the provider's names (`access_token`, `expires_in`, …).
     ///
     /// # Errors

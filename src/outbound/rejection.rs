@@ -185,7 +185,9 @@ impl Rejection {
             "disconnected" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
             "third_party_down" | "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
             "third_party_timeout" => StatusCode::GATEWAY_TIMEOUT,
-            "provider_down" | "throttled_until" | "store_down" => StatusCode::SERVICE_UNAVAILABLE,
+            "provider_down" | "throttled_until" | "stopping" | "store_down" => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

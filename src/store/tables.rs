@@ -137,12 +137,12 @@ impl<'t> Tables<'t> {
         row.map(|row| read(row.value(), id.as_str())).transpose()
     }
 
-    /// All of an owner's connections, archived ones too.
-    pub(super) fn of_owner(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+    /// An owner's connections that are not archived.
+    pub(super) fn live_of(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
         let mut found = Vec::new();
         for key in self.by_owner.range(scope(owner.workspace.as_str(), owner.customer.as_str(), None))? {
             let id = ConnectionId::from(key?.0.value().3);
-            found.extend(self.connection(&id)?);
+            found.extend(self.connection(&id)?.filter(|one| one.archived_at.is_none()));
         }
         Ok(found)
     }
