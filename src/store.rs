@@ -6,6 +6,7 @@ mod file;
 mod list;
 pub mod record;
 pub mod redb;
+mod row;
 mod sealed;
 mod select;
 mod tables;

@@ -10,7 +10,7 @@ use ::redb::{
 
 use super::error::StoreError;
 use super::record::Connection;
-use super::sealed::read;
+use super::row::{CustomerRow, read};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Owner, WorkspaceKey};
 use crate::seal::{Keyring, SealError};
@@ -179,18 +179,6 @@ impl<'t> Tables<'t> {
     pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.meta.insert(TOUCHED_ROW, now.to_string().as_bytes())?;
         Ok(())
-    }
-}
-
-/// A customer's row.
-pub(super) struct CustomerRow {
-    pub(super) open: Vec<u8>,
-    pub(super) sealed: Vec<u8>,
-}
-
-impl CustomerRow {
-    fn of((open, sealed): (&[u8], &[u8])) -> Self {
-        Self { open: open.to_vec(), sealed: sealed.to_vec() }
     }
 }
 
