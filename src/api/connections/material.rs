@@ -54,7 +54,7 @@ impl Api {
     ) -> Result<Renewal, Rejection> {
         match (integration.connector.auth, source) {
             (AuthType::OAuth2, Source::Sent) => {
-                Ok(Renewal::Renewed(freshness::expiry(&secrets.credentials, self.clock.now())))
+                Ok(Renewal::Renewed(freshness::expiry_of_kept(&secrets.credentials, self.clock.now())))
             }
             // Nothing refreshes them, so that an end would only cut them off.
             (AuthType::ClientCredentials, Source::Sent) => Ok(Renewal::Renewed(None)),
