@@ -132,7 +132,8 @@ impl Running {
         self.wind_down()
     }
 
-    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last.
+    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last. A further
+    /// signal ends the stage that it finds.
     ///
     /// # Errors
     /// The handler of a second signal could not be installed.
@@ -154,11 +155,17 @@ impl Running {
             &self.readiness,
             drained,
         ))?;
-        if let Some(service) = self.service {
-            self.shared.block_on(service.drain());
+        let stored = match self.service {
+            Some(service) => self.shared.block_on(lifecycle::unless_signalled(service.drain()))?,
+            None => Ended::Drained,
+        };
+        if stored == Ended::CutShort {
+            tracing::error!(
+                "stopped by a further signal while tokens were being refreshed: some may be lost"
+            );
         }
         self.shared.shutdown_timeout(Duration::from_secs(1));
-        Ok(ended)
+        Ok(if stored == Ended::Drained { ended } else { stored })
     }
 }
 
