@@ -100,6 +100,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
 
     let stages = Stages::default();
+    let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
@@ -113,6 +114,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         tracing::info!(listener = name, %address, "listening");
     }
     readiness.set_ready();
+    unless_started.disarm();
     Ok(Running { addresses, shutdown: settings.shutdown, stages, readiness, workers, service, shared })
 }
 

@@ -24,6 +24,14 @@ pub(super) fn of_request(request: &mut Request<Body>) {
     }
 }
 
+/// Whether a response's Transfer-Encoding, if it has one, is exactly one `chunked`: any other coding would still be on
+/// the body, and nobody would be told.
+pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
 /// Leaves a Content-Length that is the body's, or none; an answer that has no body by its nature keeps the one that
 /// speaks of the body it stands for (RFC 9110 section 8.6).
 pub(super) fn of_response(method: &Method, response: &mut Response<Body>) {
