@@ -201,6 +201,10 @@ impl TrafficSide {
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
                 }
+                if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
+                    // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
+                    enter(runtime.handle(), || listener::bind(config, false))?;
+                }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
                 if worker == 0 {
                     addresses.push((name, bound.address()));

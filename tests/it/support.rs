@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sidegate::app::{self, Running};
+use sidegate::app::{self, Running, StartError};
 use sidegate::clock::SystemClock;
 use sidegate::config::{self, Flags, Sources};
 use sidegate::http::listener::Address;
@@ -107,11 +107,17 @@ impl Gate {
 
     /// Any upstreams; `more` is the end of sidegate.yaml.
     pub(crate) fn configured(more: &str) -> Self {
+        Self::try_configured(more).unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// The same where it may fail to start.
+    pub(crate) fn try_configured(more: &str) -> Result<Self, StartError> {
         let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
         let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
+        let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
         let folder = Folder::new();
         let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
-        folder.write("sidegate.yaml", &(more + COMMON + stop));
+        folder.write("sidegate.yaml", &(more + COMMON + workers + stop));
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
         let sources = Sources {
@@ -120,8 +126,8 @@ impl Gate {
             environment: [].into(),
         };
         let settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
-        let running = app::start(settings, Arc::new(SystemClock)).unwrap();
-        Self { running: Some(running), _folder: folder }
+        let running = app::start(settings, Arc::new(SystemClock))?;
+        Ok(Self { running: Some(running), _folder: folder })
     }
 
     pub(crate) fn address(&self, listener: &str) -> SocketAddr {
@@ -165,7 +171,6 @@ impl Drop for Gate {
 const COMMON: &str = "
 workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}
 accessLog: {to: off}
-workers: 1
 ";
 
 /// Waits until something is so.

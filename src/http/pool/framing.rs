@@ -38,15 +38,27 @@ pub(super) fn of_response(method: &Method, response: &mut Response<Body>) {
     let stands_for_another = *method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
     let length = response.body().size_hint().exact();
     let headers = response.headers_mut();
-    headers.remove(TRANSFER_ENCODING);
+    let was_coded = headers.remove(TRANSFER_ENCODING).is_some();
     match length {
-        _ if stands_for_another => {}
+        _ if stands_for_another => {
+            if was_coded || !is_one_number(headers) {
+                headers.remove(CONTENT_LENGTH);
+            }
+        }
         Some(length) if headers.contains_key(CONTENT_LENGTH) => set_length(headers, length),
         Some(_) => {}
         None => {
             headers.remove(CONTENT_LENGTH);
         }
     }
+}
+
+/// Nothing was read by this length, so nothing has checked it yet.
+fn is_one_number(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let is_number =
+        |length: &HeaderValue| !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+    lengths.next().is_some_and(is_number) && lengths.next().is_none()
 }
 
 fn set_length(headers: &mut HeaderMap, length: u64) {

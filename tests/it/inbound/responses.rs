@@ -98,6 +98,40 @@ fn head_204_and_304_have_no_body_and_leave_the_connection_open() {
 }
 
 #[test]
+fn h31_a_head_answer_has_one_length_or_none() {
+    for (lengths, wanted) in [
+        ("Content-Length: 5\r\n", vec!["5"]),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", vec![]),
+        ("Content-Length: 5\r\nContent-Length: 6\r\n", vec![]),
+        ("Content-Length: +5\r\n", vec![]),
+    ] {
+        let origin = Origin::played(move |api| {
+            api.request();
+            api.say(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n"));
+        });
+        let gate = Gate::before(&origin);
+        let mut caller = gate.connect();
+        caller.say(request("HEAD"));
+        let answer = caller.answer_without_body();
+        assert_eq!((answer.status, answer.values("content-length")), (200, wanted), "{lengths:?}");
+        assert!(answer.values("transfer-encoding").is_empty());
+    }
+}
+
+#[test]
+fn an_http_1_0_caller_gets_no_chunks() {
+    let origin =
+        Origin::answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+    let gate = Gate::before(&origin);
+    let mut caller = gate.connect();
+    caller.say(request("GET").replace("HTTP/1.1", "HTTP/1.0"));
+    let answer = caller.answer();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
+    assert!(answer.values("transfer-encoding").is_empty() && answer.values("content-length").is_empty());
+    assert_eq!(origin.only().line(), "GET / HTTP/1.1");
+}
+
+#[test]
 fn h31_after_an_early_answer_the_rest_of_the_body_is_no_request() {
     let origin = Origin::played(|api| {
         api.head();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use serde_json::Value;
+use sidegate::app::StartError;
 use sidegate::app::lifecycle::Ended;
 use sidegate::clock::SystemClock;
 use sidegate::config::{self, Flags, Sources};
@@ -55,6 +56,35 @@ fn a_stop_finishes_what_is_in_flight_and_closes_what_is_idle() {
     assert_eq!(last.values("connection"), ["close"]);
     assert_eq!(busy.rest(), b"");
     assert_eq!(stopping.join().unwrap(), Ended::Drained);
+}
+
+#[test]
+fn a_connection_that_never_asked_anything_does_not_hold_up_a_stop() {
+    let origin = Origin::new();
+    let gate = Gate::before(&origin);
+    let mut silent = gate.connect();
+    // Answered after the silent one was accepted.
+    assert_eq!(gate.get("/", &as_anna()).status, 200);
+    assert_eq!(gate.stop().join().unwrap(), Ended::Drained);
+    assert_eq!(silent.rest(), b"");
+}
+
+#[test]
+fn two_cannot_listen_on_one_port_even_with_several_workers() {
+    let origin = Origin::new();
+    let configured = |address: &str| {
+        format!(
+            "listeners: {{inbound: {{address: '{address}'}}}}\nworkers: 2\n\
+             upstreams: {{api: {{upstream: 'http://{}'}}}}\n",
+            origin.address
+        )
+    };
+    let first = Gate::configured(&configured("127.0.0.1:0"));
+    let second = Gate::try_configured(&configured(&first.address("inbound").to_string()));
+    assert!(matches!(second, Err(StartError::Listen(_))));
+    for _ in 0..20 {
+        assert_eq!(first.get("/", &as_anna()).status, 200);
+    }
 }
 
 #[test]

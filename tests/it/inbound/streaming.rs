@@ -177,15 +177,19 @@ fn pipelined_requests_are_answered_in_order_each_by_its_own_token() {
 
 #[test]
 fn an_api_that_closes_kept_connections_costs_nobody_a_request() {
-    let origin = Origin::played(|api| {
+    let (closed, heard) = channel();
+    let origin = Origin::played(move |api| {
         api.request();
         api.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        api.peer.finish();
+        closed.send(()).unwrap();
     });
     let gate = Gate::before(&origin);
     let mut caller = gate.connect();
     for number in 1..=10 {
         caller.say(request("GET /", ""));
         assert_eq!(caller.answer().text(), "ok", "request {number}");
+        heard.recv_timeout(PATIENCE).unwrap();
     }
     assert_eq!(origin.connections(), 10);
 }
