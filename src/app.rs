@@ -99,6 +99,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
 
     let stages = Stages::default();
+    let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
@@ -112,6 +113,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         tracing::info!(listener = name, %address, "listening");
     }
     readiness.set_ready();
+    unless_started.disarm();
     Ok(Running { addresses, shutdown: settings.shutdown, stages, readiness, workers, service, shared })
 }
 
@@ -204,6 +206,10 @@ impl TrafficSide {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
+                }
+                if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
+                    // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
+                    enter(runtime.handle(), || listener::bind(config, false))?;
                 }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
                 if worker == 0 {

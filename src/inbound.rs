@@ -26,7 +26,7 @@ use crate::token::{Verified, Verifier};
 use forward::{Pools, forward};
 use forwarded::{RequestIds, X_REQUEST_ID};
 use record::Record;
-use rejection::{REJECTION, Rejection};
+use rejection::Rejection;
 pub use routes::{Route, Routes, UpstreamConfig};
 use rules::Permit;
 
@@ -109,8 +109,7 @@ impl Inbound {
         let mut answer = match passed {
             Ok(mut response) => {
                 record.passed(response.status());
-                // Only ours may carry it: that is how a caller tells the two apart.
-                response.headers_mut().remove(&REJECTION);
+                rejection::disown(response.headers_mut());
                 response
             }
             Err(rejection) => {

@@ -54,11 +54,12 @@ fn remove_listed(headers: &mut HeaderMap, connection: &HeaderValue) {
     }
 }
 
-/// Whether `name` is `managed` when case, `-` and `_` are not told apart, as CGI and WSGI servers do not.
+/// Whether `name` is `managed` when neither case nor what stands between letters and digits is told apart: CGI and
+/// WSGI servers read `_` for `-`, and some of them (lighttpd, Apache before 2.4) for every other sign, too.
 #[must_use]
 pub fn folds_to(name: &str, managed: &str) -> bool {
     fn fold(byte: u8) -> u8 {
-        if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+        if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
     }
     name.len() == managed.len() && name.bytes().map(fold).eq(managed.bytes().map(fold))
 }
