@@ -99,6 +99,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
 
     let stages = Stages::default();
+    let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
@@ -112,6 +113,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         tracing::info!(listener = name, %address, "listening");
     }
     readiness.set_ready();
+    unless_started.disarm();
     Ok(Running { addresses, shutdown: settings.shutdown, stages, readiness, workers, service, shared })
 }
 
@@ -132,7 +134,8 @@ impl Running {
         self.wind_down()
     }
 
-    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last.
+    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last. A further
+    /// signal ends the stage that it finds.
     ///
     /// # Errors
     /// The handler of a second signal could not be installed.
@@ -154,11 +157,17 @@ impl Running {
             &self.readiness,
             drained,
         ))?;
-        if let Some(service) = self.service {
-            self.shared.block_on(service.drain());
+        let stored = match self.service {
+            Some(service) => self.shared.block_on(lifecycle::unless_signalled(service.drain()))?,
+            None => Ended::Drained,
+        };
+        if stored == Ended::CutShort {
+            tracing::error!(
+                "stopped by a further signal while tokens were being refreshed: some may be lost"
+            );
         }
         self.shared.shutdown_timeout(Duration::from_secs(1));
-        Ok(ended)
+        Ok(if stored == Ended::Drained { ended } else { stored })
     }
 }
 
@@ -199,8 +208,8 @@ impl TrafficSide {
                     continue;
                 }
                 if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
-                    // A shared port would let a second Sidegate join a first one unnoticed.
-                    drop(enter(runtime.handle(), || listener::bind(config, false))?);
+                    // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
+                    enter(runtime.handle(), || listener::bind(config, false))?;
                 }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
                 if worker == 0 {

@@ -111,6 +111,12 @@ pub enum StoreError {
         /// The id that was asked for.
         id: ConnectionId,
     },
+    /// Another live connection of the owner's has this key.
+    #[error("another connection of this customer has the key `{key}`")]
+    KeyTaken {
+        /// The key.
+        key: String,
+    },
     /// A record cannot be written as JSON.
     #[error("the record cannot be encoded")]
     Encode(#[source] Arc<serde_json::Error>),

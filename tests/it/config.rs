@@ -622,6 +622,16 @@ route: {pathPrefix: /crm}
 }
 
 #[test]
+fn a_prefix_that_no_url_can_have_is_refused_before_a_request_meets_it() {
+    let folder = small();
+    for prefix in ["/a\u{9}b", "/a\u{1}b", "/\u{e9}", "/a b", "/../a", "a"] {
+        let target = serde_json::json!({"url": "http://127.0.0.1:1", "addPrefix": prefix});
+        folder.write("sidegate.yaml", &SMALL.replace("http://127.0.0.1:3000", &target.to_string()));
+        contains(&folder.complaints(&[]), "`upstreams.api.upstream.addPrefix` is not a path prefix");
+    }
+}
+
+#[test]
 fn an_integration_is_checked_for_what_it_means() {
     let folder = with_integration("connector: cmr\nhosts: ['https://x']\nroute: {pathPrefix: crm}\n");
     let complaints = folder.complaints(&[]);

@@ -3,6 +3,8 @@
 mod commands;
 mod config;
 mod docs;
+mod inbound;
 mod store;
+mod support;
 mod tidy;
 mod wycheproof;

@@ -261,20 +261,18 @@ fn is_test(file: &Path) -> bool {
 fn imports(file: &Path) -> Vec<(String, usize)> {
     struct Found(Vec<(String, usize)>);
     impl Found {
+        fn note(&mut self, room: &syn::Ident) {
+            self.0.push((room.to_string(), room.span().start().line));
+        }
+
         fn take(&mut self, first: &syn::Ident, rest: &syn::UseTree) {
             if first != "crate" {
                 return;
             }
             match rest {
-                syn::UseTree::Path(path) => {
-                    self.0.push((path.ident.to_string(), path.ident.span().start().line));
-                }
-                syn::UseTree::Name(name) => {
-                    self.0.push((name.ident.to_string(), name.ident.span().start().line));
-                }
-                syn::UseTree::Rename(name) => {
-                    self.0.push((name.ident.to_string(), name.ident.span().start().line));
-                }
+                syn::UseTree::Path(path) => self.note(&path.ident),
+                syn::UseTree::Name(name) => self.note(&name.ident),
+                syn::UseTree::Rename(name) => self.note(&name.ident),
                 syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.take(first, item)),
                 syn::UseTree::Glob(_) => {}
             }

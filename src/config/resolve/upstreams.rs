@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::HeaderName;
+use http::uri::PathAndQuery;
 
 use crate::config::path::KeyPath;
 use crate::config::raw::{self, Host, Target, Upstream};
@@ -190,11 +191,12 @@ impl Resolver<'_> {
         typed.iter().map(|host| host.to_lowercase()).collect()
     }
 
-    /// A prefix of paths: begins with a slash, no `*`, no query, no dot segments.
+    /// A prefix of paths: begins with a slash, no `*`, no query, no dot segments, nothing that a URL would encode.
     pub(super) fn prefix(&mut self, typed: &str, path: &KeyPath) {
         let dots = typed.split('/').any(|segment| matches!(segment, "." | ".."));
-        if !typed.starts_with('/') || typed.contains(['*', '?', '#', ' ']) || dots {
-            let cure = "begin with `/` and write whole segments, without `*`, `?` or dots";
+        let is_path = typed.is_ascii() && PathAndQuery::try_from(typed).is_ok();
+        if !typed.starts_with('/') || typed.contains(['*', '?', '#', ' ']) || dots || !is_path {
+            let cure = "begin with `/` and write whole segments as in a URL, without `*`, `?` or dots";
             self.error(path, format!("`{path}` is not a path prefix"), cure);
         }
     }
