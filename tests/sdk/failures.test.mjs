@@ -10,6 +10,8 @@ import jwt from 'jsonwebtoken';
 import { api, assertNoSecret, configuration, folder, json, plant, server, sidegate } from './support.mjs';
 
 const binary = process.env.SIDEGATE_BIN ?? fileURLToPath(new URL('../../target/debug/sidegate', import.meta.url));
+/** SIDEGATE_BIN is ours; Sidegate would take it for a setting of its own. */
+const env = { PATH: process.env.PATH };
 const workspace = 'acme';
 const secret = plant('workspace-secret');
 const clientSecret = plant('client-secret');
@@ -147,7 +149,7 @@ test('invalid_grant disconnects; a failing token server does not', async () => {
 });
 
 test('a second process on the same store is told so', () => {
-  const second = spawnSync(binary, ['run', '--config', files], { encoding: 'utf8', timeout: 20_000 });
+  const second = spawnSync(binary, ['run', '--config', files], { env, encoding: 'utf8', timeout: 20_000 });
   assert.equal(second.status, 1);
   assert.match(second.stderr, /store/);
   assert.match(second.stderr, /another process|locked|holds/);
@@ -188,7 +190,7 @@ test('kill -9 loses no acknowledged connection, and the wrong sealing key says s
   assert.equal(await again.stop(), 0);
 
   writeFileSync(join(path, 'sidegate.yaml'), configuration({ workspace, secret }));
-  const wrong = spawnSync(binary, ['run', '--config', path], { encoding: 'utf8', timeout: 20_000 });
+  const wrong = spawnSync(binary, ['run', '--config', path], { env, encoding: 'utf8', timeout: 20_000 });
   assert.equal(wrong.status, 1);
   assert.match(wrong.stderr, /sealing key/);
   assertNoSecret(wrong.stderr, 'the diagnostics');
@@ -236,7 +238,7 @@ rules:
   - {path: /y, alow: verified}
 `,
   });
-  const { status, stderr } = spawnSync(binary, ['check', '--config', path], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(binary, ['check', '--config', path], { env, encoding: 'utf8' });
   assert.equal(status, 1);
   const places = stderr.split('\n').filter((line) => /\.yaml:\d+:\d+: /.test(line));
   assert(places.length >= 10, stderr);
@@ -246,14 +248,14 @@ rules:
 
 test('the health command tells a ready Sidegate from a missing one', () => {
   const { host } = new URL(gate.listeners.health);
-  assert.equal(spawnSync(binary, ['healthcheck', '--address', host]).status, 0);
-  assert.equal(spawnSync(binary, ['healthcheck', '--address', new URL(dead).host]).status, 1);
+  assert.equal(spawnSync(binary, ['healthcheck', '--address', host], { env }).status, 0);
+  assert.equal(spawnSync(binary, ['healthcheck', '--address', new URL(dead).host], { env }).status, 1);
 });
 
 test('a token is explained, and its fields stay hidden', async () => {
   const hidden = plant('field');
   const signed = jwt.sign({ iss: workspace, id: 'customer-1', fields: { apiKey: hidden } }, secret, { expiresIn: -10 });
-  const child = spawn(binary, ['token', 'explain', '--config', files, '--path', '/x', '-']);
+  const child = spawn(binary, ['token', 'explain', '--config', files, '--path', '/x', '-'], { env });
   let out = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { out += chunk; });
   child.stdin.end(signed);
