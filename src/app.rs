@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod lifecycle;
+pub mod rehearsal;
 mod service;
 
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub struct Running {
     shared: Runtime,
 }
 
-/// Builds every room from its settings and starts the listeners. Warnings about keys go to the diagnostics log.
+/// Builds every room from its settings and starts the listeners. What deserves a look without stopping anything is for
+/// [`rehearsal`] to tell.
 ///
 /// # Errors
 /// The first thing that cannot be built; nothing is left running.
@@ -76,12 +78,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
-    let (verifier, warnings) =
-        Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let verifier = Arc::new(verifier);
+    let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
+    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
+    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {
@@ -100,6 +99,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
 
     let stages = Stages::default();
+    let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
@@ -113,6 +113,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         tracing::info!(listener = name, %address, "listening");
     }
     readiness.set_ready();
+    unless_started.disarm();
     Ok(Running { addresses, shutdown: settings.shutdown, stages, readiness, workers, service, shared })
 }
 
@@ -205,6 +206,10 @@ impl TrafficSide {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
+                }
+                if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
+                    // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
+                    enter(runtime.handle(), || listener::bind(config, false))?;
                 }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
                 if worker == 0 {

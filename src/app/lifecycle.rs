@@ -1,11 +1,17 @@
 //! From the first signal to the exit code: drain, grace, hard stop.
 //! Never knows what is being drained.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::readiness::Readiness;
 use crate::config::Shutdown;
+
+/// How long what is dropped may take to end: its last lines are for the access log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The two stages of a stop, seen by every listener.
 #[derive(Clone, Debug, Default)]
@@ -42,10 +48,11 @@ pub async fn wind_down(
 ) -> std::io::Result<Ended> {
     let (mut terminate, mut interrupt) = signals()?;
     readiness.set_draining();
+    let mut drained = pin!(drained);
     let orderly = async {
         tokio::time::sleep(shutdown.delay).await;
         stages.stop.cancel();
-        tokio::time::timeout(shutdown.grace, drained).await.is_ok()
+        tokio::time::timeout(shutdown.grace, drained.as_mut()).await.is_ok()
     };
     let finished = tokio::select! {
         finished = orderly => finished,
@@ -54,6 +61,9 @@ pub async fn wind_down(
     };
     stages.stop.cancel();
     stages.hard_stop.cancel();
+    if !finished {
+        let _ = tokio::time::timeout(LAST_WORDS, drained).await;
+    }
     Ok(if finished { Ended::Drained } else { Ended::CutShort })
 }
 

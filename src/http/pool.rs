@@ -114,6 +114,9 @@ impl Pool {
             Attempt::Unsent(request) => self.send_anew(request, limit).await?,
         };
 
+        if !framing::is_plain(response.headers()) {
+            return Err(SendError::Broken("its Transfer-Encoding is not exactly one chunked".into()));
+        }
         let mut response = self.idle.lend(connection, response);
         framing::of_response(&method, &mut response);
         Ok(response)

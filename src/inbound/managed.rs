@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::{self, HeaderName};
 
 use super::UpstreamConfig;
+use super::forwarded::X_REQUEST_ID;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use crate::http::headers::folds_to;
@@ -25,7 +26,7 @@ const OF_THE_WAY_TOO: [&str; 9] = [
     "x-http-method-override",
     "x-method-override",
 ];
-/// What an identity header cannot be called: HTTP itself speaks there.
+/// What an identity header cannot be called, and nothing may be mistaken for: HTTP itself speaks there.
 static OF_HTTP: [HeaderName; 9] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -60,14 +61,16 @@ pub(super) fn check(config: &UpstreamConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses a name that differs from a managed one only in `_` for `-`: CGI and WSGI servers read the two as one, so
-/// the upstream could take the caller's for ours.
+/// Refuses a name that differs from a managed one, or from one that frames the message, only in `_` or another sign for
+/// `-`: CGI and WSGI servers read the two as one, so the upstream could take the caller's for ours.
 pub(super) fn refuse_twins(headers: &HeaderMap, upstream: &Upstream) -> Result<(), Rejection> {
     let is_twin = |name: &HeaderName| {
         let name = name.as_str();
         let is_same = |managed: &HeaderName| managed.as_str() != name && folds_to(name, managed.as_str());
-        name.contains('_')
+        name.bytes().any(|byte| byte != b'-' && !byte.is_ascii_alphanumeric())
             && (begins_folded(name, OURS)
+                || OF_HTTP.iter().any(is_same)
+                || is_same(&X_REQUEST_ID)
                 || upstream.config.token_headers.iter().any(is_same)
                 || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
     };

@@ -1,7 +1,7 @@
 //! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
 //! Never tells a caller which check a token failed; that stands in the log.
 
-use http::header::{ALLOW, CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, TRAILER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
 
 use crate::http::headers::Malformed;
@@ -116,6 +116,7 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::Malformed(Malformed::TargetTooLong) => StatusCode::URI_TOO_LONG,
             Self::Malformed(_)
             | Self::AmbiguousPath
             | Self::AmbiguousHeader
@@ -178,6 +179,21 @@ impl Rejection {
             }
             _ => None,
         }
+    }
+}
+
+/// Takes from an answer of the upstream's what would make it look like ours: the header, and the trailer, which is sent
+/// on only if `Trailer` announces it.
+pub(super) fn disown(headers: &mut HeaderMap) {
+    headers.remove(&REJECTION);
+    let announces = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|name| name.trim_ascii().eq_ignore_ascii_case(REJECTION.as_str().as_bytes()))
+    };
+    if headers.get_all(TRAILER).iter().any(announces) {
+        headers.remove(TRAILER);
     }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use super::identity::{Identity, Property};
 use super::managed;
-use super::pattern::{below, plain};
+use super::pattern::{Pattern, below, plain};
 use super::rejection::Rejection;
 use super::rules::{Rule, RuleConfig};
 use crate::http::pool::Origin;
@@ -57,11 +57,11 @@ pub struct Routes {
     matches: Vec<Match>,
 }
 
-/// One host of an upstream, or any, with its prefix.
-#[derive(Debug, PartialEq, Eq)]
+/// One host of an upstream, or any, with everything below its prefix.
+#[derive(Debug)]
 struct Match {
     host: Option<String>,
-    prefix: String,
+    paths: Pattern,
     upstream: usize,
 }
 
@@ -90,46 +90,40 @@ impl Routes {
         let mut matches = Vec::new();
         for (upstream, config) in upstreams.iter().enumerate() {
             managed::check(config)?;
-            let prefix = config.path_prefix.trim_end_matches('/');
-            let entry = |host| Match { host, prefix: prefix.to_owned(), upstream };
-            match config.hosts.as_slice() {
-                [] => matches.push(entry(None)),
-                hosts => matches.extend(hosts.iter().map(|host| entry(Some(host.to_ascii_lowercase())))),
+            let paths = Pattern::new(&format!("{}/*", config.path_prefix.trim_end_matches('/')));
+            let entry = |host| Match { host, paths: paths.clone(), upstream };
+            if config.hosts.is_empty() {
+                matches.push(entry(None));
             }
+            matches.extend(config.hosts.iter().map(|host| entry(Some(name(host).to_ascii_lowercase()))));
         }
         matches.sort_by(|a, b| precedence(a).cmp(&precedence(b)));
         if let Some([first, second]) = matches.array_windows().find(|[a, b]| precedence(a) == precedence(b)) {
-            let name =
+            let title =
                 |entry: &Match| upstreams.get(entry.upstream).map_or("", |config| config.name.as_str());
             let host = first.host.as_deref().unwrap_or("any host");
             return Err(format!(
-                "upstreams `{}` and `{}` both serve {host} with the path prefix `{}/`",
-                name(first),
-                name(second),
-                first.prefix
+                "upstreams `{}` and `{}` both serve {host} with the path prefix `{}`",
+                title(first),
+                title(second),
+                first.paths.as_str().trim_end_matches('*')
             ));
         }
         let upstreams = upstreams.into_iter().enumerate().map(|(index, config)| Upstream::new(index, config));
         Ok(Self { upstreams: upstreams.collect(), matches })
     }
 
-    /// The upstream and rule for a request line. `host` may have a port, which does not count.
+    /// The upstream and rule for a request line. `host` may have a port or a dot at its end, which do not count.
     ///
     /// # Errors
     ///
-    /// No upstream, no rule, another method, or a path that a laxer reader would bring to another rule.
+    /// No upstream, no rule, another method, or a path that a laxer reader would bring to another upstream or rule.
     pub fn find(&self, host: &str, method: &Method, path: &str) -> Result<Route<'_>, Rejection> {
-        let upstream = self.upstream(without_port(host), path).ok_or(Rejection::NoUpstream)?;
+        let host = name(host);
+        let upstream = however_read(path, |matches| self.upstream(host, matches))?;
         let forwarded = upstream.forwarded_path(path);
         let shown = forwarded.as_deref().unwrap_or(path);
-        let rule = upstream.rule(method, |rule| rule.pattern.matches(shown))?;
-        let plain = plain(shown.as_bytes());
-        if *plain != *shown.as_bytes() {
-            let read_laxly = upstream.rule(method, |rule| rule.pattern.matches_plain(&plain));
-            if !read_laxly.is_ok_and(|other| std::ptr::eq(other, rule)) {
-                return Err(Rejection::AmbiguousPath);
-            }
-        }
+        let rule = however_read(shown, |matches| upstream.rule(method, matches))?;
         Ok(Route { upstream, rule, path: forwarded })
     }
 
@@ -138,12 +132,12 @@ impl Routes {
         &self.upstreams
     }
 
-    fn upstream(&self, host: &str, path: &str) -> Option<&Upstream> {
+    fn upstream(&self, host: &str, path_matches: &dyn Fn(&Pattern) -> bool) -> Result<&Upstream, Rejection> {
         let found = self.matches.iter().find(|entry| {
             let host_is_served = entry.host.as_ref().is_none_or(|served| served.eq_ignore_ascii_case(host));
-            host_is_served && below(&entry.prefix, path).is_some()
-        })?;
-        self.upstreams.get(found.upstream)
+            host_is_served && path_matches(&entry.paths)
+        });
+        found.and_then(|entry| self.upstreams.get(entry.upstream)).ok_or(Rejection::NoUpstream)
     }
 }
 
@@ -158,9 +152,9 @@ impl Upstream {
     }
 
     /// The first rule whose path and method match.
-    fn rule(&self, method: &Method, path_matches: impl Fn(&Rule) -> bool) -> Result<&Rule, Rejection> {
+    fn rule(&self, method: &Method, path_matches: &dyn Fn(&Pattern) -> bool) -> Result<&Rule, Rejection> {
         let mut other_methods: Vec<Method> = Vec::new();
-        for rule in self.rules.iter().filter(|rule| path_matches(rule)) {
+        for rule in self.rules.iter().filter(|rule| path_matches(&rule.pattern)) {
             if rule.takes(method) {
                 return Ok(rule);
             }
@@ -210,15 +204,34 @@ impl Route<'_> {
 
 /// An exact host goes before any host, then the longer prefix before the shorter; equal keys are a tie.
 fn precedence(entry: &Match) -> (bool, Option<&str>, std::cmp::Reverse<usize>, &str) {
-    (entry.host.is_none(), entry.host.as_deref(), std::cmp::Reverse(entry.prefix.len()), &entry.prefix)
+    let prefix = entry.paths.as_str();
+    (entry.host.is_none(), entry.host.as_deref(), std::cmp::Reverse(prefix.len()), prefix)
 }
 
-/// `example.com:8080` without its port, `[::1]:8080` likewise.
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
+/// What is chosen for the path as it was sent, if for the path as the laxest server reads it the choice is the same.
+fn however_read<'r, T>(
+    path: &str,
+    choose: impl Fn(&dyn Fn(&Pattern) -> bool) -> Result<&'r T, Rejection>,
+) -> Result<&'r T, Rejection> {
+    let chosen = choose(&|pattern| pattern.matches(path))?;
+    let plain = plain(path.as_bytes());
+    if *plain != *path.as_bytes() {
+        let read_laxly = choose(&|pattern| pattern.matches_plain(&plain));
+        if !read_laxly.is_ok_and(|other| std::ptr::eq(other, chosen)) {
+            return Err(Rejection::AmbiguousPath);
+        }
+    }
+    Ok(chosen)
+}
+
+/// `example.com:8080` without its port, `[::1]:8080` likewise, and `example.com.` without the root's dot: the same
+/// host to whoever serves it by name.
+fn name(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
-    }
+    };
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 #[cfg(test)]

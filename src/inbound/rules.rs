@@ -161,10 +161,13 @@ pub fn would_admit(route: &Route<'_>, verified: Option<Verified>) -> Result<(), 
     Permit::admit(route.clone(), verified).map(drop)
 }
 
-/// Equality as JSON has it: numbers by value, everything else by content.
+/// Equality as JSON has it: numbers by value, everything else by content. Two integers are never compared as doubles,
+/// which cannot tell large ones apart.
 fn equal(listed: &Value, claim: &Value) -> bool {
     match (listed, claim) {
-        (Value::Number(listed), Value::Number(claim)) => listed == claim || listed.as_f64() == claim.as_f64(),
+        (Value::Number(listed), Value::Number(claim)) if listed.is_f64() || claim.is_f64() => {
+            listed.as_f64() == claim.as_f64()
+        }
         _ => listed == claim,
     }
 }

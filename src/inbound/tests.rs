@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::identity::Property;
+use super::rejection::REJECTION;
 use super::rules::{Allow, RuleConfig};
 use super::*;
 use crate::clock::{ManualClock, Timestamp};

@@ -61,7 +61,7 @@ pub enum StoreError {
         known: &'static str,
     },
     /// The file cannot be opened or created.
-    #[error("the store {} cannot be opened; its folder must exist and be writable", path.display())]
+    #[error("the store {} cannot be opened; its folder must exist, both must be writable", path.display())]
     Open {
         /// The file.
         path: PathBuf,

@@ -25,6 +25,9 @@ pub enum Malformed {
     /// The target is neither a path nor an http URL.
     #[error("the request target is neither a path nor an http URL")]
     TargetForm,
+    /// The target is longer than servers agree to take.
+    #[error("the request target is too long")]
+    TargetTooLong,
     /// The method is CONNECT.
     #[error("CONNECT is not offered")]
     Connect,
@@ -64,6 +67,7 @@ impl Malformed {
             Self::HostInvalid => "host_invalid",
             Self::HostMismatch => "host_mismatch",
             Self::TargetForm => "target_form",
+            Self::TargetTooLong => "target_too_long",
             Self::Connect => "connect_method",
             Self::PathNul => "path_nul",
             Self::PathPercent => "path_percent",
@@ -77,9 +81,16 @@ impl Malformed {
     }
 }
 
+/// The longest path with its query, in bytes: what nginx takes by default. It also leaves room for what is put in front
+/// of the path before a URI becomes longer than one may be.
+const MAX_TARGET: usize = 8 * 1024;
+
 /// Admits a request head whose meaning is the same to every parser (RFC 9112 sections 3.2, 6.1, 6.3; RFC 3986 section 3.3).
 pub fn admit(head: &Parts) -> Result<(), Malformed> {
     admit_target(&head.method, &head.uri)?;
+    if head.uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+        return Err(Malformed::TargetTooLong);
+    }
     admit_host(head)?;
     admit_path(head.uri.path().as_bytes())?;
     if head.uri.query().is_some_and(|query| !query.is_ascii()) {
@@ -130,7 +141,8 @@ fn admit_host(head: &Parts) -> Result<(), Malformed> {
     }
 }
 
-/// `host` or `host:port`: a name of letters, digits, `-`, `.` and `_`, or an IPv6 literal in brackets.
+/// `host` or `host:port`: a name of letters, digits, `-`, `.` and `_` without empty labels, or an IPv6 literal in
+/// brackets.
 fn admit_authority(authority: &str) -> Result<(), Malformed> {
     let (host_is_good, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -152,7 +164,8 @@ fn admit_authority(authority: &str) -> Result<(), Malformed> {
 
 fn is_host_name(name: &str) -> bool {
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(is_name_byte)
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= 255 && labels.split('.').all(|label| !label.is_empty()) && labels.bytes().all(is_name_byte)
 }
 
 fn admit_path(path: &[u8]) -> Result<(), Malformed> {
@@ -182,7 +195,7 @@ fn admit_escape(after: &[u8]) -> Result<(), Malformed> {
 }
 
 /// Whether a path that continues so begins with the segment `.` or `..`; `%2e` counts as a dot, and a parameter
-/// after `;` is not part of it, because some servers cut it off before they resolve dots.
+/// after `;`, encoded or not, is not part of it, because some servers cut it off before they resolve dots.
 fn is_dot_segment(path: &[u8]) -> bool {
     fn after_dot(path: &[u8]) -> Option<&[u8]> {
         match path {
@@ -192,7 +205,7 @@ fn is_dot_segment(path: &[u8]) -> bool {
     }
     let Some(rest) = after_dot(path) else { return false };
     let rest = after_dot(rest).unwrap_or(rest);
-    matches!(rest, [] | [b'/' | b';', ..])
+    matches!(rest, [] | [b'/' | b';', ..] | [b'%', b'3', b'b' | b'B', ..])
 }
 
 fn admit_framing(headers: &HeaderMap) -> Result<(), Malformed> {

@@ -65,13 +65,11 @@ fn end_to_end_fields_stay_with_their_duplicates_and_order() {
 }
 
 #[test]
-fn names_fold_over_case_hyphen_and_underscore() {
-    for same in ["X-Sidegate-Customer", "x_sidegate_customer", "X-SIDEGATE_customer"] {
+fn h10_names_fold_over_case_and_whatever_is_not_a_letter_or_digit() {
+    for same in ["X-Sidegate-Customer", "x_sidegate_customer", "X-SIDEGATE_customer", "x.sidegate!customer"] {
         assert!(folds_to(same, "x-sidegate-customer"), "{same}");
     }
-    for other in
-        ["x-sidegate-custome", "x-sidegate-customers", "x.sidegate.customer", "xsidegatecustomer", ""]
-    {
+    for other in ["x-sidegate-custome", "x-sidegate-customers", "xsidegatecustomer", ""] {
         assert!(!folds_to(other, "x-sidegate-customer"), "{other}");
     }
 }

@@ -24,21 +24,41 @@ pub(super) fn of_request(request: &mut Request<Body>) {
     }
 }
 
+/// Whether a response's Transfer-Encoding, if it has one, is exactly one `chunked`: any other coding would still be on
+/// the body, and nobody would be told.
+pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
 /// Leaves a Content-Length that is the body's, or none; an answer that has no body by its nature keeps the one that
 /// speaks of the body it stands for (RFC 9110 section 8.6).
 pub(super) fn of_response(method: &Method, response: &mut Response<Body>) {
     let stands_for_another = *method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
     let length = response.body().size_hint().exact();
     let headers = response.headers_mut();
-    headers.remove(TRANSFER_ENCODING);
+    let was_coded = headers.remove(TRANSFER_ENCODING).is_some();
     match length {
-        _ if stands_for_another => {}
+        _ if stands_for_another => {
+            if was_coded || !is_one_number(headers) {
+                headers.remove(CONTENT_LENGTH);
+            }
+        }
         Some(length) if headers.contains_key(CONTENT_LENGTH) => set_length(headers, length),
         Some(_) => {}
         None => {
             headers.remove(CONTENT_LENGTH);
         }
     }
+}
+
+/// Nothing was read by this length, so nothing has checked it yet.
+fn is_one_number(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let is_number =
+        |length: &HeaderValue| !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+    lengths.next().is_some_and(is_number) && lengths.next().is_none()
 }
 
 fn set_length(headers: &mut HeaderMap, length: u64) {

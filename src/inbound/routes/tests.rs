@@ -55,6 +55,8 @@ fn an_exact_host_goes_before_any_and_then_the_longest_prefix_wins() {
         ("ORDERS.example.com:8080", "/v1", "orders /*"),
         ("orders.internal", "/v2/a", "orders /*"),
         ("[::1]:8080", "/", "any /*"),
+        ("orders.example.com.", "/v1", "orders /*"),
+        ("Orders.example.com.:80", "/v1", "orders /*"),
         ("x.example.com", "/x/1", "only-x /*"),
         ("x.example.com", "/y", "any /*"),
     ] {
@@ -114,6 +116,24 @@ fn a_path_that_a_laxer_reader_would_bring_to_another_rule_is_refused() {
         ("/internal/%61;b", "api /internal/*"),
         ("/a%20b", "api /a%20b"),
     ] {
+        assert_eq!(found(&routes, "h", &Method::GET, path), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_path_that_a_laxer_reader_would_bring_to_another_upstream_is_refused() {
+    let routes = Routes::new(vec![
+        upstream("orders", &[], "/orders"),
+        upstream("spaced", &[], "/a%20b"),
+        upstream("rest", &[], "/"),
+    ])
+    .unwrap();
+    for path in ["//orders/1", "/%6frders/1", "/orders;v=1/1", "/;/orders", "/a%20%62/x"] {
+        assert_eq!(found(&routes, "h", &Method::GET, path), "ambiguous_path", "{path}");
+    }
+    for (path, expected) in
+        [("/orders//1", "orders /*"), ("/a%20b/x", "spaced /*"), ("/ordersheet//%31;x", "rest /*")]
+    {
         assert_eq!(found(&routes, "h", &Method::GET, path), expected, "{path}");
     }
 }

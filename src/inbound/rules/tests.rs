@@ -72,6 +72,8 @@ fn claims_are_equal_as_json_has_it() {
         (json!(null), json!("")),
         (json!("a"), json!(["a", "b"])),
         (json!(0), json!(false)),
+        // One and the same double.
+        (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64)),
     ] {
         assert_eq!(says(listed.clone(), claim.clone()), "claims_not_allowed", "{listed} {claim}");
     }

@@ -46,7 +46,7 @@ fn ordinary_requests_are_admitted() {
 fn h1_exactly_one_wellformed_host() {
     assert_eq!(with_fields(&[]), Err(Malformed::HostMissing));
     assert_eq!(with_fields(&[("host", b"a"), ("host", b"a")]), Err(Malformed::HostRepeated));
-    for good in ["a", "a:80", "a_b.example.com:65535", "127.0.0.1:8080", "[::1]", "[::1]:8080"] {
+    for good in ["a", "a:80", "a_b.example.com:65535", "a.b.:80", "127.0.0.1:8080", "[::1]", "[::1]:8080"] {
         assert_eq!(with_fields(&[("host", good.as_bytes())]), Ok(()), "{good}");
     }
     for bad in [
@@ -69,6 +69,10 @@ fn h1_exactly_one_wellformed_host() {
         "%61",
         ":80",
         "[]",
+        "a..b",
+        ".a",
+        ".",
+        "a..",
     ] {
         assert_eq!(with_fields(&[("host", bad.as_bytes())]), Err(Malformed::HostInvalid), "{bad:?}");
     }
@@ -124,9 +128,18 @@ fn h5_paths_that_parsers_read_differently_are_refused() {
         (b"/a/%2e./b", Malformed::PathDotSegment),
         (b"/a/..;x=1/b", Malformed::PathDotSegment),
         (b"/a/.;/b", Malformed::PathDotSegment),
+        (b"/a/..%3b/b", Malformed::PathDotSegment),
+        (b"/a/%2e%3Bx", Malformed::PathDotSegment),
     ] {
         assert_eq!(with_path(path), Err(expected), "{}", String::from_utf8_lossy(path));
     }
+}
+
+#[test]
+fn h17_a_target_has_8_kib_and_no_more() {
+    let target = |length: usize| format!("/?{}", "x".repeat(length - 2));
+    assert_eq!(with_path(target(MAX_TARGET).as_bytes()), Ok(()));
+    assert_eq!(with_path(target(MAX_TARGET + 1).as_bytes()), Err(Malformed::TargetTooLong));
 }
 
 #[test]
@@ -173,6 +186,7 @@ fn every_code_is_its_own() {
         HostInvalid,
         HostMismatch,
         TargetForm,
+        TargetTooLong,
         Connect,
         PathNul,
         PathPercent,

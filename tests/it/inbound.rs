@@ -1,0 +1,11 @@
+//! The inbound side as a caller and an API see it: a whole Sidegate, and raw bytes on both sides of it.
+//! The ids in the names are those of the attacks that a reviewer would try.
+
+mod framing;
+mod headers;
+mod paths;
+mod responses;
+mod rules;
+mod stopping;
+mod streaming;
+mod tokens;

@@ -1,0 +1,83 @@
+//! The real binary as a process of its own, for what only a process can show: its memory, its log, its end.
+//! Never reads its diagnostics but for the addresses.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::{Folder, OTHER_SECRET, Peer, SECRET};
+
+/// A running `sidegate run`; killed when the test is over.
+pub(crate) struct Process {
+    child: Child,
+    inbound: SocketAddr,
+    _folder: Folder,
+}
+
+impl Process {
+    /// `upstream` is its URL; grace and delay are short.
+    pub(crate) fn before(upstream: SocketAddr, more: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("acme", SECRET);
+        folder.write("globex", OTHER_SECRET);
+        folder.write(
+            "sidegate.yaml",
+            &format!(
+                "listeners: {{inbound: {{address: '127.0.0.1:0'}}}}\nworkers: 2\n\
+                 workspaces: {{acme: {{secret: {{file: acme}}}}}}\n\
+                 upstreams: {{api: {{upstream: 'http://{upstream}'}}}}\n{more}"
+            ),
+        );
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+            .args(["run", "--config"])
+            .arg(folder.path())
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut diagnostics = BufReader::new(child.stderr.take().unwrap());
+        let inbound = loop {
+            let mut line = String::new();
+            assert_ne!(diagnostics.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if line["listener"] == "inbound" {
+                break line["address"].as_str().unwrap().parse().unwrap();
+            }
+        };
+        // Nobody reads on: what does not fit into the pipe must not stop it.
+        std::thread::spawn(move || std::io::copy(&mut diagnostics, &mut std::io::sink()));
+        Self { child, inbound, _folder: folder }
+    }
+
+    pub(crate) fn connect(&self) -> Peer {
+        Peer::to(self.inbound)
+    }
+
+    /// The most memory it ever held, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// As an orchestrator does.
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end: how it ended, and its access log.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
