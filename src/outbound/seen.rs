@@ -51,7 +51,7 @@ impl Seen {
             request_id: request_id(request.headers()),
             method: request.method().to_string(),
             requested: None,
-            path: request.uri().path().to_owned(),
+            path: without_secrets(request.uri().path()),
             door,
             arrival,
             workspace: String::new(),
@@ -71,7 +71,7 @@ impl Seen {
         self.integration = target.integration.key.to_string();
         self.connection = target.connection.to_string();
         let (Requested::Path(text) | Requested::Url(text)) = &target.requested;
-        self.requested = Some(text.split(['?', '#']).next().unwrap_or_default().to_owned());
+        self.requested = Some(without_secrets(text));
     }
 
     /// What its rejection is about.
@@ -134,6 +134,15 @@ impl Outcome {
             detail: report(rejection).to_string(),
         }
     }
+}
+
+/// A path or URL without its query, and without the user and password of the URL that stands in it: both hold secrets.
+fn without_secrets(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}://{host}{path}")
 }
 
 /// The caller's own request id, so that one name runs through all logs; a new one where it sent none that is fit for them.

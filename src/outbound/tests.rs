@@ -226,11 +226,18 @@ async fn no_secret_shows_in_a_rejection_or_in_the_log() {
         r#"{"error":"invalid_grant","error_description":"d"}"#,
     );
     let mut shown = String::new();
-    for target in ["https://evil.example/", "a?key=planted-by-caller", "a", "..", "always-401"] {
+    for target in [
+        "https://evil.example/",
+        "a?key=planted-by-caller",
+        "a",
+        "..",
+        "always-401",
+        "https://u:planted@evil.example/",
+    ] {
         shown += &format!("{:?}", scene.get(&format!("/connections/c1/proxy/{target}")).await);
     }
     let log = scene.log();
-    assert_eq!(log.lines().count(), 5, "one line for each request: {log}");
+    assert_eq!(log.lines().count(), 6, "one line for each request: {log}");
     assert!(log.contains("target_not_allowed") && log.contains("needs_reconnect"), "{log}");
     assert!(!shown.contains("planted") && !log.contains("planted"), "{shown}\n{log}");
 }

@@ -123,6 +123,9 @@ pub enum StoreError {
     /// The cursor of a list is not one that a list gave.
     #[error("the cursor is not one that a list gave")]
     BadCursor,
+    /// Sidegate failed in the middle of a write. Nothing was stored.
+    #[error("writing failed inside Sidegate")]
+    Panicked,
     /// The store has been closed; only while Sidegate stops.
     #[error("the store is closed")]
     Closed,
@@ -132,6 +135,11 @@ impl StoreError {
     /// Whether reading or writing the file failed, and not what was asked of it.
     pub(super) fn is_of_the_file(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Io(_))
+    }
+
+    /// Whether a write that ended so may have been half done.
+    pub(super) fn leaves_a_part(&self) -> bool {
+        self.is_of_the_file() || matches!(self, Self::Panicked)
     }
 
     pub(super) fn encode(error: serde_json::Error) -> Self {

@@ -2,6 +2,7 @@
 //! disk's slowest operation.
 //! Never knows what is written.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -20,7 +21,7 @@ type Job = Box<dyn FnOnce(Result<&mut Tables<'_>, StoreError>) -> Run + Send>;
 
 /// A write that was run, its transaction still open.
 struct Run {
-    /// The file failed in it: the transaction must not be completed.
+    /// It ended in the middle: the transaction must not be completed.
     failure: Option<StoreError>,
     /// Tells the caller, once it is known what became of the transaction.
     answer: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
@@ -43,15 +44,19 @@ impl Writer {
 
     /// Runs `work` and waits until it is on the disk. It runs even if the caller stops waiting.
     ///
-    /// `work` must find its own reasons to fail before it writes: only an error of the file undoes what was written.
+    /// `work` must find its own reasons to fail before it writes: only an error of the file or a panic undoes what was
+    /// written.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables| {
-            let result = tables.and_then(work);
-            let failure = result.as_ref().err().filter(|error| error.is_of_the_file()).cloned();
+            // A bug in one write must not end the thread, and with it all writing.
+            let result = tables.and_then(|tables| {
+                catch_unwind(AssertUnwindSafe(|| work(tables))).unwrap_or(Err(StoreError::Panicked))
+            });
+            let failure = result.as_ref().err().filter(|error| error.leaves_a_part()).cloned();
             let answer = Box::new(move |written: Result<(), StoreError>| {
                 // Where nobody waits any more, the write stands all the same.
                 let _ = answer.send(written.and(result));

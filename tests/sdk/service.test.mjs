@@ -15,7 +15,7 @@ const pair = (customer) => ({ 'x-sidegate-workspace': workspace, 'x-sidegate-cus
 /** The longest body that is kept to be sent again. */
 const replayLimit = 64 * 1024;
 
-let thirdParty; let tokens; let service; let trusting; let guarded;
+let thirdParty; let tokens; let service; let trusting; let guarded; let files;
 /** What the third party takes, what the token server takes, and what holds its answer back. */
 const live = new Set(); const refreshable = new Set(); let held = Promise.resolve();
 /** Gives the waiting event stream its next piece. */
@@ -52,7 +52,7 @@ before(async () => {
     const answer = await fetch(`${trusting.outbound}/connections/crm/proxy/things`, { headers: who });
     return json(response, answer.status, { who, code: answer.headers.get('x-sidegate-rejection') });
   });
-  const files = (listener) => ({
+  files = (listener) => ({
     'sidegate.yaml': configuration({ workspace, secret, sealingKey: randomBytes(32).toString('base64') })
       .replace('outbound: {address: "127.0.0.1:0"}', `outbound: {address: "127.0.0.1:0", ${listener}}`),
     'upstreams/service.yaml': `upstream: ${service.url}\nrules:\n  - {path: /public, allow: public}\n  - {path: /*, allow: customer}\n`,
@@ -222,4 +222,50 @@ test('an event stream arrives piece by piece', async () => {
     next();
   }
   assert.equal((await reader.read()).done, true);
+});
+
+/** A Sidegate that is told to stop while a token request is on its way and nobody waits for it any more. */
+const stoppedDuringAnExchange = async () => {
+  let release;
+  held = new Promise((resolve) => { release = resolve; });
+  const gate = await sidegate(files('trustCaller: true'));
+  const old = grant();
+  const id = await connect(gate, pair('customer-1'), { ...old, expires_at: 1 });
+  const before = tokens.requests.length;
+  const caller = new AbortController();
+  const leaves = assert.rejects(fetch(`${gate.outbound}/connections/crm/proxy/things`, { headers: pair('customer-1'), signal: caller.signal }));
+  while (tokens.requests.length === before) await new Promise(setImmediate);
+  caller.abort();
+  await leaves;
+  gate.child.kill('SIGTERM');
+  while (!gate.diagnostics.includes('stopping')) await new Promise(setImmediate);
+  return { gate, id, old, release };
+};
+
+test('a stop waits for the token that is on its way, and stores it', async () => {
+  const { gate, id, old, release } = await stoppedDuringAnExchange();
+  release();
+  assert.equal((await gate.exited).code, 0);
+  const again = await sidegate(gate.path);
+  const bearer = { authorization: `Bearer ${jwt.sign({ iss: workspace, id: 'customer-1', isAdmin: true }, secret, { expiresIn: '1h' })}` };
+  const kept = await (await fetch(`${again.outbound}/connections/${id}?includeSecrets=true`, { headers: bearer })).json();
+  assert.notEqual(kept.credentials.refresh_token, old.refresh_token);
+  assert(refreshable.has(kept.credentials.refresh_token));
+  assert.equal(await again.stop(), 0);
+  again.remove();
+});
+
+test('a further signal ends a stop that waits for a token', async () => {
+  const { gate, release } = await stoppedDuringAnExchange();
+  // The first may only end the stage before; whoever insists is heard.
+  let ended = false;
+  gate.exited.then(() => { ended = true; });
+  while (!ended) {
+    gate.child.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.match(gate.diagnostics, /further signal/);
+  assertNoSecret(gate.diagnostics, 'the diagnostics');
+  release();
+  gate.remove();
 });

@@ -353,6 +353,15 @@ async fn a_write_goes_through_although_its_caller_left() {
 }
 
 #[tokio::test]
+async fn a_write_that_panics_ends_with_itself() {
+    let folder = Folder::new();
+    let store = folder.store(clock());
+    let broken = store.change_customer(&owner("anna"), |_| panic!("a bug")).await;
+    assert!(matches!(broken, Err(StoreError::Panicked)), "{broken:?}");
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
 async fn writing_to_an_unknown_connection_is_an_error_that_names_it() {
     let folder = Folder::new();
     let store = folder.store(clock());
