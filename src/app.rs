@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod lifecycle;
+pub mod rehearsal;
 mod service;
 
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub struct Running {
     shared: Runtime,
 }
 
-/// Builds every room from its settings and starts the listeners. Warnings about keys go to the diagnostics log.
+/// Builds every room from its settings and starts the listeners. What deserves a look without stopping anything is for
+/// [`rehearsal`] to tell.
 ///
 /// # Errors
 /// The first thing that cannot be built; nothing is left running.
@@ -76,12 +78,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
-    let (verifier, warnings) =
-        Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    let verifier = Arc::new(verifier);
+    let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
+    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
+    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {
@@ -135,7 +134,8 @@ impl Running {
         self.wind_down()
     }
 
-    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last.
+    /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last. A further
+    /// signal ends the stage that it finds.
     ///
     /// # Errors
     /// The handler of a second signal could not be installed.
@@ -157,11 +157,17 @@ impl Running {
             &self.readiness,
             drained,
         ))?;
-        if let Some(service) = self.service {
-            self.shared.block_on(service.drain());
+        let stored = match self.service {
+            Some(service) => self.shared.block_on(lifecycle::unless_signalled(service.drain()))?,
+            None => Ended::Drained,
+        };
+        if stored == Ended::CutShort {
+            tracing::error!(
+                "stopped by a further signal while tokens were being refreshed: some may be lost"
+            );
         }
         self.shared.shutdown_timeout(Duration::from_secs(1));
-        Ok(ended)
+        Ok(if stored == Ended::Drained { ended } else { stored })
     }
 }
 

@@ -124,6 +124,8 @@ impl Calls {
             Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
         };
         let Some(copy) = copy else {
+            // Whether the new token is taken shows with the next request: it must not start all over again.
+            self.refresher.suspect(&newer);
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
@@ -132,7 +134,7 @@ impl Calls {
             Staleness::Fine => None,
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
             Staleness::AccessTokenExpired => {
-                self.refresher.rejected_again(&newer);
+                self.refresher.suspect(&newer);
                 None
             }
         };

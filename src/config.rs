@@ -27,6 +27,7 @@ use crate::{outbound, store, token};
 
 pub use environment::{environment, log_level};
 pub use init::{InitError, init};
+pub use path::Places;
 pub use schema::schemas;
 pub use show::show;
 
@@ -73,6 +74,8 @@ pub struct Settings {
     pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<Complaint>,
+    /// Where each value was typed, for a room that finds fault with one.
+    pub places: Places,
 }
 
 /// Where Sidegate listens; a listener that is not named is off.

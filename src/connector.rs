@@ -3,6 +3,7 @@
 
 mod api_client;
 pub mod catalog;
+mod fields;
 mod hosts;
 pub mod integration;
 pub mod methods;

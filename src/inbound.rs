@@ -24,7 +24,7 @@ use crate::http::tls::TlsError;
 use crate::telemetry::Telemetry;
 use crate::token::{Verified, Verifier};
 use forward::{Pools, forward};
-use forwarded::X_REQUEST_ID;
+use forwarded::{RequestIds, X_REQUEST_ID};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Route, Routes, UpstreamConfig};
@@ -36,6 +36,7 @@ pub struct Inbound {
     verifier: Arc<Verifier>,
     telemetry: Arc<Telemetry>,
     pools: Pools,
+    request_ids: RequestIds,
 }
 
 impl Inbound {
@@ -50,7 +51,7 @@ impl Inbound {
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, TlsError> {
         let pools = Pools::new(&routes)?;
-        Ok(Self { routes, verifier, telemetry, pools })
+        Ok(Self { routes, verifier, telemetry, pools, request_ids: RequestIds::default() })
     }
 
     /// The request's way; every line can only refuse or go on.
@@ -102,7 +103,8 @@ impl Inbound {
     /// What the caller gets: the upstream's answer, or ours.
     async fn answer(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let mut record = Record::begin(&self.telemetry, &head, arrival);
+        let id = self.request_ids.of(&head.headers);
+        let mut record = Record::begin(&self.telemetry, id, &head, arrival);
         let passed = self.pass(Request::from_parts(head, body), &mut record).await;
         let mut answer = match passed {
             Ok(mut response) => {

@@ -2,11 +2,15 @@
 //! Never stores anything, never decides when to refresh.
 
 mod client_authentication;
+mod error;
 #[cfg(test)]
 pub(crate) mod hostile_server;
 pub mod token_endpoint;
 mod token_reply;
+mod token_request;
 
 pub use client_authentication::ClientAuthentication;
-pub use token_endpoint::{ExchangeError, Grant, Sent, TokenEndpoint, TokenRequest};
+pub use error::{ExchangeError, Sent};
+pub use token_endpoint::TokenEndpoint;
 pub use token_reply::TokenResponse;
+pub use token_request::{Grant, TokenRequest};

@@ -113,7 +113,7 @@ impl Outbound {
 
     fn reject(&self, rejection: &Rejection, seen: &Seen) -> Response<Body> {
         self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection)));
-        rejection.answer(seen)
+        rejection.answer(&seen.subject())
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
 use crate::names::AppId;
-use crate::oauth::TokenEndpoint;
+use crate::oauth::{ExchangeError, Sent, TokenEndpoint};
 use crate::report::report;
 use crate::store::{Health, Opened, Secrets, Store};
 use crate::telemetry::Telemetry;
@@ -30,8 +30,9 @@ use memory::Memory;
 pub use outcome::RefreshError;
 use single_flight::{Seat, SingleFlight};
 
-/// What a caller waits for beyond an exchange's deadline: reading the row, writing the new tokens.
-const STORE_TIME: Duration = Duration::from_secs(5);
+/// How long a caller waits for an exchange. The exchange itself may take longer: its reply may hold the only refresh token
+/// that works from now on.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why a refresh is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +112,10 @@ impl Refresher {
         self.renewed(rejected, Cause::Rejection).await
     }
 
-    /// The third party refused `renewed` as well, which `force` had just brought: refreshing does not help, and for a
-    /// minute `force` does not try. Only the caller can tell this token from one that was good and has been revoked.
-    pub fn rejected_again(&self, renewed: &Opened) {
+    /// `force` has just brought `renewed`, and the third party refused it too, or it could not be tried: if it is refused
+    /// now, refreshing does not help, and for a minute `force` does not try. Only the caller can tell this token from one
+    /// that was good and has been revoked.
+    pub fn suspect(&self, renewed: &Opened) {
         self.memory.refused(&renewed.connection.id, renewed.connection.version, self.clock.now());
     }
 
@@ -130,7 +132,8 @@ impl Refresher {
     ) -> Result<Option<Duration>, RefreshError> {
         let Some(plan) = Plan::first(integration, app, secrets)? else { return Ok(None) };
         let (name, started) = (integration.key.as_str(), Instant::now());
-        let reply = self.tokens.exchange(&plan.request()).await;
+        let reply = tokio::time::timeout(PATIENCE, self.tokens.exchange(&plan.request())).await;
+        let reply = reply.unwrap_or_else(|_| Err(late()));
         let now = self.clock.now();
         let outcome = reply.as_ref().map_or_else(outcome::label, |_| RefreshOutcome::Refreshed);
         let detail = reply.as_ref().err().map(|error| report(error).to_string()).unwrap_or_default();
@@ -141,9 +144,16 @@ impl Refresher {
         Ok(granted.expires_at.map(|end| end.since(now)))
     }
 
-    /// Waits for exchanges under way, and for tokens that could not be stored yet; for a graceful stop.
+    /// Begins no exchange any more, and waits for those under way and for tokens that could not be stored yet; for a
+    /// graceful stop.
     pub async fn drain(&self) {
         self.flights.drain().await;
+    }
+
+    /// Waits for the exchanges under way, and goes on.
+    #[cfg(test)]
+    async fn settle(&self) {
+        self.flights.settle().await;
     }
 
     /// Credentials newer than `seen` that could not be stored yet: they are in this process only.
@@ -161,9 +171,8 @@ impl Refresher {
 
     /// Waits for credentials of another version than `seen`.
     async fn renewed(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
-        let limit = self.tokens.deadline() + STORE_TIME;
         let late = RefreshError::ProviderDown { reason: "no outcome in time".into() };
-        tokio::time::timeout(limit, self.other_version(seen, cause)).await.unwrap_or(Err(late))
+        tokio::time::timeout(PATIENCE, self.other_version(seen, cause)).await.unwrap_or(Err(late))
     }
 
     /// A flight that was started by a caller with older credentials than `seen` may land with just these: then one
@@ -183,6 +192,12 @@ impl Refresher {
         let refresher = Arc::clone(self);
         self.flights.join(&seen.connection.id, move |landing| refresher.fly(id, version, cause, landing))
     }
+}
+
+/// Nothing is lost with it: the grant is the client's own.
+fn late() -> ExchangeError {
+    let reason = "no answer in time".into();
+    ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps }
 }
 
 fn connected(opened: &Opened) -> Result<(), RefreshError> {

@@ -6,9 +6,12 @@ mod file;
 mod list;
 pub mod record;
 pub mod redb;
+mod row;
 mod sealed;
 mod select;
 mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
 mod writer;
 
 pub use error::StoreError;

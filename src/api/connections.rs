@@ -72,8 +72,8 @@ impl Api {
     ) -> Result<Response<Body>, Rejection> {
         let mut connection = self.found(selector, &ask.caller, seen).await?;
         for _ in 0..ATTEMPTS {
-            let archived = Connection { archived_at: Some(self.clock.now()), ..connection.clone() };
-            match self.store.update(connection.version, archived).await? {
+            let now = self.clock.now();
+            match self.store.update(&connection, move |one| one.archived_at = Some(now)).await? {
                 Replaced::Stored(stored) => return Ok(self.show(&stored.connection)),
                 Replaced::Overtaken(current) => connection = live(&current)?,
             }

@@ -158,7 +158,7 @@ pub enum Rejection {
     Overtaken,
     /// The store failed.
     #[error("the store does not answer")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// Sidegate itself failed.
     #[error("Sidegate failed")]
     Internal,
@@ -219,7 +219,9 @@ impl Rejection {
             // The request is sound: it is the state of what it asks for that stands in its way.
             "already_exists" | "overtaken" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
             "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
-            "provider_down" | "throttled_until" | "store_down" => StatusCode::SERVICE_UNAVAILABLE,
+            "provider_down" | "throttled_until" | "stopping" | "store_down" => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             "misconfigured_app" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -272,6 +274,15 @@ impl Rejection {
         };
         let wait = known.unwrap_or(RETRY_AFTER_DOWN);
         HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyTaken { key } => Self::KeyTaken { key },
+            _ => Self::Store(error),
+        }
     }
 }
 

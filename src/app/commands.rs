@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use super::rehearsal;
 use crate::clock::SystemClock;
 use crate::config::{self, Flags, Settings, Sources};
 use crate::document::Complaint;
@@ -26,9 +27,14 @@ struct Cli {
     command: Command,
 }
 
+const ENVIRONMENT: &str = "\
+Every key of the files is also an environment variable: SIDEGATE_SHUTDOWN__DELAY=10s. A flag stands over it, and it
+stands over the files. docs/configuration.md lists them all.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Serve until SIGTERM.
+    #[command(after_help = ENVIRONMENT)]
     Run(Configured),
     /// Read the whole configuration and report every mistake with its place; exit code 0 or 1.
     Check(Configured),
@@ -90,12 +96,9 @@ impl Configured {
         }
     }
 
-    /// The settings, or every complaint on stderr.
-    pub(crate) fn load(&self) -> Result<Settings, Failed> {
-        config::load(&self.sources()).map_err(|complaints| {
-            print_complaints(&complaints);
-            Failed::Said
-        })
+    /// The settings, or every complaint on stderr, and `consequence` behind their number.
+    pub(crate) fn load(&self, consequence: &str) -> Result<Settings, Failed> {
+        config::load(&self.sources()).map_err(|complaints| complained(&complaints, consequence))
     }
 }
 
@@ -135,10 +138,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+const NOT_STARTED: &str = "; nothing was started";
+
 fn run(configured: &Configured) -> Result<(), Failed> {
     crate::telemetry::logging::init_diagnostics(&config::log_level());
-    let settings = configured.load()?;
-    for warning in &settings.warnings {
+    let settings = configured.load(NOT_STARTED)?;
+    let found = rehearsal::rehearse(&settings);
+    if !found.errors.is_empty() {
+        return Err(complained(&found.errors, NOT_STARTED));
+    }
+    for warning in settings.warnings.iter().chain(&found.warnings) {
         tracing::warn!("{warning}");
     }
     let running = super::start(settings, Arc::new(SystemClock))?;
@@ -148,23 +157,18 @@ fn run(configured: &Configured) -> Result<(), Failed> {
 }
 
 fn check(configured: &Configured) -> Result<(), Failed> {
-    let settings = configured.load()?;
-    let mut warnings: Vec<String> = settings.warnings.iter().map(ToString::to_string).collect();
-    let summary = summary(&settings);
-    match crate::token::Verifier::new(settings.tokens, Arc::new(SystemClock)) {
-        Ok((_, complaints)) => warnings.extend(complaints.iter().map(ToString::to_string)),
-        Err(complaints) => {
-            for complaint in &complaints {
-                eprintln!("error: {complaint}");
-            }
-            return Err(Failed::Said);
-        }
-    }
-    crate::inbound::Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;
+    let settings = configured.load("")?;
+    let found = rehearsal::rehearse(&settings);
+    let warnings: Vec<&Complaint> = settings.warnings.iter().chain(&found.warnings).collect();
     for warning in &warnings {
         eprintln!("warning: {warning}");
     }
-    println!("ok: {summary}, {}", plural(warnings.len(), "warning"));
+    if !found.errors.is_empty() {
+        return Err(complained(&found.errors, ""));
+    }
+    let (summary, warnings) = (summary(&settings), plural(warnings.len(), "warning"));
+    crate::inbound::Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;
+    println!("ok: {summary}, {warnings}");
     Ok(())
 }
 
@@ -187,10 +191,7 @@ fn show(configured: &Configured) -> Result<(), Failed> {
             print!("{text}");
             Ok(())
         }
-        Err(complaints) => {
-            print_complaints(&complaints);
-            Err(Failed::Said)
-        }
+        Err(complaints) => Err(complained(&complaints, "")),
     }
 }
 
@@ -212,13 +213,20 @@ fn schema(name: Option<&str>) -> Result<(), Failed> {
 fn init(folder: &std::path::Path) -> Result<(), Failed> {
     config::init(folder)?;
     println!("{} holds a configuration with fresh keys.", folder.display());
-    println!("Look at it, then: sidegate check --config {0} && sidegate run --config {0}", folder.display());
+    println!(
+        "Put your workspace key into sidegate.yaml, its secret into secrets/workspace, and the URL of your API"
+    );
+    println!(
+        "into upstreams/api.yaml, then: sidegate check --config {0} && sidegate run --config {0}",
+        folder.display()
+    );
     Ok(())
 }
 
-fn print_complaints(complaints: &[Complaint]) {
+fn complained(complaints: &[Complaint], consequence: &str) -> Failed {
     for complaint in complaints {
         eprintln!("error: {complaint}");
     }
-    eprintln!("{}; nothing was started", plural(complaints.len(), "mistake"));
+    eprintln!("{}{consequence}", plural(complaints.len(), "mistake"));
+    Failed::Said
 }

@@ -67,6 +67,19 @@ pub async fn wind_down(
     Ok(if finished { Ended::Drained } else { Ended::CutShort })
 }
 
+/// Waits for `work`, which has no limit of its own, until a further signal says that the operator will not.
+///
+/// # Errors
+/// The handler of that signal could not be installed.
+pub async fn unless_signalled(work: impl Future<Output = ()>) -> std::io::Result<Ended> {
+    let (mut terminate, mut interrupt) = signals()?;
+    Ok(tokio::select! {
+        () = work => Ended::Drained,
+        _ = terminate.recv() => Ended::CutShort,
+        _ = interrupt.recv() => Ended::CutShort,
+    })
+}
+
 /// How a stop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

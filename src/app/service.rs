@@ -27,8 +27,9 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
-/// How long a token endpoint may take to answer.
-const EXCHANGE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a token endpoint may take to answer. Callers lose patience earlier; a reply that is not waited for is a
+/// refresh token lost.
+const EXCHANGE_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a third party may take to accept a connection, and to send its response head.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RESPONSE_HEAD_TIMEOUT: Duration = Duration::from_secs(60);

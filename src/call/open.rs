@@ -38,13 +38,11 @@ pub(super) fn api_client(integration: &Integration, opened: &Opened) -> Result<A
 /// Notes that the third party called the connection defunct. If its credentials were written meanwhile, the verdict was
 /// about older ones and is dropped.
 pub(super) async fn mark_defunct(store: &Store, opened: &Opened, now: Timestamp) -> Result<(), StoreError> {
-    let mut connection = opened.connection.as_ref().clone();
-    connection.health = Health::Disconnected {
+    let defunct = Health::Disconnected {
         code: String::from("connection_is_defunct"),
         message: String::from("the third party says that the connection is defunct"),
         at: now,
     };
-    connection.updated_at = now;
-    store.update(opened.connection.version, connection).await?;
+    store.update(&opened.connection, |connection| connection.health = defunct).await?;
     Ok(())
 }

@@ -84,12 +84,15 @@ impl Walk<'_> {
         complete.then_some(Value::Dict(Tag::Default, dict))
     }
 
+    /// Leaves out the bad items, so that the good ones are still checked further; without a good one, all of it.
     fn sequence(&mut self, shape: Shape, items: &[Node], path: &KeyPath) -> Option<Value> {
-        let read = |(index, item)| self.value(shape, item, &path.index(index));
-        // All of them are read before the first bad one decides.
-        let values: Vec<Option<Value>> = items.iter().enumerate().map(read).collect();
-        let values: Option<Vec<Value>> = values.into_iter().collect();
-        Some(Value::Array(Tag::Default, values?))
+        let read = |(index, item)| Some((index, self.value(shape, item, &path.index(index))?));
+        let (typed, values): (Vec<usize>, Vec<Value>) = items.iter().enumerate().filter_map(read).unzip();
+        if values.is_empty() && !items.is_empty() {
+            return None;
+        }
+        self.places.keep_indices(path.clone(), typed);
+        Some(Value::Array(Tag::Default, values))
     }
 
     fn scalar(&mut self, forms: &[Form], node: &Node, path: &KeyPath) -> Option<Value> {

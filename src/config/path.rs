@@ -92,20 +92,38 @@ impl fmt::Display for Place {
     }
 }
 
-/// The place of every value, by its path; and, where the schema takes anything, the value as it was written.
+/// The place of every value, by its path; where the schema takes anything, the value as it was written; and for each
+/// list the indices at which its items were typed, for the bad ones are left out.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub struct Places {
     set: BTreeMap<KeyPath, Place>,
     written: BTreeMap<KeyPath, Node>,
+    indices: BTreeMap<KeyPath, Vec<usize>>,
 }
 
 impl Places {
+    /// A complaint about the value under `keys` (list items count from 0), at what set it, or the nearest one above it.
+    pub fn complaint(&self, keys: &[&str], problem: impl Into<String>, cure: impl Into<String>) -> Complaint {
+        self.nearest(&KeyPath::of(keys)).complaint(problem, cure)
+    }
+
     pub(super) fn set(&mut self, path: KeyPath, place: Place) {
         self.set.insert(path, place);
     }
 
     pub(super) fn keep(&mut self, path: KeyPath, node: Node) {
         self.written.insert(path, node);
+    }
+
+    pub(super) fn keep_indices(&mut self, list: KeyPath, typed: Vec<usize>) {
+        self.indices.insert(list, typed);
+    }
+
+    /// The items of the list at `path`, each with the path under which it was typed.
+    pub(super) fn items<'a, T>(&self, path: &KeyPath, items: &'a [T]) -> Vec<(KeyPath, &'a T)> {
+        let typed = self.indices.get(path).map(Vec::as_slice).unwrap_or_default();
+        let typed_at = |index| path.index(typed.get(index).copied().unwrap_or(index));
+        items.iter().enumerate().map(|(index, item)| (typed_at(index), item)).collect()
     }
 
     /// What set exactly this value; `None` is the default.

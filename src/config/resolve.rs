@@ -36,7 +36,7 @@ pub(super) fn settings(
     let Resolver { mut complaints, mut warnings, .. } = resolver;
     tidy(&mut complaints);
     tidy(&mut warnings);
-    if complaints.is_empty() { Ok(Settings { warnings, ..settings }) } else { Err(complaints) }
+    if complaints.is_empty() { Ok(Settings { warnings, places, ..settings }) } else { Err(complaints) }
 }
 
 /// Collects complaints while the sections are resolved.
@@ -70,6 +70,7 @@ impl Resolver<'_> {
             integrations,
             service,
             warnings: Vec::new(),
+            places: Places::default(),
         }
     }
 
@@ -90,8 +91,8 @@ impl Resolver<'_> {
     fn sealing_keys(&mut self, raw: &raw::Sidegate) -> Vec<SealingKey> {
         let mut keys: Vec<SealingKey> = Vec::new();
         let list = KeyPath::of(&["encryption", "keys"]);
-        for (index, typed) in raw.encryption.iter().flat_map(|encryption| &encryption.keys).enumerate() {
-            let path = list.index(index);
+        let typed = raw.encryption.as_ref().map_or(&[][..], |encryption| &encryption.keys);
+        for (path, typed) in self.places.items(&list, typed) {
             let id = typed.id.0.clone();
             if keys.iter().any(|key| key.id == id) {
                 let cure = "give each key its own id";
@@ -113,7 +114,7 @@ impl Resolver<'_> {
         let inbound = listeners.key("inbound");
         let outbound = listeners.key("outbound");
         if raw.listeners.inbound.is_none() && raw.listeners.outbound.is_none() {
-            let cure = "add listeners.inbound or listeners.outbound, or start with --upstream";
+            let cure = "add one under `listeners`; or name your files with --config PATH, or your API with --upstream URL";
             self.absent(
                 &listeners,
                 "nothing listens: there is neither an inbound nor an outbound listener",
@@ -125,7 +126,7 @@ impl Resolver<'_> {
             self.absent(&inbound, "the inbound listener has no upstream to forward to", cure);
         }
         if raw.listeners.inbound.is_some() && raw.workspaces.is_empty() {
-            let cure = "add the issuer of your tokens under `workspaces`";
+            let cure = "add the issuer of your tokens under `workspaces`, or --workspace and --workspace-secret-file";
             self.absent(&inbound, "the inbound listener has no workspace whose tokens it could verify", cure);
         }
         if raw.listeners.outbound.is_some() && raw.store.is_none() {
@@ -140,10 +141,10 @@ impl Resolver<'_> {
 
     /// The workspaces that `names` name, complaining about unknown ones.
     fn known_workspaces(&mut self, names: &[String], path: &KeyPath, raw: &raw::Sidegate) {
-        for (index, name) in names.iter().enumerate().filter(|(_, name)| !raw.workspaces.contains_key(*name))
-        {
+        let unknown = |(_, name): &(KeyPath, &String)| !raw.workspaces.contains_key(*name);
+        for (path, name) in self.places.items(path, names).into_iter().filter(unknown) {
             let cure = suggestion(name, raw.workspaces.keys(), "add it under `workspaces`");
-            self.absent(&path.index(index), format!("there is no workspace `{name}`"), cure);
+            self.absent(&path, format!("there is no workspace `{name}`"), cure);
         }
     }
 

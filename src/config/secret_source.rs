@@ -2,6 +2,7 @@
 //! Never prints what it read.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -88,15 +89,20 @@ impl Resolver<'_> {
     /// The path that was typed at `path`, if there is a file.
     pub(super) fn existing_file(&mut self, typed: &str, path: &KeyPath) -> Option<PathBuf> {
         let file = self.places.file_named(path, Path::new(typed));
-        if file.is_file() {
-            return Some(file);
-        }
-        let problem = format!("`{path}` names {}, where no file is", file.display());
-        self.error(
-            path,
-            problem,
-            "create the file, or correct the path; a relative one starts at this file's folder",
-        );
+        let shown = file.display();
+        let (problem, cure) = match fs::metadata(&file) {
+            Ok(about) if about.is_file() => return Some(file),
+            Ok(_) => (format!("`{path}` names {shown}, which is no file"), "name the file itself"),
+            Err(error) if error.kind() == ErrorKind::NotFound => (
+                format!("`{path}` names {shown}, where no file is"),
+                "create the file, or correct the path; a relative one starts at this file's folder",
+            ),
+            Err(error) => (
+                format!("`{path}` names {shown}, which cannot be reached: {error}"),
+                "let the user that Sidegate runs as into its folders: chmod or chown them",
+            ),
+        };
+        self.error(path, problem, cure);
         None
     }
 
@@ -106,7 +112,13 @@ impl Resolver<'_> {
             Ok(text) => Some(text),
             Err(error) => {
                 let problem = format!("{} cannot be read: {error}", file.display());
-                self.error(path, problem, "check its permissions, and that it is text");
+                let cure = match error.kind() {
+                    ErrorKind::PermissionDenied => {
+                        "let the user that Sidegate runs as read it: chown or chmod"
+                    }
+                    _ => "write it anew, as text",
+                };
+                self.error(path, problem, cure);
                 None
             }
         }

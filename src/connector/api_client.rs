@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::methods::{Fields, MethodError, scalar};
+use super::fields::{Fields, MethodError, scalar};
 use crate::document::{Complaint, Node, Position, did_you_mean};
 use crate::formula::{Template, Value};
 use crate::secret::Secret;

@@ -1,7 +1,7 @@
 //! What `getOAuthConfig` gives: how to ask a provider for tokens.
 //! Never asks.
 
-use super::methods::{Fields, MethodError, scalar};
+use super::fields::{Fields, MethodError, scalar};
 use crate::formula::Value;
 use crate::secret::Secret;
 

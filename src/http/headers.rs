@@ -8,34 +8,41 @@ pub use admission::{Malformed, admit, host};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// Fields that speak about one connection (RFC 9110 section 7.6.1), the older ones that implementations still send,
-/// proxy credentials, and the h2c upgrade's settings.
-static HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
-
 /// Removes hop-by-hop fields: the fixed set (RFC 9110 section 7.6.1) and those that Connection lists. Host and
 /// Content-Length stay even if listed.
 ///
 /// Must run before anybody writes a header of our own: a caller could list its name in Connection.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    // One look at each header that is there costs less than a search for each that is usually not.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     if headers.contains_key(header::CONNECTION) {
         let listed: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
         for connection in &listed {
             remove_listed(headers, connection);
         }
     }
-    for name in &HOP_BY_HOP {
+    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name)).cloned() {
         headers.remove(name);
     }
+}
+
+/// Fields that speak about one connection (RFC 9110 section 7.6.1), the older ones that implementations still send,
+/// proxy credentials, and the h2c upgrade's settings.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
 }
 
 fn remove_listed(headers: &mut HeaderMap, connection: &HeaderValue) {

@@ -1,9 +1,10 @@
 //! What the upstream is told of the way a request took: the peer, the scheme, the host, and the request's name.
 //! Never believes what the caller says of it; no proxy in front of us is trusted yet.
 
-use std::net::SocketAddr;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_lc_rs::rand;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
 use super::managed;
@@ -33,12 +34,32 @@ pub(super) fn write(headers: &mut HeaderMap, arrival: Arrival, request_id: &Head
     headers.insert(&X_REQUEST_ID, request_id.clone());
 }
 
-/// The name that the request came with, if it is one word of at most 128 visible characters; else a new one.
-pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let mut sent = headers.get_all(&X_REQUEST_ID).iter();
-    match (sent.next(), sent.next()) {
-        (Some(id), None) if is_sane(id.as_bytes()) => id.clone(),
-        _ => new_request_id(),
+/// Names requests. One per worker.
+#[derive(Default)]
+pub(super) struct RequestIds {
+    key: RandomState,
+    made: AtomicU64,
+}
+
+impl RequestIds {
+    /// The name that the request came with, if it is one word of at most 128 visible characters; else a new one.
+    pub(super) fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let mut sent = headers.get_all(&X_REQUEST_ID).iter();
+        match (sent.next(), sent.next()) {
+            (Some(id), None) if is_sane(id.as_bytes()) => id.clone(),
+            _ => self.make(),
+        }
+    }
+
+    /// 128 bits in hex: a counter, hashed under a random key, so that a name tells nothing of the others. It is no
+    /// secret, and worth neither a system call nor a cryptographic generator.
+    fn make(&self) -> HeaderValue {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let half = |which: u8| u128::from(self.key.hash_one((number, which)));
+        let bits = (half(0) << 64) | half(1);
+        let digits: [u8; 32] = std::array::from_fn(|at| HEX[(bits >> (4 * at)) as usize % 16]);
+        HeaderValue::from_bytes(&digits).expect("hex digits are visible ASCII")
     }
 }
 
@@ -46,16 +67,18 @@ fn is_sane(id: &[u8]) -> bool {
     (1..=MAX_REQUEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-/// 128 random bits in hex. Should the system have no randomness, the name is all zeros: a name is not worth a request.
-fn new_request_id() -> HeaderValue {
-    let mut bits = [0; 16];
-    let random = rand::fill(&mut bits).map_or(0, |()| u128::from_ne_bytes(bits));
-    HeaderValue::try_from(format!("{random:032x}")).unwrap_or_else(|_| HeaderValue::from_static("0"))
-}
-
 /// The address alone; an IPv4 address that came over an IPv6 socket is written as IPv4.
 fn address(peer: SocketAddr) -> Option<HeaderValue> {
-    HeaderValue::try_from(peer.ip().to_canonical().to_string()).ok()
+    let IpAddr::V4(ip) = peer.ip().to_canonical() else {
+        return HeaderValue::try_from(peer.ip().to_string()).ok();
+    };
+    // As its Display writes it, at a fifth of the cost.
+    let mut text = String::with_capacity(15);
+    for octet in ip.octets() {
+        text.push_str(itoa::Buffer::new().format(octet));
+        text.push('.');
+    }
+    HeaderValue::from_str(text.trim_end_matches('.')).ok()
 }
 
 #[cfg(test)]

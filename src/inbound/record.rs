@@ -7,7 +7,6 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::forwarded;
 use super::rejection::Rejection;
 use super::routes::Route;
 use crate::http::listener::Arrival;
@@ -38,11 +37,11 @@ pub(super) struct Record<'r> {
 }
 
 impl<'r> Record<'r> {
-    pub(super) fn begin(telemetry: &'r Telemetry, head: &Parts, arrival: Arrival) -> Self {
+    pub(super) fn begin(telemetry: &'r Telemetry, id: HeaderValue, head: &Parts, arrival: Arrival) -> Self {
         Self {
             telemetry,
             arrival,
-            id: forwarded::request_id(&head.headers),
+            id,
             method: head.method.clone(),
             target: head.uri.path_and_query().cloned(),
             upstream: "",

@@ -13,98 +13,17 @@ use zeroize::Zeroizing;
 use crate::http::client::{guarded, own_calls};
 use crate::http::egress::Egress;
 use crate::report::report;
-use crate::secret::Secret;
 
 use super::client_authentication::ClientAuthentication;
+use super::error::{ExchangeError, Sent};
 use super::token_reply::{OwnSecrets, Reply, TokenResponse};
+use super::token_request::{Grant, TokenRequest};
 
 /// A reply of more bytes is refused: token replies are a few kilobytes.
 const REPLY_LIMIT: usize = 1 << 20;
 
 /// Some providers refuse requests that do not name their sender (GitHub does).
 const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
-
-/// What is asked for.
-pub enum Grant<'a> {
-    /// A new access token for this refresh token (RFC 6749 section 6).
-    RefreshToken(&'a Secret<String>),
-    /// A token for the client itself (RFC 6749 section 4.4).
-    ClientCredentials,
-}
-
-/// One token request.
-pub struct TokenRequest<'a> {
-    /// The token endpoint's address.
-    pub token_uri: &'a str,
-    /// The OAuth app.
-    pub client_id: &'a str,
-    /// Its secret; a public client has none.
-    pub client_secret: Option<&'a Secret<String>>,
-    /// How the client proves itself.
-    pub authentication: ClientAuthentication,
-    /// What is asked for.
-    pub grant: Grant<'a>,
-    /// The `scope` parameter, if one is to be sent.
-    pub scope: Option<String>,
-    /// Further form fields, such as `audience`. None can replace a field of the protocol.
-    pub extra: &'a [(String, String)],
-    /// Where the request may go.
-    pub egress: Egress,
-}
-
-/// Whether the token endpoint may have seen a request that failed: if so, a rotating refresh token may be spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// No connection came about; nothing was sent.
-    No,
-    /// The request left, or may have.
-    Perhaps,
-}
-
-/// What a failed exchange means.
-#[derive(Debug, thiserror::Error)]
-pub enum ExchangeError {
-    /// The grant is revoked, expired or spent: only the customer can mend it, by connecting again.
-    #[error("the grant is dead: {code} ({description})")]
-    DeadGrant {
-        /// The reply's `error`.
-        code: String,
-        /// The reply's `error_description`, cut, cleaned and without secrets.
-        description: String,
-    },
-    /// The OAuth app is refused: the operator must mend it; the connections are sound.
-    #[error("the app is refused: {code} ({description})")]
-    DeadApp {
-        /// The reply's `error`.
-        code: String,
-        /// The reply's `error_description`, cut, cleaned and without secrets.
-        description: String,
-    },
-    /// No answer, or none that can be understood: worth another try later.
-    #[error("the token endpoint did not answer as it should: {reason}")]
-    Transient {
-        /// What went wrong.
-        reason: String,
-        /// How long the endpoint asks to be left alone.
-        retry_after: Option<Duration>,
-        /// Whether the request may have arrived.
-        sent: Sent,
-    },
-    /// A refusal that says nothing about the grant or the app.
-    #[error("the token endpoint refused: {status} {code}")]
-    Unknown {
-        /// The reply's status.
-        status: u16,
-        /// The reply's `error`; `none` if it has none.
-        code: String,
-    },
-    /// The token endpoint may not be called as it is configured; nothing was sent.
-    #[error("the token endpoint may not be called: {reason}")]
-    NotAllowed {
-        /// What is wrong with it.
-        reason: String,
-    },
-}
 
 /// The one tolerant token client: exactly one POST per exchange, on a fresh connection, with no redirects, no
 /// retries and an absolute deadline.
@@ -118,12 +37,6 @@ impl TokenEndpoint {
     #[must_use]
     pub fn new(deadline: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
         Self { deadline, tls }
-    }
-
-    /// How long an exchange can take.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.deadline
     }
 
     /// Sends the request once. The reply's fields keep the provider's names (`access_token`, `expires_in`, …).

@@ -13,7 +13,8 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::secret::Secret;
 
 use super::client_authentication::basic;
-use super::token_endpoint::{ExchangeError, Grant, Sent, TokenRequest};
+use super::error::{ExchangeError, Sent};
+use super::token_request::{Grant, TokenRequest};
 
 /// How much of a provider's `error` and `error_description` is kept.
 const CODE_LIMIT: usize = 64;

@@ -7,12 +7,11 @@ use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE
 use http::{Response, StatusCode};
 use serde_json::json;
 
-use super::seen::Seen;
 use crate::call::CallError;
 use crate::http::egress::EgressError;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
-use crate::names::{ConnectionId, IntegrationKey};
+use crate::names::{ConnectionId, IntegrationKey, RequestId};
 use crate::store::StoreError;
 use crate::telemetry::labels::Blame;
 use crate::token::TokenError;
@@ -90,6 +89,14 @@ pub enum Rejection {
     /// The call was not made, or brought no answer.
     #[error("the call failed")]
     Call(#[from] CallError),
+}
+
+/// What a rejection is about, as far as its answer names it.
+pub(super) struct Subject<'a> {
+    pub(super) request_id: &'a RequestId,
+    pub(super) method: &'a str,
+    /// What was asked of the third party, without its query; once that is known.
+    pub(super) url: Option<&'a str>,
 }
 
 impl Rejection {
@@ -185,22 +192,24 @@ impl Rejection {
             "disconnected" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
             "third_party_down" | "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
             "third_party_timeout" => StatusCode::GATEWAY_TIMEOUT,
-            "provider_down" | "throttled_until" | "store_down" => StatusCode::SERVICE_UNAVAILABLE,
+            "provider_down" | "throttled_until" | "stopping" | "store_down" => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The answer: the vendor's error body, the code, the request's id, and the headers that go with the status.
     #[must_use]
-    pub(super) fn answer(&self, seen: &Seen) -> Response<Body> {
+    pub(super) fn answer(&self, subject: &Subject<'_>) -> Response<Body> {
         let (kind, key) = self.vendor_error();
-        let request = seen.requested.as_ref().map(|url| json!({ "url": url, "method": seen.method }));
+        let request = subject.url.map(|url| json!({ "url": url, "method": subject.method }));
         let data = request.map(|request| json!({ "request": request }));
         let body = reply::ErrorBody { kind, key, message: &self.sentence(), data };
         let mut answer = reply::error(self.status(), &body);
         let headers = answer.headers_mut();
         headers.insert(REJECTION, HeaderValue::from_static(self.code()));
-        headers.extend(HeaderValue::from_str(seen.request_id.as_str()).ok().map(|id| (REQUEST_ID, id)));
+        headers.extend(HeaderValue::from_str(subject.request_id.as_str()).ok().map(|id| (REQUEST_ID, id)));
         match self.status() {
             StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, self.challenge()),
             StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, self.retry_after()),

@@ -4,7 +4,7 @@
 use aws_lc_rs::rand;
 use http::{HeaderMap, Request};
 
-use super::rejection::Rejection;
+use super::rejection::{Rejection, Subject};
 use super::target::Target;
 use crate::call::{Answer, Requested};
 use crate::http::Body;
@@ -21,10 +21,10 @@ const MAX_REQUEST_ID: usize = 128;
 /// One request as far as it is known. Names that are not known are empty.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) request_id: RequestId,
-    pub(super) method: String,
+    request_id: RequestId,
+    method: String,
     /// What is asked of the third party, without its query; set once that is known.
-    pub(super) requested: Option<String>,
+    requested: Option<String>,
     path: String,
     door: Door,
     arrival: Arrival,
@@ -72,6 +72,12 @@ impl Seen {
         self.connection = target.connection.to_string();
         let (Requested::Path(text) | Requested::Url(text)) = &target.requested;
         self.requested = Some(text.split(['?', '#']).next().unwrap_or_default().to_owned());
+    }
+
+    /// What its rejection is about.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        let url = self.requested.as_deref();
+        Subject { request_id: &self.request_id, method: &self.method, url }
     }
 
     pub(super) fn event<'a>(&'a self, outcome: &'a Outcome) -> RequestEvent<'a> {

@@ -72,14 +72,17 @@ impl Targets {
             return Ok(Target { integration, connection: connection.id, requested: requested(rest) });
         }
         let (integration, rest) = self.routed(caller, uri)?;
-        let selector = match headers.get(CONNECTION) {
-            None => integration.key.to_string(),
-            Some(chosen) => decoded(chosen.to_str().unwrap_or_default())?,
+        let connection = match headers.get(CONNECTION) {
+            None => self.only(caller, &integration.key).await?,
+            Some(chosen) => {
+                let selector = decoded(chosen.to_str().unwrap_or_default())?;
+                let connection = self.selected(caller, &selector).await?;
+                if connection.integration != integration.key {
+                    return Err(Rejection::UnknownConnection { selector });
+                }
+                connection
+            }
         };
-        let connection = self.selected(caller, &selector).await?;
-        if connection.integration != integration.key {
-            return Err(Rejection::UnknownConnection { selector });
-        }
         Ok(Target { integration, connection: connection.id, requested: Requested::Path(rest) })
     }
 
@@ -100,7 +103,23 @@ impl Targets {
 
     /// The live connection that a selector names: by its id, by its key, or as the only one of an integration.
     async fn selected(&self, caller: &Caller, selector: &str) -> Result<Connection, Rejection> {
-        match self.store.select(&reach(caller)?, selector).await? {
+        let selected = self.store.select(&reach(caller)?, selector).await?;
+        self.unambiguous(caller, selector, selected)
+    }
+
+    /// The only live connection of an integration; a key of the same name does not count.
+    async fn only(&self, caller: &Caller, integration: &IntegrationKey) -> Result<Connection, Rejection> {
+        let selected = self.store.select_only(&reach(caller)?, integration).await?;
+        self.unambiguous(caller, integration.as_str(), selected)
+    }
+
+    fn unambiguous(
+        &self,
+        caller: &Caller,
+        selector: &str,
+        selected: Selected,
+    ) -> Result<Connection, Rejection> {
+        match selected {
             Selected::One(connection) => Ok(*connection),
             Selected::Several(ids) => {
                 Err(Rejection::AmbiguousConnection { integration: IntegrationKey::from(selector), ids })

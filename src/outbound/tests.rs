@@ -86,6 +86,24 @@ async fn a_second_refusal_is_final_and_does_not_refresh_again() {
 }
 
 #[tokio::test]
+async fn refusals_of_long_bodies_do_not_refresh_again_and_again() {
+    let scene = Scene::start().await;
+    let body = vec![b'x'; REPLAY_LIMIT + 1];
+    for _ in 0..5 {
+        let reply = scene.send("POST", "/connections/c1/proxy/always-401", &[], &body).await;
+        assert_eq!(reply.status, 401);
+    }
+    assert_eq!((scene.calls().len(), scene.exchanges()), (5, 1));
+}
+
+#[tokio::test]
+async fn a_key_that_is_named_like_an_integration_does_not_hide_its_route() {
+    let scene = Scene::start().await;
+    scene.connect_as("elsewhere", "ada", "mail", "crm").await;
+    assert_eq!(scene.get("/crm/a").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_missing_scope_refreshes_nothing() {
     let scene = Scene::start().await;
     let reply = scene.get("/connections/c1/proxy/scope").await;

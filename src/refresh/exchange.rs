@@ -83,6 +83,12 @@ impl Plan {
         Self { config, refresh_token: None, scope, egress: egress(integration) }
     }
 
+    /// Whether `secrets` hold the grant that the exchange spends.
+    pub(super) fn spends(&self, secrets: &Secrets) -> bool {
+        let held = secrets.credentials.get("refresh_token").and_then(Value::as_str);
+        matches!((&self.refresh_token, held), (Some(spent), Some(held)) if spent.matches(held.as_bytes()))
+    }
+
     pub(super) fn request(&self) -> TokenRequest<'_> {
         TokenRequest {
             token_uri: &self.config.token_uri,
@@ -181,13 +187,13 @@ fn egress(integration: &Integration) -> Egress {
     Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain }
 }
 
-/// Shallow, as the vendor does it; but an empty `refresh_token` never replaces one.
+/// Shallow, as the vendor does it; but only a text that is not empty replaces a `refresh_token`.
 fn lay_over(credentials: &mut Value, reply: &Value) {
     let Value::Object(new) = reply else { return };
     if let Value::Object(old) = credentials {
         for (name, value) in new {
-            let says_nothing = matches!(value, Value::Null) || value.as_str() == Some("");
-            if name != "refresh_token" || !says_nothing {
+            let is_token = value.as_str().is_some_and(|text| !text.is_empty());
+            if name != "refresh_token" || is_token {
                 old.insert(name.clone(), value.clone());
             }
         }

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use crate::clock::Timestamp;
 use crate::connector::Integration;
 use crate::names::{ConnectionId, Version};
-use crate::oauth::ExchangeError;
+use crate::oauth::{ExchangeError, TokenResponse};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Health, Opened, Secrets, StoreError};
+use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError};
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan};
@@ -47,18 +47,17 @@ impl Refresher {
         };
         let started = Instant::now();
         let reply = self.tokens.exchange(&plan.request()).await;
-        let now = self.clock.now();
+        let at = self.clock.now();
         match reply {
             Ok(reply) => {
-                let app = current.connection.app.as_ref();
-                let granted = plan.granted(&integration, app, open(&current), &reply, now);
                 self.memory.succeeded(&id);
-                self.save(&current, granted, now, started, landing).await;
+                let brought = Brought { integration, plan, reply, at };
+                self.save(&current, &brought, started, landing).await;
             }
             Err(error) => {
                 let detail = report(&error).to_string();
                 self.record(&current.connection, label(&error), started, &detail);
-                landing.land(self.failed(&current, &error, now).await);
+                landing.land(self.failed(&current, &error, at).await);
             }
         }
     }
@@ -66,10 +65,8 @@ impl Refresher {
     /// The row as it is stored now: the only input of the exchange.
     async fn row(&self, id: &ConnectionId) -> Outcome {
         match self.store.open_secrets(id).await {
-            Ok(Some(current)) if current.connection.archived_at.is_none() => {
-                connected(&current).map(|()| current)
-            }
-            Ok(_) => Err(gone()),
+            Ok(Some(current)) => good_for_use(current),
+            Ok(None) => Err(gone()),
             Err(error) => Err(store_down(&error)),
         }
     }
@@ -107,14 +104,8 @@ impl Refresher {
     /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
     /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
     /// sent again.
-    async fn save(
-        &self,
-        current: &Opened,
-        granted: Granted,
-        now: Timestamp,
-        started: Instant,
-        landing: Landing,
-    ) {
+    async fn save(&self, current: &Opened, brought: &Brought, started: Instant, landing: Landing) {
+        let granted = brought.over(current);
         if let Some(complaint) = &granted.complaint {
             let connection = current.connection.id.as_str();
             tracing::warn!(
@@ -123,28 +114,28 @@ impl Refresher {
                 "the connector's method failed on a token reply; the tokens are kept"
             );
         }
-        let renewed = renewed(current, granted, now);
-        let error = match self.replace(current, &renewed).await {
-            Ok(stored) => {
+        let error = match self.store_over(current, brought).await {
+            Err(error @ RefreshError::StoreDown { .. }) => error,
+            outcome => {
                 self.record(&current.connection, RefreshOutcome::Refreshed, started, "");
-                return landing.land(Ok(stored));
+                return landing.land(outcome);
             }
-            Err(error) => error,
         };
         self.record(&current.connection, RefreshOutcome::NotSaved, started, &error.to_string());
         self.telemetry.metrics.unsaved_tokens.inc();
-        landing.announce(Ok(renewed.clone()));
-        let outcome = self.save_at_last(current, &renewed).await;
+        landing.announce(Ok(granted.not_stored(current, brought.at)));
+        let outcome = self.store_at_last(current, brought).await;
         self.telemetry.metrics.unsaved_tokens.dec();
         landing.land(outcome);
     }
 
-    async fn save_at_last(&self, current: &Opened, renewed: &Opened) -> Outcome {
+    async fn store_at_last(&self, current: &Opened, brought: &Brought) -> Outcome {
         let (mut pause, longest) = SAVE_AGAIN;
         loop {
             tokio::time::sleep(pause).await;
-            if let Ok(stored) = self.replace(current, renewed).await {
-                return Ok(stored);
+            match self.store_over(current, brought).await {
+                Err(RefreshError::StoreDown { .. }) => {}
+                outcome => return outcome,
             }
             if let Ok(None) = self.store.connection(&current.connection.id).await {
                 return Err(gone());
@@ -153,17 +144,23 @@ impl Refresher {
         }
     }
 
-    /// What is stored afterwards: ours, or what another write put there first.
-    async fn replace(&self, current: &Opened, renewed: &Opened) -> Outcome {
+    /// What is stored afterwards: ours, or credentials of another grant that somebody put there first. A write that came
+    /// first and left the spent grant in place knew nothing of the exchange: ours go over it.
+    async fn store_over(&self, current: &Opened, brought: &Brought) -> Outcome {
         #[cfg(test)]
         if self.writes_fail.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(RefreshError::StoreDown { reason: "a test broke it".into() });
         }
-        let connection = Connection::clone(&renewed.connection);
-        let secrets = renewed.secrets.duplicate();
-        match self.store.replace(current.connection.version, connection, secrets).await {
-            Ok(Replaced::Stored(opened) | Replaced::Overtaken(opened)) => Ok(opened),
-            Err(error) => Err(store_down(&error)),
+        let mut base = current.clone();
+        loop {
+            let granted = brought.over(&base);
+            let (secrets, at) = (granted.secrets(&base), brought.at);
+            let change = move |connection: &mut Connection| granted.write(connection, at);
+            match self.store.replace(&base.connection, secrets, change).await {
+                Ok(Replaced::Overtaken(other)) if brought.plan.spends(open(&other)) => base = other,
+                Ok(Replaced::Stored(stored) | Replaced::Overtaken(stored)) => return good_for_use(stored),
+                Err(error) => return Err(store_down(&error)),
+            }
         }
     }
 
@@ -173,7 +170,7 @@ impl Refresher {
         if let RefreshError::NeedsReconnect { reason } = &meaning
             && let Some(newer) = self.disconnect(current, reason, now).await
         {
-            return Ok(newer);
+            return good_for_use(newer);
         }
         self.memory.failed(&connection.id, connection.version, now, &meaning);
         Err(meaning)
@@ -187,11 +184,9 @@ impl Refresher {
         if stored.connection.version != seen {
             return Some(stored);
         }
-        let mut connection = Connection::clone(&stored.connection);
-        connection.health =
+        let dead =
             Health::Disconnected { code: "needs_reconnect".into(), message: reason.to_owned(), at: now };
-        connection.updated_at = now;
-        match self.store.update(seen, connection).await {
+        match self.store.update(&stored.connection, |connection| connection.health = dead).await {
             Ok(Replaced::Overtaken(newer)) => Some(newer),
             Ok(Replaced::Stored(_)) | Err(_) => None,
         }
@@ -203,20 +198,52 @@ impl Refresher {
     }
 }
 
-/// The connection as it will be stored.
-fn renewed(current: &Opened, granted: Granted, now: Timestamp) -> Opened {
-    let mut connection = Connection::clone(&current.connection);
-    let jitter = Jitter::of(&connection.id);
-    connection.version = connection.version.next();
-    connection.expires_at = granted.expires_at;
-    connection.refresh_at = granted.expires_at.map(|end| refresh_at(end, end.since(now), jitter));
-    connection.refreshed_at = Some(now);
-    connection.updated_at = now;
-    if granted.scopes.is_some() {
-        connection.granted_scopes = granted.scopes;
+/// An exchange that succeeded.
+struct Brought {
+    integration: Arc<Integration>,
+    plan: Plan,
+    reply: TokenResponse,
+    at: Timestamp,
+}
+
+impl Brought {
+    /// What it makes of a connection.
+    fn over(&self, base: &Opened) -> Granted {
+        let app = base.connection.app.as_ref();
+        self.plan.granted(&self.integration, app, open(base), &self.reply, self.at)
     }
-    let secrets = Secrets { credentials: granted.credentials, ..open(current).clone() };
-    Opened { connection: Arc::new(connection), secrets: Arc::new(Secret::new(secrets)) }
+}
+
+impl Granted {
+    fn secrets(&self, base: &Opened) -> Secret<Secrets> {
+        let credentials = Some(self.credentials.clone());
+        base.secrets_with(SecretChanges { credentials, ..SecretChanges::default() }).into()
+    }
+
+    fn write(self, connection: &mut Connection, at: Timestamp) {
+        let jitter = Jitter::of(&connection.id);
+        connection.expires_at = self.expires_at;
+        connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), jitter));
+        connection.refreshed_at = Some(at);
+        connection.granted_scopes = self.scopes.or(connection.granted_scopes.take());
+    }
+
+    /// The connection as it would be stored.
+    fn not_stored(self, base: &Opened, at: Timestamp) -> Opened {
+        let secrets = Arc::new(self.secrets(base));
+        let mut connection = Connection::clone(&base.connection);
+        self.write(&mut connection, at);
+        connection.version = connection.version.next();
+        Opened { connection: Arc::new(connection), secrets }
+    }
+}
+
+/// Credentials to go on with: those of a connection that lives.
+fn good_for_use(opened: Opened) -> Outcome {
+    if opened.connection.archived_at.is_some() {
+        return Err(gone());
+    }
+    connected(&opened).map(|()| opened)
 }
 
 fn open(opened: &Opened) -> &Secrets {

@@ -69,13 +69,15 @@ impl Jitter {
 /// number or text; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of
 /// zero and nonsense say nothing: such a token is used until it is refused.
 #[must_use]
-pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
-    let life = LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?));
-    if let Some(life) = life {
-        return Some(now.plus(life));
-    }
-    let end = ENDS.iter().find_map(|name| point(credentials.get(name)?))?;
-    (end.since(now) <= LONGEST_LIFE).then_some(end)
+pub fn expiry(reply: &Value, now: Timestamp) -> Option<Timestamp> {
+    life(reply, now).or_else(|| end(reply, now))
+}
+
+/// The same for a token that somebody kept before it came here at `now`: its life began at an unknown time, and so a
+/// point in time counts before it.
+#[must_use]
+pub fn expiry_of_kept(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
+    end(credentials, now).or_else(|| life(credentials, now))
 }
 
 /// When to refresh a token that lives for `lifetime` until `expires_at`: a fifth of its life before the end, within the
@@ -84,6 +86,15 @@ pub fn expiry(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
 pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, jitter: Jitter) -> Timestamp {
     let window = WINDOW.min(lifetime / 5).mul_f64(1.0 - jitter.0 / 4.0);
     expires_at.minus(window.max(SHORTEST_WINDOW).min(lifetime / 2))
+}
+
+fn life(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
+    LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?)).map(|life| now.plus(life))
+}
+
+fn end(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
+    let end = ENDS.iter().find_map(|name| point(credentials.get(name)?))?;
+    (end.since(now) <= LONGEST_LIFE).then_some(end)
 }
 
 fn number(value: &Value) -> Option<f64> {

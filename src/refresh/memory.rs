@@ -57,16 +57,25 @@ impl Memory {
         let earlier = self.pauses.get(id).filter(|pause| pause.version == version);
         let failures = earlier.map_or(0, |pause| pause.failures.saturating_add(1));
         let longest = match error {
-            RefreshError::StoreDown { .. } | RefreshError::RejectedWhileFresh => return,
-            RefreshError::ProviderDown { .. } | RefreshError::NotRefreshable { .. } => OUTAGE_PAUSE,
+            RefreshError::StoreDown { .. } | RefreshError::RejectedWhileFresh | RefreshError::Stopping => {
+                return;
+            }
+            RefreshError::ProviderDown { .. }
+            | RefreshError::ThrottledUntil(_)
+            | RefreshError::NotRefreshable { .. } => OUTAGE_PAUSE,
             _ => LONGEST_PAUSE,
         };
         let base = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(longest);
-        let until = match error {
-            RefreshError::ThrottledUntil(until) => *until,
-            _ => now.plus(Jitter::of(id).lengthen(base, 0.5)),
+        let ours = now.plus(Jitter::of(id).lengthen(base, 0.5));
+        let (until, error) = match error {
+            // The provider may ask for more, but not for less: a pause of no time at all is none.
+            RefreshError::ThrottledUntil(asked) => {
+                let until = ours.max(*asked);
+                (until, RefreshError::ThrottledUntil(until))
+            }
+            other => (ours, other.clone()),
         };
-        let pause = Pause { version, from: now, until, failures, error: error.clone() };
+        let pause = Pause { version, from: now, until, failures, error };
         self.pauses.insert(id.clone(), pause);
     }
 
@@ -75,14 +84,15 @@ impl Memory {
         self.pauses.invalidate(id);
     }
 
-    /// Remembers that this version was refused although it had just been refreshed.
+    /// Remembers that refreshing this version does not help.
     pub(super) fn refused(&self, id: &ConnectionId, version: Version, now: Timestamp) {
         self.refused.insert(id.clone(), (version, now));
     }
 
-    /// Whether that was a moment ago.
+    /// Whether that was a moment ago. A clock that was turned back ends it.
     pub(super) fn just_refused(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
-        self.refused.get(id).is_some_and(|(refused, at)| refused == version && now.since(at) < BREAKER)
+        let holds = |at: Timestamp| (at..at.plus(BREAKER)).contains(&now);
+        self.refused.get(id).is_some_and(|(refused, at)| refused == version && holds(at))
     }
 }
 

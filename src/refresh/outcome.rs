@@ -47,6 +47,9 @@ pub enum RefreshError {
     /// A token that came from a forced refresh a moment ago was refused too: a further refresh would not help.
     #[error("the third party refuses a token that was just refreshed")]
     RejectedWhileFresh,
+    /// Sidegate stops, and begins no exchange that it could not finish.
+    #[error("Sidegate stops")]
+    Stopping,
     /// Our own store does not read or write.
     #[error("the store is down: {reason}")]
     StoreDown {
@@ -67,6 +70,7 @@ impl RefreshError {
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::NotRefreshable { .. } => "not_refreshable",
             Self::RejectedWhileFresh => "rejected_while_fresh",
+            Self::Stopping => "stopping",
             Self::StoreDown { .. } => "store_down",
         }
     }
@@ -81,7 +85,7 @@ impl RefreshError {
             | Self::OutcomeUnknown { .. }
             | Self::RejectedWhileFresh => Blame::ThirdParty,
             Self::MisconfiguredApp { .. } => Blame::Operator,
-            Self::StoreDown { .. } => Blame::Us,
+            Self::Stopping | Self::StoreDown { .. } => Blame::Us,
         }
     }
 

@@ -33,23 +33,31 @@ impl SingleFlight {
     }
 
     /// Joins the connection's flight, or starts one in a task of its own on the given runtime. Who drops the returned
-    /// [`Seat`] stops waiting and changes nothing.
+    /// [`Seat`] stops waiting and changes nothing. Once draining has begun, no flight starts.
     pub(super) fn join<F>(&self, id: &ConnectionId, fly: impl FnOnce(Landing) -> F) -> Seat
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (sender, receiver) = {
+        let (sender, receiver, counted) = {
             let mut flights = lock(&self.flights);
             if let Some(flight) = flights.get(id) {
                 return Seat(flight.clone());
             }
+            if self.tasks.is_closed() {
+                return Seat(watch::channel(Some(Err(RefreshError::Stopping))).1);
+            }
             let (sender, receiver) = watch::channel(None);
             flights.insert(id.clone(), receiver.clone());
-            (sender, receiver)
+            // Counted before the lock is given back: draining must not miss it.
+            (sender, receiver, self.tasks.token())
         };
         // Without the lock: a runtime that has shut down drops the task, and with it the landing, here and now.
         let registered = Registered { id: id.clone(), flights: Arc::clone(&self.flights) };
-        self.tasks.spawn_on(fly(Landing { registered, sender }), &self.runtime);
+        let flight = fly(Landing { registered, sender });
+        self.runtime.spawn(async move {
+            let _counted = counted;
+            flight.await;
+        });
         Seat(receiver)
     }
 
@@ -58,10 +66,20 @@ impl SingleFlight {
         lock(&self.flights).get(id)?.borrow().clone()
     }
 
-    /// Waits until no flight is under way.
+    /// Starts no flight any more, and waits until none is under way.
     pub(super) async fn drain(&self) {
-        self.tasks.close();
+        {
+            let _flights = lock(&self.flights);
+            self.tasks.close();
+        }
         self.tasks.wait().await;
+    }
+
+    /// Waits until no flight is under way, and goes on.
+    #[cfg(test)]
+    pub(super) async fn settle(&self) {
+        self.drain().await;
+        self.tasks.reopen();
     }
 }
 

@@ -1,3 +1,4 @@
+mod other_writers;
 mod scene;
 
 use std::sync::atomic::Ordering;
@@ -10,7 +11,6 @@ use super::*;
 use crate::formula::Value;
 use crate::names::Version;
 use crate::oauth::hostile_server::{Answer, json, reply, when};
-use crate::store::Connection;
 use scene::{
     CALLERS, HOUR, NOW, Scene, access_token, credentials, first_credentials, second_tokens, secrets,
 };
@@ -74,6 +74,8 @@ async fn a_reply_without_a_refresh_token_keeps_the_old_one() {
         r#"{"access_token":"planted-a2"}"#,
         r#"{"access_token":"planted-a2","refresh_token":""}"#,
         r#"{"access_token":"planted-a2","refresh_token":null}"#,
+        r#"{"access_token":"planted-a2","refresh_token":false}"#,
+        r#"{"access_token":"planted-a2","refresh_token":{}}"#,
     ] {
         let scene = Scene::start(json(body)).await;
         scene.fresh().await.unwrap();
@@ -126,7 +128,7 @@ async fn a_stale_token_is_served_and_refreshed_behind() {
     let scene = Scene::start(second_tokens()).await;
     scene.clock.set(NOW.minus(Duration::from_secs(1)));
     assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a1");
-    scene.refresher.drain().await;
+    scene.refresher.settle().await;
     assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a2");
     assert_eq!(scene.server.requests(), 1);
 }
@@ -137,7 +139,7 @@ async fn an_outage_is_survived_until_the_token_ends() {
     scene.clock.set(NOW.minus(Duration::from_secs(1)));
     for _ in 0..10 {
         assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a1");
-        scene.refresher.drain().await;
+        scene.refresher.settle().await;
     }
     assert_eq!(scene.server.requests(), 1, "within the first pause");
     scene.clock.set(NOW);
@@ -207,29 +209,26 @@ async fn a_provider_that_throttles_is_left_alone_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn a_refused_token_that_is_not_the_current_one_costs_no_exchange() {
-    let scene = Scene::start(second_tokens()).await;
-    let seen = scene.opened().await;
-    scene.reconnect(json!({"access_token": "planted-a9", "refresh_token": "planted-r9"})).await;
-    assert_eq!(access_token(&scene.refresher.force(&seen).await.unwrap()), "planted-a9");
-    assert_eq!(access_token(&scene.refresher.fresh(seen).await.unwrap()), "planted-a9");
-    assert_eq!(scene.server.requests(), 0);
+async fn a_caller_stops_waiting_before_a_slow_exchange_does() {
+    let permitted = Arc::new(Semaphore::new(0));
+    let scene = Scene::start(when(&permitted, second_tokens())).await;
+    let (refresher, seen) = (Arc::clone(&scene.refresher), scene.opened().await);
+    let caller = tokio::spawn(async move { refresher.fresh(seen).await });
+    scene.server.came(1).await;
+    tokio::time::pause(); // and with nothing else to do, the runtime skips to the next timer
+    assert_eq!(caller.await.unwrap().err().unwrap().code(), "provider_down");
+    tokio::time::resume();
+    permitted.add_permits(1);
+    scene.refresher.drain().await;
+    assert_eq!(scene.stored().await["refresh_token"], "planted-r2");
 }
 
 #[tokio::test]
-async fn what_another_write_stored_during_the_exchange_stands() {
-    for answer in [second_tokens(), reply("400 Bad Request", "text/plain", "error=invalid_grant")] {
-        let permitted = Arc::new(Semaphore::new(0));
-        let scene = Scene::start(when(&permitted, answer)).await;
-        let (refresher, seen) = (Arc::clone(&scene.refresher), scene.opened().await);
-        let caller = tokio::spawn(async move { refresher.fresh(seen).await });
-        scene.server.came(1).await;
-        scene.reconnect(json!({"access_token": "planted-a9", "refresh_token": "planted-r9"})).await;
-        permitted.add_permits(1);
-        assert_eq!(access_token(&caller.await.unwrap().unwrap()), "planted-a9");
-        assert_eq!(scene.stored().await["refresh_token"], "planted-r9");
-        assert_eq!(scene.opened().await.connection.health, Health::Ready);
-    }
+async fn after_the_drain_no_exchange_begins() {
+    let scene = Scene::start(second_tokens()).await;
+    scene.refresher.drain().await;
+    assert_eq!(scene.code().await, "stopping");
+    assert_eq!(scene.server.requests(), 0);
 }
 
 #[tokio::test]
@@ -253,21 +252,10 @@ async fn tokens_that_cannot_be_stored_are_served_from_memory_and_the_spent_one_i
 }
 
 #[tokio::test]
-async fn a_reconnect_wins_over_tokens_that_are_not_stored_yet() {
-    let scene = Scene::start(second_tokens()).await;
-    scene.refresher.writes_fail.store(true, Ordering::Relaxed);
-    scene.fresh().await.unwrap();
-    scene.reconnect(json!({"access_token": "planted-a9", "refresh_token": "planted-r9"})).await;
-    scene.refresher.writes_fail.store(false, Ordering::Relaxed);
-    scene.refresher.drain().await;
-    assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a9");
-}
-
-#[tokio::test]
 async fn a_new_token_that_is_refused_too_is_not_refreshed_for_a_minute() {
     let scene = Scene::start(second_tokens()).await;
     let renewed = scene.refresher.force(&scene.opened().await).await.unwrap();
-    scene.refresher.rejected_again(&renewed);
+    scene.refresher.suspect(&renewed);
     let error = scene.refresher.force(&renewed).await.err();
     assert_eq!(error.as_ref().map(RefreshError::code), Some("rejected_while_fresh"));
     assert_eq!(scene.server.requests(), 1);
@@ -328,10 +316,7 @@ async fn an_authorization_code_connection_needs_no_first_token() {
 #[tokio::test]
 async fn a_connection_stays_with_the_app_that_granted_it() {
     let scene = Scene::start(second_tokens()).await;
-    let seen = scene.opened().await;
-    let mut connection = Connection::clone(&seen.connection);
-    connection.app = Some("gone".into());
-    scene.store.update(seen.connection.version, connection).await.unwrap();
+    scene.change(|connection| connection.app = Some("gone".into())).await;
     assert_eq!(scene.code().await, "misconfigured_app");
     assert_eq!(scene.server.requests(), 0);
 }
@@ -340,9 +325,7 @@ async fn a_connection_stays_with_the_app_that_granted_it() {
 async fn an_archived_connection_is_not_refreshed() {
     let scene = Scene::start(second_tokens()).await;
     let seen = scene.opened().await;
-    let mut connection = Connection::clone(&seen.connection);
-    connection.archived_at = Some(NOW);
-    scene.store.update(seen.connection.version, connection).await.unwrap();
+    scene.change(|connection| connection.archived_at = Some(NOW)).await;
     assert_eq!(scene.refresher.fresh(seen).await.err().unwrap().code(), "needs_reconnect");
     assert_eq!(scene.server.requests(), 0);
 }

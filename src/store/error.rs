@@ -61,7 +61,7 @@ pub enum StoreError {
         known: &'static str,
     },
     /// The file cannot be opened or created.
-    #[error("the store {} cannot be opened; its folder must exist and be writable", path.display())]
+    #[error("the store {} cannot be opened; its folder must exist, both must be writable", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -110,6 +110,12 @@ pub enum StoreError {
     NoConnection {
         /// The id that was asked for.
         id: ConnectionId,
+    },
+    /// Another live connection of the owner's has this key.
+    #[error("another connection of this customer has the key `{key}`")]
+    KeyTaken {
+        /// The key.
+        key: String,
     },
     /// A record cannot be written as JSON.
     #[error("the record cannot be encoded")]

@@ -120,7 +120,7 @@ impl Store {
     /// are archived in the same transaction.
     ///
     /// # Errors
-    /// It could not be stored.
+    /// Another live connection of the owner's has its key, or it could not be stored.
     pub async fn insert(
         &self,
         connection: Connection,
@@ -130,27 +130,20 @@ impl Store {
         let connection = Connection { version: Version::FIRST, ..connection };
         let sealed = seal_connection(&self.0.keyring, &connection, connection.version, &secrets)?;
         let (keyring, now) = (Arc::clone(&self.0.keyring), self.0.clock.now());
-        let connection = self
-            .0
-            .writer
-            .write(move |tables| {
-                let mut archived = Vec::new();
-                if replace {
-                    let same = |other: &Connection| {
-                        other.integration == connection.integration && other.archived_at.is_none()
-                    };
-                    for other in tables.of_owner(&connection.owner)?.into_iter().filter(same) {
-                        let other = Connection { archived_at: Some(now), updated_at: now, ..other };
-                        archived.push(blanked(&keyring, other)?);
-                    }
-                }
-                for (other, nothing) in archived {
-                    tables.put(&other, Some(&nothing))?;
-                }
-                tables.put(&connection, Some(&sealed))?;
-                Ok(connection)
-            })
-            .await?;
+        let work = move |tables: &mut Tables<'_>| {
+            let live = tables.live_of(&connection.owner)?;
+            let same = |other: &Connection| replace && other.integration == connection.integration;
+            let (replaced, others): (Vec<_>, Vec<_>) = live.into_iter().partition(same);
+            refuse_taken_key(&connection, &others)?;
+            let archived = |other| Connection { archived_at: Some(now), updated_at: now, ..other };
+            let blank = replaced.into_iter().map(|other| blanked(&keyring, archived(other)));
+            for (other, nothing) in blank.collect::<Result<Vec<_>, _>>()? {
+                tables.put(&other, Some(&nothing))?;
+            }
+            tables.put(&connection, Some(&sealed))?;
+            Ok(connection)
+        };
+        let connection = self.0.writer.write(work).await?;
         Ok(self.keep_open(connection, secrets))
     }
 
@@ -188,41 +181,37 @@ impl Store {
         self.read_aside(move |store| page(&store.file, &filter)).await
     }
 
-    /// Writes new secrets and the changed open part as the version after `seen`, if `seen` is what is stored and not
-    /// archived.
+    /// Writes new secrets as the version after `seen`'s, and the open part as `change` makes it of what is stored, if
+    /// `seen`'s version is what is stored and not archived.
     ///
     /// # Errors
-    /// There is no such connection, or it could not be stored.
+    /// There is no such connection, its new key is taken, or it could not be stored.
     pub async fn replace(
         &self,
-        seen: Version,
-        connection: Connection,
+        seen: &Connection,
         secrets: Secret<Secrets>,
+        change: impl FnOnce(&mut Connection) + Send + 'static,
     ) -> Result<Replaced, StoreError> {
-        let connection = Connection { version: seen.next(), updated_at: self.0.clock.now(), ..connection };
-        let sealed = seal_connection(&self.0.keyring, &connection, connection.version, &secrets)?;
-        let id = connection.id.clone();
-        match self.swap(seen, connection, Some(sealed)).await? {
+        let sealed = seal_connection(&self.0.keyring, seen, seen.version.next(), &secrets)?;
+        match self.swap(seen, Some(sealed), change).await? {
             Some(connection) => Ok(Replaced::Stored(self.keep_open(connection, secrets))),
-            None => self.current(&id).await.map(Replaced::Overtaken),
+            None => self.current(&seen.id).await.map(Replaced::Overtaken),
         }
     }
 
-    /// Changes the open part only (name, health, …), if `seen` is what is stored; the version stays. A connection that
-    /// is archived by it loses its secrets, and for that the version rises.
+    /// Changes the open part only (name, health, …), from what is stored, if that is `seen`'s version; the version stays.
+    /// A connection that is archived by it loses its secrets, and for that the version rises.
     ///
     /// # Errors
-    /// There is no such connection, or it could not be stored.
-    pub async fn update(&self, seen: Version, connection: Connection) -> Result<Replaced, StoreError> {
-        let connection = Connection { version: seen, updated_at: self.0.clock.now(), ..connection };
-        let (connection, sealed) = match connection.archived_at {
-            Some(_) => blanked(&self.0.keyring, connection).map(|(blank, sealed)| (blank, Some(sealed)))?,
-            None => (connection, None),
-        };
-        let id = connection.id.clone();
-        match self.swap(seen, connection, sealed).await? {
-            Some(_) => self.current(&id).await.map(Replaced::Stored),
-            None => self.current(&id).await.map(Replaced::Overtaken),
+    /// There is no such connection, its new key is taken, or it could not be stored.
+    pub async fn update(
+        &self,
+        seen: &Connection,
+        change: impl FnOnce(&mut Connection) + Send + 'static,
+    ) -> Result<Replaced, StoreError> {
+        match self.swap(seen, None, change).await? {
+            Some(_) => self.current(&seen.id).await.map(Replaced::Stored),
+            None => self.current(&seen.id).await.map(Replaced::Overtaken),
         }
     }
 
@@ -235,21 +224,34 @@ impl Store {
         self.0.writer.write(move |tables| tables.touch(now)).await
     }
 
-    /// Writes the row if `seen` is what is stored and not archived; nothing if it is overtaken.
+    /// Changes the stored row, and its secrets if they are given, if it has `seen`'s version and is not archived; nothing
+    /// if it is overtaken. Two changes of the open part do not undo each other: each starts from what is stored.
     async fn swap(
         &self,
-        seen: Version,
-        connection: Connection,
+        seen: &Connection,
         sealed: Option<Vec<u8>>,
+        change: impl FnOnce(&mut Connection) + Send + 'static,
     ) -> Result<Option<Connection>, StoreError> {
+        let (keyring, now) = (Arc::clone(&self.0.keyring), self.0.clock.now());
+        let (id, version) = (seen.id.clone(), seen.version);
         let work = move |tables: &mut Tables<'_>| {
-            let stored = tables.connection(&connection.id)?;
-            let stored = stored.ok_or_else(|| StoreError::NoConnection { id: connection.id.clone() })?;
-            if stored.version != seen || stored.archived_at.is_some() {
+            let stored = tables.connection(&id)?.ok_or(StoreError::NoConnection { id })?;
+            if stored.version != version || stored.archived_at.is_some() {
                 return Ok(None);
             }
-            tables.put(&connection, sealed.as_deref())?;
-            Ok(Some(connection))
+            let mut changed = stored.clone();
+            change(&mut changed);
+            if changed.key != stored.key {
+                refuse_taken_key(&changed, &tables.live_of(&changed.owner)?)?;
+            }
+            let version = if sealed.is_some() { version.next() } else { version };
+            changed = Connection { version, updated_at: now, ..changed };
+            let (changed, sealed) = match changed.archived_at {
+                Some(_) => blanked(&keyring, changed).map(|(blank, nothing)| (blank, Some(nothing)))?,
+                None => (changed, sealed),
+            };
+            tables.put(&changed, sealed.as_deref())?;
+            Ok(Some(changed))
         };
         self.0.writer.write(work).await
     }
@@ -278,6 +280,13 @@ fn blanked(keyring: &Keyring, connection: Connection) -> Result<(Connection, Vec
     let connection = Connection { version: connection.version.next(), ..connection };
     let sealed = seal_connection(keyring, &connection, connection.version, &Secret::new(Secrets::none()))?;
     Ok((connection, sealed))
+}
+
+/// Two live connections of a customer cannot have one key, for it selects.
+fn refuse_taken_key(connection: &Connection, live: &[Connection]) -> Result<(), StoreError> {
+    let Some(key) = &connection.key else { return Ok(()) };
+    let taken = live.iter().any(|other| other.id != connection.id && other.key.as_ref() == Some(key));
+    if taken { Err(StoreError::KeyTaken { key: key.clone() }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 //! Never reads or writes a table.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::record::{Connection, Customer, Secrets};
-use super::tables::CustomerRow;
+use super::row::{CustomerRow, read};
 use crate::clock::Timestamp;
 use crate::formula::Value;
 use crate::names::{ConnectionId, Owner, Version};
@@ -98,12 +97,6 @@ pub(super) fn open_customer(
         created_at: open.created_at,
         last_active_at: open.last_active_at,
     })
-}
-
-/// Reads a row; `name` is for the error.
-pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8], name: &str) -> Result<T, StoreError> {
-    serde_json::from_slice(json)
-        .map_err(|source| StoreError::Unreadable { row: name.to_owned(), source: Arc::new(source) })
 }
 
 fn connection_context(owner: &Owner, id: &ConnectionId, version: Version) -> Vec<u8> {

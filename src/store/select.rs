@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::list::Filter;
 use super::record::Connection;
 use super::redb::Store;
-use crate::names::{ConnectionId, Owner, WorkspaceKey};
+use crate::names::{ConnectionId, IntegrationKey, Owner, WorkspaceKey};
 
 /// How many connections are read at a time.
 const PAGE: usize = 1000;
@@ -60,12 +60,18 @@ impl Store {
         if let Some(position) = live.iter().position(|one| one.key.as_deref() == Some(selector)) {
             return Ok(Selected::One(Box::new(live.swap_remove(position))));
         }
-        live.retain(|one| one.integration.as_str() == selector);
-        Ok(match live.pop() {
-            None => Selected::Nothing,
-            Some(only) if live.is_empty() => Selected::One(Box::new(only)),
-            Some(last) => Selected::Several(live.into_iter().chain([last]).map(|one| one.id).collect()),
-        })
+        Ok(only(live, selector))
+    }
+
+    /// The only live connection of an integration.
+    ///
+    /// # Errors
+    /// The file or a row cannot be read.
+    pub async fn select_only(&self, reach: &Reach, of: &IntegrationKey) -> Result<Selected, StoreError> {
+        match reach {
+            Reach::Customer(owner) => Ok(only(self.live(owner).await?, of.as_str())),
+            Reach::Workspace(_) => Ok(Selected::ById),
+        }
     }
 
     /// All live connections of a customer, in order of creation.
@@ -83,5 +89,14 @@ impl Store {
                 return Ok(live);
             }
         }
+    }
+}
+
+fn only(mut live: Vec<Connection>, integration: &str) -> Selected {
+    live.retain(|one| one.integration.as_str() == integration);
+    match live.pop() {
+        None => Selected::Nothing,
+        Some(only) if live.is_empty() => Selected::One(Box::new(only)),
+        Some(last) => Selected::Several(live.into_iter().chain([last]).map(|one| one.id).collect()),
     }
 }

@@ -10,7 +10,7 @@ use ::redb::{
 
 use super::error::StoreError;
 use super::record::Connection;
-use super::sealed::read;
+use super::row::{CustomerRow, read};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Owner, WorkspaceKey};
 use crate::seal::{Keyring, SealError};
@@ -137,12 +137,12 @@ impl<'t> Tables<'t> {
         row.map(|row| read(row.value(), id.as_str())).transpose()
     }
 
-    /// All of an owner's connections, archived ones too.
-    pub(super) fn of_owner(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+    /// An owner's connections that are not archived.
+    pub(super) fn live_of(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
         let mut found = Vec::new();
         for key in self.by_owner.range(scope(owner.workspace.as_str(), owner.customer.as_str(), None))? {
             let id = ConnectionId::from(key?.0.value().3);
-            found.extend(self.connection(&id)?);
+            found.extend(self.connection(&id)?.filter(|one| one.archived_at.is_none()));
         }
         Ok(found)
     }
@@ -179,18 +179,6 @@ impl<'t> Tables<'t> {
     pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
         self.meta.insert(TOUCHED_ROW, now.to_string().as_bytes())?;
         Ok(())
-    }
-}
-
-/// A customer's row.
-pub(super) struct CustomerRow {
-    pub(super) open: Vec<u8>,
-    pub(super) sealed: Vec<u8>,
-}
-
-impl CustomerRow {
-    fn of((open, sealed): (&[u8], &[u8])) -> Self {
-        Self { open: open.to_vec(), sealed: sealed.to_vec() }
     }
 }
 

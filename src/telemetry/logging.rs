@@ -2,18 +2,19 @@
 //! Never blocks a request: a line that finds no room is dropped and counted.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::EnvFilter;
 
 /// Lines that may wait for the writer; at the caps of a line, 50 MB at worst.
-const MAX_WAITING: usize = 8192;
+const MAX_WAITING: u64 = 8192;
 /// How long the writer gathers lines before it writes them: one wake-up and one write for all of them.
 const GATHER: Duration = Duration::from_millis(10);
+/// What the writer's two buffers keep of their size once a burst is over.
+const MAX_KEPT: usize = 1024 * 1024;
 /// The longest a flush waits for a writer that is stuck.
 const MAX_FLUSH: Duration = Duration::from_secs(1);
 
@@ -26,14 +27,8 @@ pub struct AccessLog {
 
 enum Sink {
     Off,
-    Writer(SyncSender<Message>),
+    Writer(Arc<Queue>),
     Buffer(Arc<Mutex<Vec<u8>>>),
-}
-
-enum Message {
-    Line(Box<str>),
-    /// Everything before is to be written; then the other end is dropped.
-    Flush(SyncSender<()>),
 }
 
 impl AccessLog {
@@ -70,12 +65,12 @@ impl AccessLog {
         &self.lost
     }
 
-    /// Hands over one line with its line feed, or drops it if there is no room. Never waits.
+    /// Hands over one line with its line feed, or drops it if there is no room. Never waits for a write.
     pub fn write(&self, line: &str) {
         match &self.sink {
             Sink::Off => {}
             Sink::Writer(queue) => {
-                if queue.try_send(Message::Line(line.into())).is_err() {
+                if !queue.push(line) {
                     self.lost.inc();
                 }
             }
@@ -87,25 +82,15 @@ impl AccessLog {
 
     /// Waits until what was handed over is written, one second at most. Blocks the thread: for the end of the process.
     pub fn flush(&self) {
-        let Sink::Writer(queue) = &self.sink else { return };
-        let deadline = Instant::now() + MAX_FLUSH;
-        let (done, wait) = sync_channel(0);
-        let mut message = Message::Flush(done);
-        while let Err(TrySendError::Full(returned)) = queue.try_send(message) {
-            if Instant::now() >= deadline {
-                return;
-            }
-            message = returned;
-            thread::sleep(Duration::from_millis(1));
+        if let Sink::Writer(queue) = &self.sink {
+            queue.wait_until_written();
         }
-        // Either outcome ends the wait: the writer let go of its end, or it is stuck.
-        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 
-    fn to_writer(out: impl Write + Send + 'static, max_waiting: usize) -> io::Result<Self> {
-        let (queue, lines) = sync_channel(max_waiting);
+    fn to_writer(out: impl Write + Send + 'static, max_waiting: u64) -> io::Result<Self> {
+        let queue = Arc::new(Queue { max_waiting, ..Queue::default() });
         let lost = Counter::default();
-        let writer = Writer { out, lines, lost: lost.clone(), batch: Vec::new(), held: 0 };
+        let writer = Writer { out, queue: Arc::clone(&queue), lost: lost.clone(), batch: Vec::new() };
         thread::Builder::new().name("access-log".into()).spawn(|| writer.run())?;
         Ok(Self { sink: Sink::Writer(queue), lost })
     }
@@ -113,55 +98,123 @@ impl AccessLog {
 
 impl Drop for AccessLog {
     fn drop(&mut self) {
-        self.flush();
+        if let Sink::Writer(queue) = &self.sink {
+            queue.close();
+            queue.wait_until_written();
+        }
     }
 }
 
-/// The thread's side: gathers lines into a batch, writes it, starts again.
+/// Lines on their way to the writer, one behind the other in one buffer. Its lock is held while a line is appended or
+/// the buffer is exchanged for an empty one, never while anything is written.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    max_waiting: u64,
+    /// The writer waits here when nothing has come for a while.
+    arrived: Condvar,
+    /// A flush waits here for the writer.
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    text: Vec<u8>,
+    /// Lines in the text.
+    lines: u64,
+    /// Whether the writer has taken lines that are not written yet.
+    writing: bool,
+    /// Whether the writer waits to be woken by the next line.
+    asleep: bool,
+    /// Whether a flush waits to be woken when all is written.
+    flushing: bool,
+    closed: bool,
+}
+
+impl Queue {
+    /// Appends a line; false if there is no room for it.
+    fn push(&self, line: &str) -> bool {
+        let mut waiting = self.lock();
+        if waiting.lines >= self.max_waiting {
+            return false;
+        }
+        waiting.text.extend_from_slice(line.as_bytes());
+        waiting.lines += 1;
+        // A writer that is busy comes back by itself.
+        let wakes = std::mem::take(&mut waiting.asleep);
+        drop(waiting);
+        if wakes {
+            self.arrived.notify_one();
+        }
+        true
+    }
+
+    /// Gathers lines and exchanges them for the empty `batch`. Returns how many they are; none if the end has come and
+    /// nothing is left.
+    fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
+        loop {
+            thread::sleep(GATHER);
+            let mut waiting = self.lock();
+            if waiting.lines > 0 {
+                std::mem::swap(&mut waiting.text, batch);
+                waiting.writing = true;
+                return Some(std::mem::take(&mut waiting.lines));
+            }
+            waiting.asleep = true;
+            let ended = self.arrived.wait_while(waiting, |waiting| waiting.asleep && !waiting.closed);
+            let waiting = ended.unwrap_or_else(PoisonError::into_inner);
+            if waiting.lines == 0 && waiting.closed {
+                return None;
+            }
+        }
+    }
+
+    fn note_written(&self) {
+        let mut waiting = self.lock();
+        waiting.writing = false;
+        if waiting.lines == 0 && std::mem::take(&mut waiting.flushing) {
+            self.written.notify_all();
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    fn wait_until_written(&self) {
+        let is_busy = |waiting: &mut Waiting| {
+            waiting.flushing = waiting.lines > 0 || waiting.writing;
+            waiting.flushing
+        };
+        // Either outcome ends the wait: all is written, or the writer is stuck.
+        drop(self.written.wait_timeout_while(self.lock(), MAX_FLUSH, is_busy));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing that can panic runs under the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread's side.
 struct Writer<W> {
     out: W,
-    lines: Receiver<Message>,
+    queue: Arc<Queue>,
     lost: Counter,
     batch: Vec<u8>,
-    /// Lines in the batch.
-    held: u64,
 }
 
 impl<W: Write> Writer<W> {
     fn run(mut self) {
-        while let Ok(first) = self.lines.recv() {
-            // Asleep, not waiting on the queue: senders then need not wake anyone.
-            if matches!(first, Message::Line(_)) {
-                thread::sleep(GATHER);
+        while let Some(lines) = self.queue.take(&mut self.batch) {
+            if self.out.write_all(&self.batch).and_then(|()| self.out.flush()).is_err() {
+                self.lost.inc_by(lines);
             }
-            self.take(first);
-            for _ in 0..MAX_WAITING {
-                let Ok(next) = self.lines.try_recv() else { break };
-                self.take(next);
-            }
-            self.write_out();
+            self.batch.clear();
+            self.batch.shrink_to(MAX_KEPT);
+            self.queue.note_written();
         }
-    }
-
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Line(line) => {
-                self.batch.extend_from_slice(line.as_bytes());
-                self.held += 1;
-            }
-            Message::Flush(done) => {
-                self.write_out();
-                drop(done);
-            }
-        }
-    }
-
-    fn write_out(&mut self) {
-        if self.out.write_all(&self.batch).and_then(|()| self.out.flush()).is_err() {
-            self.lost.inc_by(self.held);
-        }
-        self.batch.clear();
-        self.held = 0;
     }
 }
 

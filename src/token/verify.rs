@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::cache::{Cache, Fingerprint};
 use super::claims::{self, Claims};
 use super::error::TokenError;
@@ -102,6 +104,8 @@ pub struct Verifier {
     workspaces: HashMap<WorkspaceKey, Workspace>,
     cache: Option<Cache>,
     clock: Arc<dyn Clock>,
+    hits: Counter,
+    misses: Counter,
 }
 
 #[derive(Debug)]
@@ -130,7 +134,14 @@ impl Verifier {
             return Err(complaints);
         }
         let cache = Cache::new(config.cache_entries, Arc::clone(&clock));
-        Ok((Self { workspaces, cache, clock }, complaints))
+        let (hits, misses) = (Counter::default(), Counter::default());
+        Ok((Self { workspaces, cache, clock, hits, misses }, complaints))
+    }
+
+    /// Counts verifications that were remembered in `hits`, and those made from scratch in `misses`.
+    #[must_use]
+    pub fn counting(self, hits: Counter, misses: Counter) -> Self {
+        Self { hits, misses, ..self }
     }
 
     /// Signature, claims, times; the cache makes a repeated token cheap. No I/O.
@@ -145,6 +156,7 @@ impl Verifier {
         }
         let fingerprint = Fingerprint::of(token);
         if let Some(verified) = cache.get(&fingerprint) {
+            self.hits.inc();
             policy.admits(&verified, now)?;
             return Ok(verified);
         }
@@ -155,6 +167,7 @@ impl Verifier {
 
     /// The claims are read before the signature is verified only to choose the keys: nothing is concluded from them.
     fn verify_afresh(&self, token: &str, policy: &Policy, now: Timestamp) -> Result<Verified, TokenError> {
+        self.misses.inc();
         let jws = jws::parse(token)?;
         let all = jws::claims(&jws.payload)?;
         let named = claims::workspace(&all)?.ok_or(TokenError::NoWorkspace)?;

@@ -13,14 +13,15 @@ use sidegate::http::listener::Address;
 use sidegate::inbound::identity::Property;
 use sidegate::inbound::rules::Allow;
 
-const SEALING_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-const SECRET: &str = "a workspace secret that is long enough for every algorithm there is, HS512 too";
+pub(crate) const SEALING_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+pub(crate) const SECRET: &str =
+    "a workspace secret that is long enough for every algorithm there is, HS512 too";
 
 /// A folder that is gone when the test is.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name =
             format!("sidegate-config-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -32,14 +33,14 @@ impl Folder {
         folder
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn sources(&self, variables: &[(&str, &str)]) -> Sources {
+    pub(crate) fn sources(&self, variables: &[(&str, &str)]) -> Sources {
         let environment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Sources { paths: vec![self.0.clone()], environment, flags: Flags::default() }
@@ -83,7 +84,7 @@ fn contains(complaints: &[String], wanted: &str) {
 }
 
 #[test]
-fn ten_mistakes_are_told_at_once_each_with_its_place_and_a_cure() {
+fn eleven_mistakes_are_told_at_once_each_with_its_place_and_a_cure() {
     let folder = Folder::with(&[
         (
             "sidegate.yaml",
@@ -120,6 +121,7 @@ rules:
         ("sidegate.yaml:9:17:", "keep exactly one"),
         ("sidegate.yaml:9:50:", "did you mean `HS256`?"),
         ("upstreams/api.yaml:1:11:", "write http://"),
+        ("upstreams/api.yaml:3:12:", "write an exact path"),
         ("upstreams/api.yaml:4:39:", "write one of `public`"),
     ];
     for (place, cure) in wanted {
@@ -172,6 +174,76 @@ identity: {Content-Length: id, X-Admin: isadmin}
         "upstreams/orders.yaml:9:41: `isadmin` is not a property of a token; did you mean `isAdmin`?",
     );
     assert_eq!(complaints.len(), 8, "{complaints:#?}");
+}
+
+#[test]
+fn a_bad_entry_of_a_list_hides_no_mistake_of_its_neighbours() {
+    let folder = small();
+    folder.write("k3.pem", "-----BEGIN PRIVATE KEY-----\n");
+    folder.write(
+        "sidegate.yaml",
+        "\
+listeners: {inbound: [{adress: 127.0.0.1:1}, {address: nowhere}]}
+workspaces:
+  my-workspace:
+    publicKeys:
+      - {name: one}
+      - {name: two, file: k2.pem}
+      - {name: three, file: k3.pem}
+store: {redb: {path: x}}
+encryption: {keys: [{id: k1}, {id: k2, key: {value: short}}]}
+",
+    );
+    folder.write(
+        "upstreams/api.yaml",
+        "\
+upstream: http://127.0.0.1:3000
+match: {hosts: [[], 'a b']}
+token: {headers: [{}, 'X Token']}
+rules:
+  - {path: /a, allow: everyone}
+  - {path: b, allow: verified}
+  - {path: /c, allow: verified, methods: [{}, get]}
+",
+    );
+    folder.write("connectors/crm/spec.yml", CONNECTOR);
+    folder.write(
+        "integrations/crm.yaml",
+        "\
+connector: crm
+apps:
+  - {clientId: x}
+  - {id: own, clientId: {env: NOT_SET}}
+hosts: [[], 'https://x']
+",
+    );
+    let complaints = folder.complaints(&[]);
+    for (place, problem) in [
+        ("sidegate.yaml:1:24:", "did you mean `address`?"),
+        ("sidegate.yaml:1:56:", "`listeners.inbound[1].address` is not an address"),
+        ("sidegate.yaml:5:9:", "`workspaces.my-workspace.publicKeys[0].file` is missing"),
+        ("sidegate.yaml:6:27:", "`workspaces.my-workspace.publicKeys[1].file` names k2.pem"),
+        ("sidegate.yaml:7:29:", "k3.pem holds a private key"),
+        ("sidegate.yaml:9:21:", "`encryption.keys[0].key` is missing"),
+        ("sidegate.yaml:9:45:", "`encryption.keys[1].key` is not base64 of 32 bytes"),
+        ("upstreams/api.yaml:2:17:", "`upstreams.api.match.hosts[0]` is a list"),
+        ("upstreams/api.yaml:2:21:", "`a b` is not a host name"),
+        ("upstreams/api.yaml:3:19:", "`upstreams.api.token.headers[0]` is a mapping"),
+        ("upstreams/api.yaml:3:23:", "`X Token` is not a header name"),
+        ("upstreams/api.yaml:5:23:", "`upstreams.api.rules[0].allow` is not a word"),
+        ("upstreams/api.yaml:6:12:", "`upstreams.api.rules[1].path` does not begin with `/`"),
+        ("upstreams/api.yaml:7:43:", "`upstreams.api.rules[2].methods[0]` is a mapping"),
+        ("upstreams/api.yaml:7:47:", "`get` is not a method"),
+        ("integrations/crm.yaml:3:5:", "`integrations.crm.apps[0].id` is missing"),
+        ("integrations/crm.yaml:4:31:", "the environment variable NOT_SET is not set"),
+        ("integrations/crm.yaml:5:9:", "`integrations.crm.hosts[0]` is a list"),
+        ("integrations/crm.yaml:5:13:", "`integrations.crm.hosts[1]` is not a host pattern"),
+    ] {
+        let found =
+            complaints.iter().any(|complaint| complaint.starts_with(place) && complaint.contains(problem));
+        assert!(found, "no {problem:?} at {place} in {complaints:#?}");
+    }
+    assert_eq!(complaints.len(), 19, "{complaints:#?}");
 }
 
 #[test]
@@ -665,11 +737,11 @@ fn secret_of(settings: &Settings) -> String {
     settings.tokens.workspaces[0].secret.as_ref().expect("a secret").expose().clone()
 }
 
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {

@@ -210,7 +210,7 @@ fn a_planted_secret_is_nowhere_in_the_file() {
     runtime().block_on(async {
         let store = open(&folder.0);
         store.insert(connection(0), secrets(PLANTED), false).await.unwrap();
-        store.replace(Version::FIRST, connection(0), secrets(PLANTED)).await.unwrap();
+        store.replace(&connection(0), secrets(PLANTED), |_| ()).await.unwrap();
         let planted = || Some(Secret::new(Value::from(json!({ "apiKey": PLANTED }))));
         let at = Timestamp::from_secs(1_700_000_000);
         let customer = Customer {

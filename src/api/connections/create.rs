@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{self, Draft};
-use super::material::pinned_origin;
+use super::material::{connect, pinned_origin};
 use crate::api::Api;
 use crate::api::ask::Ask;
 use crate::api::rejection::Rejection;
@@ -27,35 +27,17 @@ impl Api {
         seen.integration(&integration.key);
         let draft = Draft::read(&body)?;
         let replace = integration.connections == Connections::One;
-        let replaced = |one: &Connection| replace && one.integration == integration.key;
-        self.refuse_taken_key(&owner, draft.key, replaced).await?;
-
         let app = integration.app(None).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
         let expires_at =
             self.first_credentials(&integration, app.as_ref(), draft.source(), &mut secrets).await?;
         let pinned_origin = pinned_origin(&integration, app.as_ref(), &secrets)?;
         let mut connection = Connection { pinned_origin, ..self.blank(owner, &integration, app) };
-        self.connect(&mut connection, expires_at);
-        draft.write(&mut connection);
+        connect(&mut connection, expires_at, self.clock.now());
+        draft.open_part().write(&mut connection);
         seen.connection(&connection.id);
         let stored = self.store.insert(connection, secrets.into(), replace).await?;
         Ok(self.show(&stored.connection))
-    }
-
-    /// Two live connections of a customer cannot have one key, for it selects. `exempt`: those that do not count.
-    pub(super) async fn refuse_taken_key(
-        &self,
-        owner: &Owner,
-        key: Option<&str>,
-        exempt: impl Fn(&Connection) -> bool + Send,
-    ) -> Result<(), Rejection> {
-        let Some(key) = key else { return Ok(()) };
-        let live = self.store.live(owner).await?;
-        if live.iter().any(|one| one.key.as_deref() == Some(key) && !exempt(one)) {
-            return Err(Rejection::KeyTaken { key: key.to_owned() });
-        }
-        Ok(())
     }
 
     /// A connection of which nothing is known yet but whose it is and what for.

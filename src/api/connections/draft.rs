@@ -17,12 +17,18 @@ const INPUT: [&str; 4] = ["input", "parameters", "connectionParameters", "connec
 
 /// What a body says of a connection; what it leaves out is `None`.
 pub(super) struct Draft<'b> {
-    pub(super) key: Option<&'b str>,
-    name: Option<&'b str>,
-    meta: Option<&'b Value>,
+    open: OpenPart,
     credentials: Option<&'b Value>,
     input: Option<&'b Value>,
     connector_parameters: Option<&'b Value>,
+}
+
+/// What a body says of the open part; what it leaves out is `None`.
+#[derive(Clone)]
+pub(super) struct OpenPart {
+    key: Option<String>,
+    name: Option<String>,
+    meta: Option<Value>,
 }
 
 /// What new credentials are made from.
@@ -47,9 +53,11 @@ impl<'b> Draft<'b> {
             return Err(Rejection::WrongField { field: "key", expected: "text of 1 to 100 characters" });
         }
         Ok(Self {
-            key,
-            name: body.text("name")?,
-            meta: body.object("meta")?,
+            open: OpenPart {
+                key: key.map(str::to_owned),
+                name: body.text("name")?.map(str::to_owned),
+                meta: body.object("meta")?.cloned(),
+            },
             credentials: body.object("credentials")?,
             input: body.one_of(&INPUT, JsonBody::object)?,
             connector_parameters: body.object("connectorParameters")?,
@@ -88,17 +96,21 @@ impl<'b> Draft<'b> {
         })
     }
 
-    /// Puts what is open into a connection.
-    pub(super) fn write(&self, connection: &mut Connection) {
-        if let Some(name) = self.name {
-            connection.name = name.to_owned();
+    /// A copy of what is open.
+    pub(super) fn open_part(&self) -> OpenPart {
+        self.open.clone()
+    }
+}
+
+impl OpenPart {
+    /// Puts it into a connection.
+    pub(super) fn write(self, connection: &mut Connection) {
+        let Self { key, name, meta } = self;
+        if let Some(name) = name {
+            connection.name = name;
         }
-        if let Some(key) = self.key {
-            connection.key = Some(key.to_owned());
-        }
-        if let Some(meta) = self.meta {
-            connection.meta = Some(meta.clone());
-        }
+        connection.key = key.or(connection.key.take());
+        connection.meta = meta.or(connection.meta.take());
     }
 }
 

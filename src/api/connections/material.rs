@@ -54,7 +54,7 @@ impl Api {
     ) -> Result<Renewal, Rejection> {
         match (integration.connector.auth, source) {
             (AuthType::OAuth2, Source::Sent) => {
-                Ok(Renewal::Renewed(freshness::expiry(&secrets.credentials, self.clock.now())))
+                Ok(Renewal::Renewed(freshness::expiry_of_kept(&secrets.credentials, self.clock.now())))
             }
             // Nothing refreshes them, so that an end would only cut them off.
             (AuthType::ClientCredentials, Source::Sent) => Ok(Renewal::Renewed(None)),
@@ -72,17 +72,16 @@ impl Api {
             (AuthType::OAuth2, Source::Input) | (_, Source::Nothing) => Ok(Renewal::Kept),
         }
     }
+}
 
-    /// Puts what follows from new credentials into the open part: they make any connection ready.
-    pub(super) fn connect(&self, connection: &mut Connection, expires_at: Option<Timestamp>) {
-        let now = self.clock.now();
-        let jitter = Jitter::of(&connection.id);
-        connection.health = Health::Ready;
-        connection.expires_at = expires_at;
-        connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), jitter));
-        connection.refreshed_at = None;
-        connection.granted_scopes = None;
-    }
+/// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready.
+pub(super) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
+    let jitter = Jitter::of(&connection.id);
+    connection.health = Health::Ready;
+    connection.expires_at = expires_at;
+    connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), jitter));
+    connection.refreshed_at = None;
+    connection.granted_scopes = None;
 }
 
 /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.

@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{Draft, Source};
-use super::material::{Renewal, pinned_origin};
+use super::material::{Renewal, connect, pinned_origin};
 use super::{ATTEMPTS, live};
 use crate::api::Api;
 use crate::api::ask::Ask;
@@ -27,8 +27,6 @@ impl Api {
         let caller = ask.caller.clone();
         let body = ask.body().await?;
         let draft = Draft::read(&body)?;
-        let itself = |one: &Connection| one.id == connection.id;
-        self.refuse_taken_key(&connection.owner, draft.key, itself).await?;
         let integration =
             if draft.is_open() { None } else { Some(self.usable(&caller, &connection.integration)?) };
         for _ in 0..ATTEMPTS {
@@ -45,9 +43,8 @@ impl Api {
     }
 
     async fn write_open(&self, connection: &Connection, draft: &Draft<'_>) -> Result<Replaced, Rejection> {
-        let mut changed = connection.clone();
-        draft.write(&mut changed);
-        Ok(self.store.update(connection.version, changed).await?)
+        let open = draft.open_part();
+        Ok(self.store.update(connection, |one| open.write(one)).await?)
     }
 
     async fn write_secrets(
@@ -57,24 +54,27 @@ impl Api {
         integration: &Integration,
     ) -> Result<Replaced, Rejection> {
         let opened = self.open(connection).await?;
-        let mut changed = Connection::clone(&opened.connection);
-        draft.write(&mut changed);
         let mut secrets = opened.secrets_with(draft.changes());
-        if draft.source() != Source::Nothing {
-            // Whoever connects again does so with the app that serves new connections.
-            let app = integration.app(None).map(|app| app.id.clone());
-            let renewal =
-                self.renewed_credentials(integration, app.as_ref(), draft.source(), &mut secrets)?;
-            if let Renewal::Renewed(expires_at) = renewal {
-                changed.app = app;
-                self.connect(&mut changed, expires_at);
-            }
-        }
-        let origin = pinned_origin(integration, changed.app.as_ref(), &secrets)?;
-        if integration.hosts == Hosts::Connection && origin != changed.pinned_origin {
+        // Whoever connects again does so with the app that serves new connections.
+        let newest = integration.app(None).map(|app| app.id.clone());
+        let renewal = match draft.source() {
+            Source::Nothing => Renewal::Kept,
+            source => self.renewed_credentials(integration, newest.as_ref(), source, &mut secrets)?,
+        };
+        let app = if renewal == Renewal::Kept { opened.connection.app.clone() } else { newest };
+        let origin = pinned_origin(integration, app.as_ref(), &secrets)?;
+        if integration.hosts == Hosts::Connection && origin != opened.connection.pinned_origin {
             let why = "it is not the one that this connection was made for; make a new connection";
             return Err(Rejection::Origin { why, source: None });
         }
-        Ok(self.store.replace(opened.connection.version, changed, secrets.into()).await?)
+        let (open, now) = (draft.open_part(), self.clock.now());
+        let change = move |one: &mut Connection| {
+            open.write(one);
+            if let Renewal::Renewed(expires_at) = renewal {
+                one.app = app;
+                connect(one, expires_at, now);
+            }
+        };
+        Ok(self.store.replace(&opened.connection, secrets.into(), change).await?)
     }
 }

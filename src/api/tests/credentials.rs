@@ -103,10 +103,10 @@ async fn what_cannot_be_refreshed_says_so() {
 async fn a_dead_connection_comes_back_with_new_credentials_and_not_with_a_new_name() {
     let scene = Scene::start().await;
     let id = scene.create(&json!({"integrationKey": "oauth", "credentials": {"access_token": "a"}})).await;
-    let mut dead = stored(&scene, &id).await;
-    dead.health =
+    let dead =
         Health::Disconnected { code: "needs_reconnect".into(), message: "invalid_grant".into(), at: NOW };
-    let written = scene.api.store.update(dead.version, dead).await.unwrap();
+    let seen = stored(&scene, &id).await;
+    let written = scene.api.store.update(&seen, |one| one.health = dead).await.unwrap();
     assert!(matches!(written, Replaced::Stored(_)));
 
     let renamed = scene.ok(&scene.ada(), "PATCH /connections/oauth", r#"{"name":"New"}"#).await;

@@ -1,9 +1,7 @@
 //! What this room's tests stand on: a real store in a folder of its own, a catalog, callers with real tokens.
 //! Never part of a build.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -15,12 +13,10 @@ use crate::connector::{App, Connections, Connector, Hosts, Integration};
 use crate::document;
 use crate::formula::Value;
 use crate::http::body::{Collected, collect_within};
-use crate::names::{Owner, Version};
 use crate::oauth::TokenEndpoint;
 use crate::oauth::hostile_server::{Answer, HostileServer};
-use crate::seal::{Keyring, keyring::SealingKey};
 use crate::secret::Secret;
-use crate::store::{Config, Connection, Health};
+use crate::store::testing::Folder;
 use crate::telemetry::AccessLog;
 use crate::token::keys::Algorithm;
 use crate::token::mint::{SigningKey, mint};
@@ -28,30 +24,6 @@ use crate::token::{self, KeyPolicy, Policy, Verifier, WorkspaceConfig};
 
 pub(in crate::api) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const SECRET: &str = "a workspace secret that is long enough";
-
-/// An open connection as it is before it is stored.
-pub(in crate::api) fn connection(id: &str, now: Timestamp) -> Connection {
-    Connection {
-        id: id.into(),
-        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
-        integration: "crm".into(),
-        key: None,
-        name: "Ada".into(),
-        app: None,
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: now,
-        updated_at: now,
-        archived_at: None,
-    }
-}
 
 /// An answer's body.
 pub(in crate::api) async fn json(answer: Response<Body>) -> serde_json::Value {
@@ -86,7 +58,7 @@ impl Scene {
         let server = HostileServer::start(answer).await;
         let clock = Arc::new(ManualClock::at(NOW));
         let folder = Folder::new();
-        let store = open_store(&folder, &clock);
+        let store = folder.store(clock.clone());
         let log = Arc::default();
         let telemetry = Telemetry::new(AccessLog::to_buffer(Arc::clone(&log)), clock.clone());
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(integrations(&server.url()))));
@@ -163,7 +135,7 @@ impl Scene {
 
     /// Whether `text` stands in the store's file or in the access log.
     pub(in crate::api) fn leaks(&self, text: &str) -> bool {
-        let stored = std::fs::read(self.folder.0.join("store.redb")).unwrap();
+        let stored = std::fs::read(self.folder.file()).unwrap();
         let logged = self.log.lock().unwrap().clone();
         [stored, logged].iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
     }
@@ -214,31 +186,5 @@ fn integration(key: &str, auth: &str) -> Integration {
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
         route: None,
-    }
-}
-
-fn open_store(folder: &Folder, clock: &Arc<ManualClock>) -> Store {
-    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
-    let keyring = Keyring::new(&[SealingKey { id: "k1".into(), key: Secret::new(key) }]).unwrap();
-    let config = Config { path: folder.0.join("store.redb"), cached_credentials: 100 };
-    Store::open(&config, keyring, clock.clone()).unwrap()
-}
-
-/// A folder of its own, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("sidegate-api-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
     }
 }

@@ -1,3 +1,4 @@
+use crate::store::testing::connection;
 use serde_json::json;
 
 use super::*;
@@ -12,7 +13,7 @@ fn seen(view: &ConnectionView<'_>) -> serde_json::Value {
 
 #[test]
 fn a_ready_connection_has_the_names_of_both_generations() {
-    let connection = scene::connection("c1", NOW);
+    let connection = connection("c1", NOW);
     assert_eq!(
         seen(&ConnectionView::of(&connection, None)),
         json!({
@@ -31,7 +32,7 @@ fn a_dead_connection_says_why() {
     let dead = |code: &str| {
         let message = "invalid_grant".to_owned();
         let health = Health::Disconnected { code: code.to_owned(), message, at: NOW };
-        Connection { health, ..scene::connection("c1", NOW) }
+        Connection { health, ..connection("c1", NOW) }
     };
     let connection = dead("needs_reconnect");
     let view = seen(&ConnectionView::of(&connection, None));
@@ -45,7 +46,7 @@ fn a_dead_connection_says_why() {
 
 #[test]
 fn secrets_stand_in_the_view_only_where_they_were_put() {
-    let connection = Connection { refresh_at: Some(NOW), ..scene::connection("c1", NOW) };
+    let connection = Connection { refresh_at: Some(NOW), ..connection("c1", NOW) };
     let object = |name: &str| Value::from(json!({ name: "planted" }));
     let secrets = Secret::new(Secrets {
         credentials: object("c"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Failed;
 
@@ -16,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// What to ask.
 #[derive(Args)]
 pub(super) struct Options {
-    /// The health listener.
-    #[arg(long, default_value = "127.0.0.1:9091", value_name = "HOST:PORT")]
+    /// The health listener: HOST:PORT, or unix:/path.
+    #[arg(long, default_value = "127.0.0.1:9091", value_name = "ADDRESS")]
     address: String,
     /// What to ask: /readyz (may traffic come?) or /healthz (is the process alive?).
     #[arg(long, default_value = "/readyz")]
@@ -32,10 +32,10 @@ pub(super) fn healthcheck(options: &Options) -> Result<(), Failed> {
 }
 
 async fn ask(options: &Options) -> anyhow::Result<()> {
-    let address = &options.address;
-    let mut stream =
-        TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
-    let request = format!("GET {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n", options.path);
+    let mut stream = connect(&options.address)
+        .await
+        .with_context(|| format!("no health listener can be reached at {}", options.address))?;
+    let request = format!("GET {} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\n\r\n", options.path);
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.take(64 * 1024).read_to_string(&mut answer).await?;
@@ -45,4 +45,14 @@ async fn ask(options: &Options) -> anyhow::Result<()> {
         bail!("not ready ({status}): {body}");
     }
     Ok(())
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+async fn connect(address: &str) -> std::io::Result<Box<dyn Stream>> {
+    match address.strip_prefix("unix:") {
+        Some(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+        None => Ok(Box::new(TcpStream::connect(address).await?)),
+    }
 }

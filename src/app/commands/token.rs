@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::{Configured, Failed};
@@ -28,19 +28,20 @@ pub(super) enum TokenCommand {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("signing key").required(true).args(["secret_file", "key_file"])))]
 pub(super) struct Sign {
     /// The workspace: the `iss` claim.
     #[arg(long, value_name = "KEY")]
     workspace: String,
     /// The file with the workspace secret (HS256, HS384, HS512).
-    #[arg(long, value_name = "FILE", conflicts_with = "key_file", required_unless_present = "key_file")]
+    #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// The file with a private key, PKCS#8 PEM (RS*, PS*, ES*).
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// One of HS256/384/512, RS256/384/512, PS256/384/512, ES256/384/512.
     #[arg(long, default_value = "HS256")]
-    algorithm: String,
+    algorithm: Algorithm,
     /// The customer: the `id` claim.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -54,7 +55,7 @@ pub(super) struct Sign {
     #[arg(long, value_name = "JSON")]
     fields: Option<String>,
     /// How long the token lives; `0s` leaves `exp` out.
-    #[arg(long, default_value = "2h", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = humantime::parse_duration)]
     expires_in: Duration,
     /// The `kid` header.
     #[arg(long)]
@@ -89,7 +90,6 @@ pub(super) fn token(command: &TokenCommand) -> Result<(), Failed> {
 }
 
 fn signed(sign: &Sign) -> anyhow::Result<String> {
-    let algorithm: Algorithm = sign.algorithm.parse()?;
     let mut claims = Map::new();
     claims.insert("iss".into(), json!(sign.workspace));
     claims.extend(sign.id.as_ref().map(|id| ("id".into(), json!(id))));
@@ -110,7 +110,9 @@ fn signed(sign: &Sign) -> anyhow::Result<String> {
     if !sign.expires_in.is_zero() {
         claims.insert("exp".into(), json!(now.plus(sign.expires_in).as_secs()));
     }
-    Ok(mint(&claims, algorithm, &signing_key(sign)?, sign.kid.as_deref())?)
+    let key_file = sign.secret_file.as_ref().or(sign.key_file.as_ref());
+    let from = || key_file.map_or_else(String::new, |file| format!("{} cannot sign", file.display()));
+    mint(&claims, sign.algorithm, &signing_key(sign)?, sign.kid.as_deref()).with_context(from)
 }
 
 fn signing_key(sign: &Sign) -> anyhow::Result<SigningKey> {
@@ -129,7 +131,7 @@ fn signing_key(sign: &Sign) -> anyhow::Result<SigningKey> {
 }
 
 fn explained(explain: &Explain) -> Result<(), Failed> {
-    let settings = explain.configured.load()?;
+    let settings = explain.configured.load("")?;
     let routes = Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;
     let (verifier, _) = Verifier::new(settings.tokens, Arc::new(SystemClock)).map_err(|complaints| {
         anyhow::anyhow!("{}", complaints.iter().map(ToString::to_string).collect::<String>())

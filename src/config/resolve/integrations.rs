@@ -116,8 +116,7 @@ impl Resolver<'_> {
 
     fn apps(&mut self, typed: &[raw::App], path: &KeyPath) -> Vec<App> {
         let mut apps: Vec<App> = Vec::new();
-        for (index, typed) in typed.iter().enumerate() {
-            let path = path.index(index);
+        for (path, typed) in self.places.items(path, typed) {
             if apps.iter().any(|app| app.id.as_str() == typed.id.0) {
                 let problem = format!("a second app is called `{}`", typed.id.0);
                 self.error(&path.key("id"), problem, "give each app its own id");
@@ -166,16 +165,13 @@ impl Resolver<'_> {
             self.error(path, format!("`{path}` lets credentials go nowhere"), cure);
         }
         let mut patterns = Vec::with_capacity(listed.len());
-        for (index, typed) in listed.iter().enumerate() {
+        for (path, typed) in self.places.items(path, listed) {
             match HostPattern::parse(typed) {
                 Ok(pattern) => patterns.push(pattern),
                 Err(problem) => {
-                    let problem = format!("`{}` is not a host pattern: {problem}", path.index(index));
-                    self.error(
-                        &path.index(index),
-                        problem,
-                        "write api.example.com, api.example.com:8443 or *.example.com",
-                    );
+                    let problem = format!("`{path}` is not a host pattern: {problem}");
+                    let cure = "write api.example.com, api.example.com:8443 or *.example.com";
+                    self.error(&path, problem, cure);
                 }
             }
         }

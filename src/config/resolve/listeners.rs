@@ -37,9 +37,7 @@ impl Resolver<'_> {
         let typed: Vec<(KeyPath, &raw::Inbound)> = match raw {
             None => Vec::new(),
             Some(OneOrMany::One(one)) => vec![(path.clone(), one)],
-            Some(OneOrMany::Many(many)) => {
-                many.iter().enumerate().map(|(index, one)| (path.index(index), one)).collect()
-            }
+            Some(OneOrMany::Many(many)) => self.places.items(path, many),
         };
         let resolve = |(path, one): (KeyPath, &raw::Inbound)| {
             let address = self.address(&one.address, &path);

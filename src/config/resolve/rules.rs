@@ -40,8 +40,7 @@ impl Resolver<'_> {
             self.error(path, format!("`{path}` admits nothing"), cure);
         }
         let mut rules: Vec<RuleConfig> = Vec::with_capacity(typed.len());
-        for (index, typed) in typed.iter().enumerate() {
-            let path = path.index(index);
+        for (path, typed) in self.places.items(path, typed) {
             rules.push(self.rule(typed, &path));
         }
         for (rule, by) in shadowed(&rules) {
@@ -54,10 +53,8 @@ impl Resolver<'_> {
 
     fn rule(&mut self, typed: &raw::Rule, path: &KeyPath) -> RuleConfig {
         self.pattern(&typed.path, &path.key("path"));
-        let methods = typed.methods.iter().enumerate();
-        let methods = methods
-            .filter_map(|(index, method)| self.method(method, &path.key("methods").index(index)))
-            .collect();
+        let methods = self.places.items(&path.key("methods"), &typed.methods).into_iter();
+        let methods = methods.filter_map(|(path, method)| self.method(method, &path)).collect();
         let claims = path.key("claims");
         for (name, values) in &typed.claims {
             self.claim_path(name, &claims.key(name));

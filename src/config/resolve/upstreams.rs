@@ -121,8 +121,8 @@ impl Resolver<'_> {
         if typed.is_empty() {
             self.error(path, "no header may hold a token", "list one, or remove the key for the default");
         }
-        let headers = typed.iter().enumerate();
-        headers.filter_map(|(index, name)| self.header(name, &path.index(index))).collect()
+        let headers = self.places.items(path, typed).into_iter();
+        headers.filter_map(|(path, name)| self.header(name, &path)).collect()
     }
 
     fn identity(&mut self, typed: &Upstream, path: &KeyPath) -> Vec<(HeaderName, Property)> {
@@ -181,11 +181,11 @@ impl Resolver<'_> {
     }
 
     fn hosts(&mut self, typed: &[String], path: &KeyPath) -> Vec<String> {
-        for (index, host) in typed.iter().enumerate() {
+        for (path, host) in self.places.items(path, typed) {
             let parsed = url::Host::parse(host).is_ok_and(|parsed| parsed.to_string() == host.to_lowercase());
             if !parsed {
                 let cure = "write the name alone, without scheme, port, path or wildcard";
-                self.error(&path.index(index), format!("`{host}` is not a host name"), cure);
+                self.error(&path, format!("`{host}` is not a host name"), cure);
             }
         }
         typed.iter().map(|host| host.to_lowercase()).collect()

@@ -45,8 +45,8 @@ impl Resolver<'_> {
 
     fn public_keys(&mut self, typed: &Workspace, path: &KeyPath) -> Vec<PublicKey> {
         let mut keys = Vec::new();
-        for (index, typed) in typed.public_keys.iter().enumerate() {
-            let path = path.index(index).key("file");
+        for (path, typed) in self.places.items(path, &typed.public_keys) {
+            let path = path.key("file");
             let Some(file) = self.existing_file(&typed.file.0, &path) else { continue };
             let Some(pem) = self.read(&file, &path) else { continue };
             if pem.contains("PRIVATE KEY") {

@@ -67,8 +67,6 @@ pub(super) async fn serve<H: Handler>(server: Arc<Server<H>>, accepted: Accepted
     match accepted {
         Accepted::Unix(stream) => requests(server, stream, None, false).await,
         Accepted::Tcp(stream, peer) => {
-            // Fails only on a connection that is gone, which reading finds out.
-            stream.set_nodelay(true).ok();
             if server.tls.is_none() {
                 return requests(server, stream, Some(peer), false).await;
             }

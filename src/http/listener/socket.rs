@@ -23,7 +23,7 @@ const SOCKET_MODE: u32 = 0o660;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address is taken, not ours, or not permitted.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}; {}", advice(source))]
     Bind {
         /// The address.
         address: Address,
@@ -121,6 +121,8 @@ fn bind_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<std::net::TcpLi
     // A restart must not wait for the connections of the last run to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(reuse_port)?;
+    // Every accepted connection inherits it. Without it an answer in two writes could wait for a delayed acknowledgement.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -155,5 +157,33 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
         }
         Err(error) => Err(failed(error)),
         Ok(_) => Err(ListenError::Taken { path: path.to_owned() }),
+    }
+}
+
+/// What to do about an address that cannot be had.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "stop the process that has it, or choose another address",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023, or grant NET_BIND_SERVICE",
+        io::ErrorKind::NotFound => "make its folder",
+        _ => "choose another address",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_connection_does_not_gather_small_writes() {
+        let any_port = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bound = bind(&any_port, false).unwrap();
+        let Address::Tcp(address) = bound.address(&any_port) else { unreachable!("it is a TCP address") };
+        let _client = TcpStream::connect(address).await.unwrap();
+        let Accepted::Tcp(stream, _) = bound.listen().unwrap().accept().await.unwrap() else {
+            unreachable!("it is a TCP listener")
+        };
+        assert!(stream.nodelay().unwrap());
     }
 }

@@ -16,8 +16,9 @@ use super::{Origin, SendError, Sender, Settings};
 use crate::http::body::BoxError;
 use crate::http::egress::EgressError;
 
-/// What hyper may read ahead of a slow reader, and the longest response head.
-const MAX_BUFFER: usize = 64 * 1024;
+/// What hyper may read ahead of a slow reader, and the longest response head. Twice 64 KiB, so that a body of that size
+/// and its head come in one read.
+const MAX_BUFFER: usize = 128 * 1024;
 
 /// Makes a connection within the connect timeout.
 pub(super) async fn connect(origin: &Origin, settings: &Settings) -> Result<Sender, SendError> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
+use crate::secret::Secret;
 
 const OPEN: Egress = Egress { allow_private: true, allow_plain: true };
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 use crate::http::listener::Arrival;
+use crate::outbound::seen::Seen;
 use crate::telemetry::labels::Door;
 
 fn seen(request: http::request::Builder) -> Seen {
@@ -112,7 +113,7 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
 #[tokio::test]
 async fn each_rejection_has_its_status_code_and_vendor_error() {
     for (rejection, status, code, vendor) in all() {
-        let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a")));
+        let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a")).subject());
         assert_eq!(answer.status(), status, "{code}");
         assert_eq!(answer.headers()["x-sidegate-rejection"], code);
         assert!(answer.headers().contains_key("x-request-id"), "{code}");
@@ -148,7 +149,7 @@ async fn a_refusal_names_what_would_mend_it() {
         ),
     ];
     for (rejection, cure) in named {
-        let message = body(rejection.answer(&seen)).await["message"].to_string();
+        let message = body(rejection.answer(&seen.subject())).await["message"].to_string();
         assert!(message.contains(cure), "{message}");
     }
 }
@@ -158,13 +159,14 @@ async fn a_cause_reaches_the_log_and_not_the_caller() {
     let cause = CallError::Send(SendError::Connect("planted detail".into()));
     let rejection = Rejection::from(cause);
     assert!(crate::report::report(&rejection).to_string().contains("planted detail"));
-    let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a?key=planted")));
+    let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a?key=planted")).subject());
     assert!(!body(answer).await.to_string().contains("planted"));
 }
 
 #[test]
 fn a_callers_request_id_is_taken_over_if_it_is_fit_for_a_log() {
-    let with = |id: &str| seen(http::Request::get("/").header("x-request-id", id)).request_id;
+    let with =
+        |id: &str| seen(http::Request::get("/").header("x-request-id", id)).subject().request_id.clone();
     assert_eq!(with("abc-1.2_3").as_str(), "abc-1.2_3");
     for unfit in ["", "a b", "a\"b", &"a".repeat(129)] {
         let made = with(unfit);

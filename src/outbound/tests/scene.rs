@@ -23,13 +23,13 @@ use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 use crate::http::client::Client;
 use crate::http::listener::{self, Address, Arrival, Handler, Limits};
-use crate::names::{ConnectionId, Owner, Version};
+use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{Config, Outbound};
 use crate::refresh::Refresher;
-use crate::seal::{Keyring, keyring::SealingKey};
 use crate::secret::Secret;
-use crate::store::{self, Connection, Health, Secrets, Store};
+use crate::store::testing::{self, Folder};
+use crate::store::{Connection, Health, Secrets, Store};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::{self, Verifier};
 
@@ -138,7 +138,7 @@ pub(super) struct Scene {
     pub(super) origin: String,
     address: String,
     stop: CancellationToken,
-    folder: std::path::PathBuf,
+    _folder: Folder,
 }
 
 impl Scene {
@@ -148,8 +148,8 @@ impl Scene {
         let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), CancellationToken::new());
         let third_party = Arc::new(ThirdParty::default());
         let origin = format!("http://{}", serve(Arc::clone(&third_party), &stop));
-        let folder = new_folder();
-        let store = open_store(&folder, &clock);
+        let folder = Folder::new();
+        let store = folder.store(Arc::clone(&clock));
         store.insert(connection("c1", "ada", &clock), first_secrets(), false).await.unwrap();
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration(&origin)])));
         let log = Arc::default();
@@ -170,13 +170,21 @@ impl Scene {
         let config = Arc::new(Config { trust_caller: true, service_secret: None });
         let outbound = Outbound::new(config, catalog, store.clone(), Arc::new(verifier), calls, telemetry);
         let address = serve(Arc::new(Door(outbound)), &stop);
-        Self { third_party, store, log, origin, address, stop, folder }
+        Self { third_party, store, log, origin, address, stop, _folder: folder }
     }
 
     /// A second connection of the integration, for this customer.
     pub(super) async fn connect(&self, id: &str, customer: &str) {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         self.store.insert(connection(id, customer, &clock), first_secrets(), false).await.unwrap();
+    }
+
+    /// A connection of another integration, with a key of its own.
+    pub(super) async fn connect_as(&self, id: &str, customer: &str, integration: &str, key: &str) {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let other = connection(id, customer, &clock);
+        let other = Connection { integration: integration.into(), key: Some(key.into()), ..other };
+        self.store.insert(other, first_secrets(), false).await.unwrap();
     }
 
     /// As the customer `ada`. The target goes onto the wire as it is.
@@ -232,7 +240,6 @@ impl Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         self.stop.cancel();
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 
@@ -296,26 +303,9 @@ auth:
 }
 
 fn connection(id: &str, customer: &str, clock: &Arc<dyn Clock>) -> Connection {
-    Connection {
-        id: id.into(),
-        owner: Owner { workspace: "acme".into(), customer: customer.into() },
-        integration: "crm".into(),
-        key: Some(format!("key-of-{id}")),
-        name: "CRM".into(),
-        app: Some("own".into()),
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: clock.now(),
-        updated_at: clock.now(),
-        archived_at: None,
-    }
+    let ada = testing::connection(id, clock.now());
+    let owner = Owner { customer: customer.into(), ..ada.owner };
+    Connection { owner, key: Some(format!("key-of-{id}")), app: Some("own".into()), ..ada }
 }
 
 fn first_secrets() -> Secret<Secrets> {
@@ -324,23 +314,8 @@ fn first_secrets() -> Secret<Secrets> {
     Secret::new(Secrets { credentials: credentials.into(), input: empty(), connector_parameters: empty() })
 }
 
-fn open_store(folder: &std::path::Path, clock: &Arc<dyn Clock>) -> Store {
-    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
-    let keyring = Keyring::new(&[SealingKey { id: "k1".into(), key: Secret::new(key) }]).unwrap();
-    let config = store::Config { path: folder.join("store.redb"), cached_credentials: 100 };
-    Store::open(&config, keyring, Arc::clone(clock)).unwrap()
-}
-
 fn no_roots() -> rustls::ClientConfig {
     rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth()
-}
-
-fn new_folder() -> std::path::PathBuf {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = format!("sidegate-outbound-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let folder = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }

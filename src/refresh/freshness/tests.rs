@@ -40,6 +40,17 @@ fn every_form_of_expiry_is_read() {
 }
 
 #[test]
+fn of_a_kept_token_its_end_counts_before_its_life_and_of_a_reply_the_life() {
+    let both: Value = [("expires_in", Value::Number(3600.0)), ("expires_at", Value::Number(1_700_000_000.0))]
+        .into_iter()
+        .collect();
+    assert_eq!(expiry_of_kept(&both, NOW), Some(Timestamp::from_secs(1_700_000_000)));
+    assert_eq!(expiry(&both, NOW), Some(NOW.plus(Duration::from_secs(3600))));
+    let life = credentials("expires_in", Value::Number(3600.0));
+    assert_eq!(expiry_of_kept(&life, NOW), expiry(&life, NOW));
+}
+
+#[test]
 fn the_window_is_a_fifth_of_the_life_within_bounds() {
     for (life, earliest, latest) in
         [(24 * 3600, 300, 225), (3600, 300, 225), (600, 120, 90), (60, 12, 10), (20, 10, 10), (4, 2, 2)]

@@ -27,6 +27,12 @@ fn half_an_hour_of_outage_costs_at_most_forty_exchanges() {
 }
 
 #[test]
+fn a_provider_that_asks_for_no_pause_gets_one_all_the_same() {
+    let made = exchanges(&RefreshError::ThrottledUntil(NOW), Duration::from_secs(1800));
+    assert!((20..=40).contains(&made), "{made}");
+}
+
+#[test]
 fn a_misconfigured_app_is_asked_ever_more_seldom() {
     let made = exchanges(&RefreshError::MisconfiguredApp { reason: "x".into() }, Duration::from_secs(1800));
     assert!(made <= 12, "{made}");
@@ -74,5 +80,9 @@ fn a_refused_new_token_is_remembered_for_a_minute() {
     memory.refused(&id, Version(2), NOW);
     assert!(memory.just_refused(&id, Version(2), NOW.plus(Duration::from_secs(59))));
     assert!(!memory.just_refused(&id, Version(3), NOW));
+    assert!(
+        !memory.just_refused(&id, Version(2), NOW.minus(Duration::from_secs(1))),
+        "the clock was turned back"
+    );
     assert!(!memory.just_refused(&id, Version(2), NOW.plus(Duration::from_secs(60))));
 }

@@ -1,8 +1,6 @@
 //! What the refresher's tests stand on: a token server, a store with one connection, a refresher between them.
 //! The connection's token has ended, so that the first caller needs a refresh.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -11,41 +9,22 @@ use crate::clock::Timestamp;
 use crate::connector::{App, Connections, Connector, Hosts};
 use crate::document;
 use crate::formula::Value;
-use crate::names::{ConnectionId, Owner, Version};
+use crate::names::ConnectionId;
 use crate::oauth::hostile_server::{Answer, HostileServer, json};
 use crate::refresh::*;
-use crate::seal::{Keyring, keyring::SealingKey};
 use crate::secret::Secret;
+use crate::store::Connection;
 use crate::store::redb::Replaced;
-use crate::store::{Config, Connection};
+use crate::store::testing::{self, Folder};
 use crate::telemetry::AccessLog;
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const CALLERS: usize = 500;
 
-/// An open connection as it is before it is stored.
+/// A connection of the app that the scene's integration has.
 pub(in crate::refresh) fn connection(id: &str, now: Timestamp) -> Connection {
-    Connection {
-        id: ConnectionId::from(id),
-        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
-        integration: "crm".into(),
-        key: None,
-        name: "Ada".into(),
-        app: Some("own".into()),
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: now,
-        updated_at: now,
-        archived_at: None,
-    }
+    Connection { app: Some("own".into()), ..testing::connection(id, now) }
 }
 
 pub(in crate::refresh) fn opened(id: &str, now: Timestamp) -> Opened {
@@ -88,7 +67,7 @@ impl Scene {
         let server = HostileServer::start(answer).await;
         let clock = Arc::new(ManualClock::at(NOW));
         let folder = Folder::new();
-        let store = open_store(&folder, &clock);
+        let store = folder.store(clock.clone());
         let mut ended = connection("c1", NOW);
         ended.expires_at = Some(NOW);
         ended.refresh_at = Some(NOW.minus(HOUR));
@@ -130,13 +109,22 @@ impl Scene {
         callers.join_all().await
     }
 
+    /// Another writer changes the open part.
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Connection) + Send + 'static) {
+        let seen = self.opened().await;
+        let written = self.store.update(&seen.connection, change).await.unwrap();
+        assert!(matches!(written, Replaced::Stored(_)), "{written:?}");
+    }
+
     pub(super) async fn reconnect(&self, credentials: serde_json::Value) -> Opened {
         let seen = self.opened().await;
-        let mut connection = Connection::clone(&seen.connection);
-        connection.health = Health::Ready;
-        connection.expires_at = Some(self.clock.now().plus(HOUR));
+        let ends = self.clock.now().plus(HOUR);
+        let change = move |connection: &mut Connection| {
+            connection.health = Health::Ready;
+            connection.expires_at = Some(ends);
+        };
         let secrets = Secret::new(secrets(credentials));
-        match self.store.replace(seen.connection.version, connection, secrets).await.unwrap() {
+        match self.store.replace(&seen.connection, secrets, change).await.unwrap() {
             Replaced::Stored(opened) => opened,
             Replaced::Overtaken(_) => panic!("somebody else wrote"),
         }
@@ -149,13 +137,6 @@ pub(super) fn credentials(opened: &Opened) -> serde_json::Value {
 
 pub(super) fn access_token(opened: &Opened) -> String {
     credentials(opened)["access_token"].as_str().unwrap().to_owned()
-}
-
-fn open_store(folder: &Folder, clock: &Arc<ManualClock>) -> Store {
-    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
-    let keyring = Keyring::new(&[SealingKey { id: "k1".into(), key: Secret::new(key) }]).unwrap();
-    let config = Config { path: folder.0.join("store.redb"), cached_credentials: 100 };
-    Store::open(&config, keyring, clock.clone()).unwrap()
 }
 
 fn refresher(
@@ -202,26 +183,6 @@ auth:
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let tokens = TokenEndpoint::new(Duration::from_secs(10), Arc::new(tls));
+    let tokens = TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls));
     Refresher::new(catalog, store.clone(), tokens, clock.clone(), Arc::clone(telemetry), Handle::current())
-}
-
-/// A folder of its own, removed at the end.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name =
-            format!("sidegate-refresh-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }

@@ -1,7 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,70 +10,25 @@ use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::formula::Value;
 use crate::seal::SealingKey;
-use crate::store::{Health, SecretChanges};
+use crate::store::SecretChanges;
+use crate::store::testing::{self, Folder};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("sidegate-store-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("store.redb")
-    }
-
-    fn open(&self, keys: &[(&str, u8)]) -> Result<Store, StoreError> {
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|(id, byte)| SealingKey { id: (*id).into(), key: STANDARD.encode([*byte; 32]).into() })
-            .collect();
-        let config = Config { path: self.file(), cached_credentials: 100 };
-        Store::open(&config, Keyring::new(&keys).unwrap(), Arc::new(ManualClock::at(NOW)))
-    }
-
-    fn store(&self) -> Store {
-        self.open(&[("k1", 1)]).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn owner(customer: &str) -> Owner {
     Owner { workspace: "w".into(), customer: customer.into() }
 }
 
 fn connection(id: &str) -> Connection {
-    Connection {
-        id: id.into(),
-        owner: owner("anna"),
-        integration: "crm".into(),
-        key: None,
-        name: id.to_owned(),
-        app: None,
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: NOW,
-        updated_at: NOW,
-        archived_at: None,
-    }
+    Connection { owner: owner("anna"), ..testing::connection(id, NOW) }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::at(NOW))
+}
+
+fn at_version(version: u64) -> Connection {
+    Connection { version: Version(version), ..connection("c1") }
 }
 
 fn secrets(token: &str) -> Secret<Secrets> {
@@ -102,8 +56,8 @@ fn of_anna() -> Filter {
 #[tokio::test]
 async fn what_was_stored_is_there_after_a_restart() {
     let folder = Folder::new();
-    folder.store().insert(connection("c1"), secrets("t1"), false).await.unwrap();
-    let opened = folder.store().open_secrets(&"c1".into()).await.unwrap().unwrap();
+    folder.store(clock()).insert(connection("c1"), secrets("t1"), false).await.unwrap();
+    let opened = folder.store(clock()).open_secrets(&"c1".into()).await.unwrap().unwrap();
     assert_eq!((token(&opened).as_str(), opened.connection.version), ("t1", Version::FIRST));
 }
 
@@ -111,46 +65,46 @@ async fn what_was_stored_is_there_after_a_restart() {
 async fn the_file_is_for_its_owner_only_and_is_made_so_again() {
     let folder = Folder::new();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    drop(folder.store());
+    drop(folder.store(clock()));
     assert_eq!(mode(&folder.file()), 0o600);
     fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o644)).unwrap();
-    drop(folder.store());
+    drop(folder.store(clock()));
     assert_eq!(mode(&folder.file()), 0o600);
 }
 
 #[tokio::test]
 async fn a_second_opener_is_told_who_holds_the_file() {
     let folder = Folder::new();
-    let held = folder.store();
-    let error = folder.open(&[("k1", 1)]).err().unwrap();
+    let held = folder.store(clock());
+    let error = folder.open(&[("k1", 1)], clock()).err().unwrap();
     assert!(matches!(error, StoreError::Locked { .. }), "{error:?}");
     assert!(error.to_string().contains("another process holds"), "{error}");
     drop(held);
-    folder.store();
+    folder.store(clock());
 }
 
 #[tokio::test]
 async fn a_wrong_sealing_key_is_told_at_the_start() {
     let folder = Folder::new();
-    drop(folder.store());
+    drop(folder.store(clock()));
     for wrong in [&[("k1", 2)][..], &[("k2", 1)], &[("k2", 2), ("k1", 3)]] {
-        let error = folder.open(wrong).err().unwrap();
+        let error = folder.open(wrong, clock()).err().unwrap();
         assert!(matches!(error, StoreError::WrongKey { .. }), "{error:?}");
         assert!(error.to_string().contains("is not the one the store"), "{error}");
     }
-    folder.store();
+    folder.store(clock());
 }
 
 #[tokio::test]
 async fn a_newer_key_in_front_opens_what_the_older_one_sealed() {
     let folder = Folder::new();
-    folder.store().insert(connection("c1"), secrets("t1"), false).await.unwrap();
-    let rotated = folder.open(&[("k2", 2), ("k1", 1)]).unwrap();
+    folder.store(clock()).insert(connection("c1"), secrets("t1"), false).await.unwrap();
+    let rotated = folder.open(&[("k2", 2), ("k1", 1)], clock()).unwrap();
     let opened = rotated.open_secrets(&"c1".into()).await.unwrap().unwrap();
     let secrets = opened.secrets_with(SecretChanges::default());
-    rotated.replace(Version::FIRST, connection("c1"), secrets.into()).await.unwrap();
+    rotated.replace(&opened.connection, secrets.into(), |_| ()).await.unwrap();
     drop(rotated);
-    let without_the_older = folder.open(&[("k2", 2)]).unwrap();
+    let without_the_older = folder.open(&[("k2", 2)], clock()).unwrap();
     assert_eq!(token(&without_the_older.open_secrets(&"c1".into()).await.unwrap().unwrap()), "t1");
 }
 
@@ -159,7 +113,7 @@ fn a_file_of_something_else_is_not_touched() {
     let folder = Folder::new();
     let text = "not a store, but somebody's notes\n".repeat(100);
     fs::write(folder.file(), &text).unwrap();
-    let error = folder.open(&[("k1", 1)]).err().unwrap();
+    let error = folder.open(&[("k1", 1)], clock()).err().unwrap();
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error:?}");
     assert_eq!(fs::read_to_string(folder.file()).unwrap(), text);
 }
@@ -172,7 +126,7 @@ fn a_redb_file_of_another_program_is_refused() {
     transaction.open_table(::redb::TableDefinition::<'_, u64, u64>::new("theirs")).unwrap();
     transaction.commit().unwrap();
     drop(theirs);
-    assert!(matches!(folder.open(&[("k1", 1)]), Err(StoreError::NotAStore { .. })));
+    assert!(matches!(folder.open(&[("k1", 1)], clock()), Err(StoreError::NotAStore { .. })));
 }
 
 #[test]
@@ -187,7 +141,7 @@ fn a_missing_folder_is_named() {
 #[tokio::test]
 async fn a_row_moved_to_another_connection_does_not_open_and_names_it() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     for id in ["c1", "c2"] {
         store.insert(connection(id), secrets(id), false).await.unwrap();
     }
@@ -214,11 +168,12 @@ async fn a_row_moved_to_another_connection_does_not_open_and_names_it() {
 #[tokio::test]
 async fn of_two_writers_that_saw_the_same_version_one_is_overtaken() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     store.insert(connection("c1"), secrets("t1"), false).await.unwrap();
+    let seen = connection("c1");
     let (one, two) = tokio::join!(
-        store.replace(Version::FIRST, connection("c1"), secrets("left")),
-        store.replace(Version::FIRST, connection("c1"), secrets("right")),
+        store.replace(&seen, secrets("left"), |_| ()),
+        store.replace(&seen, secrets("right"), |_| ()),
     );
     let (winner, loser) = match (one.unwrap(), two.unwrap()) {
         (Replaced::Stored(winner), Replaced::Overtaken(loser))
@@ -232,29 +187,67 @@ async fn of_two_writers_that_saw_the_same_version_one_is_overtaken() {
 #[tokio::test]
 async fn an_update_keeps_version_and_secrets() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     store.insert(connection("c1"), secrets("t1"), false).await.unwrap();
-    let renamed = Connection { name: "new".into(), ..connection("c1") };
-    let Replaced::Stored(opened) = store.update(Version::FIRST, renamed.clone()).await.unwrap() else {
+    let rename = |one: &mut Connection| one.name = "new".into();
+    let Replaced::Stored(opened) = store.update(&connection("c1"), rename).await.unwrap() else {
         panic!("nobody else wrote")
     };
     assert_eq!((opened.connection.name.as_str(), opened.connection.version), ("new", Version::FIRST));
     assert_eq!(token(&opened), "t1");
-    let stale = store.update(Version(7), renamed).await.unwrap();
+    let stale = store.update(&at_version(7), rename).await.unwrap();
     assert!(matches!(stale, Replaced::Overtaken(_)), "{stale:?}");
+}
+
+#[tokio::test]
+async fn two_changes_of_the_open_part_at_once_are_both_kept() {
+    let folder = Folder::new();
+    let store = folder.store(clock());
+    store.insert(connection("c1"), secrets("t1"), false).await.unwrap();
+    let seen = connection("c1");
+    let (one, two, three) = tokio::join!(
+        store.update(&seen, |one| one.name = "new".into()),
+        store.update(&seen, |one| one.key = Some("k".into())),
+        store.replace(&seen, secrets("t2"), |one| one.expires_at = Some(NOW)),
+    );
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    let stored = store.open_secrets(&"c1".into()).await.unwrap().unwrap();
+    assert_eq!((stored.connection.name.as_str(), stored.connection.key.as_deref()), ("new", Some("k")));
+    assert_eq!((token(&stored).as_str(), stored.connection.expires_at), ("t2", Some(NOW)));
+}
+
+#[tokio::test]
+async fn of_connections_that_are_given_one_key_at_once_one_gets_it() {
+    let folder = Folder::new();
+    let store = folder.store(clock());
+    let keyed = |id: &str| Connection { key: Some("k".into()), ..connection(id) };
+    let taken = |result: &Result<_, _>| matches!(result, Err(StoreError::KeyTaken { key }) if key == "k");
+    let (one, two) = tokio::join!(
+        store.insert(keyed("c1"), secrets("t"), false),
+        store.insert(keyed("c2"), secrets("t"), false),
+    );
+    assert!(one.is_ok() && taken(&two.map(drop)));
+    store.insert(connection("c3"), secrets("t"), false).await.unwrap();
+    let give = |one: &mut Connection| one.key = Some("k".into());
+    assert!(taken(&store.update(&connection("c3"), give).await.map(drop)));
+    assert!(taken(&store.replace(&connection("c3"), secrets("t"), give).await.map(drop)));
+    assert!(store.update(&keyed("c1"), give).await.is_ok(), "its own key");
+
+    let bobs = Connection { owner: owner("bob"), ..keyed("bobs") };
+    assert!(store.insert(bobs, secrets("t"), false).await.is_ok(), "another customer's key");
+    assert!(store.insert(keyed("c4"), secrets("t"), true).await.is_ok(), "the key of the one it replaces");
 }
 
 #[tokio::test]
 async fn an_archived_connection_has_lost_its_secrets_and_cannot_be_revived() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     store.insert(connection("c1"), secrets("t1"), false).await.unwrap();
-    let archived = Connection { archived_at: Some(NOW), ..connection("c1") };
-    store.update(Version::FIRST, archived).await.unwrap();
+    store.update(&connection("c1"), |one| one.archived_at = Some(NOW)).await.unwrap();
     let opened = store.open_secrets(&"c1".into()).await.unwrap().unwrap();
     assert_eq!((token(&opened).as_str(), opened.connection.version), ("", Version(2)));
-    for seen in [Version::FIRST, Version(2)] {
-        let late = store.replace(seen, connection("c1"), secrets("t2")).await.unwrap();
+    for seen in [1, 2] {
+        let late = store.replace(&at_version(seen), secrets("t2"), |_| ()).await.unwrap();
         assert!(matches!(late, Replaced::Overtaken(_)), "{late:?}");
     }
     assert_eq!(ids(&store, of_anna()).await.0, Vec::<String>::new());
@@ -264,7 +257,7 @@ async fn an_archived_connection_has_lost_its_secrets_and_cannot_be_revived() {
 #[tokio::test]
 async fn a_new_connection_replaces_the_owners_others_of_its_integration_only() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     store.insert(connection("old"), secrets("t"), false).await.unwrap();
     store
         .insert(Connection { integration: "mail".into(), ..connection("mail") }, secrets("t"), false)
@@ -283,7 +276,7 @@ async fn a_new_connection_replaces_the_owners_others_of_its_integration_only() {
 #[tokio::test]
 async fn pages_follow_each_other_in_order_of_creation_without_gaps() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     // Seven at three points in time, stored in another order.
     for number in [5_u64, 0, 3, 6, 1, 4, 2] {
         let created_at = Timestamp::from_secs(1000 + number / 3);
@@ -303,13 +296,15 @@ async fn pages_follow_each_other_in_order_of_creation_without_gaps() {
     assert_eq!(pages, ["c0 c1 c2", "c3 c4 c5", "c6"]);
     let odd = Filter { cursor: Some("odd".into()), ..of_anna() };
     assert!(matches!(store.list(odd).await, Err(StoreError::BadCursor)));
+    let beyond = Filter { cursor: Some(format!("{}.zzz", u64::MAX)), ..of_anna() };
+    assert_eq!(ids(&store, beyond).await, (Vec::new(), None));
     assert_eq!(ids(&store, Filter::default()).await.0, Vec::<String>::new(), "no scope, no rows");
 }
 
 #[tokio::test]
 async fn a_customer_keeps_what_two_changes_at_once_set() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     let fresh = || Customer {
         owner: owner("anna"),
         id: "1".into(),
@@ -333,16 +328,16 @@ async fn a_customer_keeps_what_two_changes_at_once_set() {
     );
     assert!(one.is_ok() && two.is_ok());
     drop(store);
-    let customer = folder.store().customer(&owner("anna")).await.unwrap().unwrap();
+    let customer = folder.store(clock()).customer(&owner("anna")).await.unwrap().unwrap();
     assert_eq!(customer.fields.unwrap().expose(), &Value::from("f"));
     assert_eq!(customer.credentials.unwrap().expose(), &Value::from("c"));
-    assert!(folder.store().customer(&owner("bob")).await.unwrap().is_none());
+    assert!(folder.store(clock()).customer(&owner("bob")).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_write_goes_through_although_its_caller_left() {
     let folder = Folder::new();
-    let store = folder.store();
+    let store = folder.store(clock());
     {
         let insert = store.insert(connection("c1"), secrets("t1"), false);
         let mut insert = std::pin::pin!(insert);
@@ -360,14 +355,14 @@ async fn a_write_goes_through_although_its_caller_left() {
 #[tokio::test]
 async fn writing_to_an_unknown_connection_is_an_error_that_names_it() {
     let folder = Folder::new();
-    let store = folder.store();
-    let error = store.replace(Version::FIRST, connection("c9"), secrets("t")).await.unwrap_err();
+    let store = folder.store(clock());
+    let error = store.replace(&connection("c9"), secrets("t"), |_| ()).await.unwrap_err();
     assert!(matches!(&error, StoreError::NoConnection { id } if id.as_str() == "c9"), "{error:?}");
 }
 
 #[tokio::test]
 async fn debug_output_of_an_opened_connection_has_no_secret() {
     let folder = Folder::new();
-    let opened = folder.store().insert(connection("c1"), secrets("planted-t1"), false).await.unwrap();
+    let opened = folder.store(clock()).insert(connection("c1"), secrets("planted-t1"), false).await.unwrap();
     assert!(!format!("{opened:?}").contains("planted"));
 }

@@ -324,6 +324,17 @@ fn t33_failures_are_not_kept_and_without_entries_nothing_is() {
 }
 
 #[test]
+fn remembered_and_new_verifications_are_counted() {
+    let (hits, misses) = (Counter::default(), Counter::default());
+    let verifier = gate().0.counting(hits.clone(), misses.clone());
+    let token = raw_token(HS256, r#"{"iss":"acme"}"#);
+    for _ in 0..3 {
+        assert!(verifier.verify(&token, &Policy::default()).is_ok());
+    }
+    assert_eq!((hits.get(), misses.get()), (2, 1));
+}
+
+#[test]
 fn t33_a_withdrawn_key_stops_working_with_the_next_verifier() {
     let token = token(Algorithm::RS256, &json!({"iss": "acme"}));
     let (before, _) = gate();

@@ -1,0 +1,85 @@
+//! What only the rooms can tell about their settings: whether keys and certificates are usable, each with its place.
+//! Never opens a listener or the store.
+
+use std::fmt::Display;
+
+use crate::config::{Places, Settings};
+use crate::document::Complaint;
+use crate::http::tls;
+use crate::report::report;
+use crate::seal::Keyring;
+use crate::token::WorkspaceConfig;
+use crate::token::keys::{KeyComplaint, KeySet};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What would stop the start.
+    pub errors: Vec<Complaint>,
+    /// What deserves a look.
+    pub warnings: Vec<Complaint>,
+}
+
+/// Tries the keys and certificates of `settings`.
+#[must_use]
+pub fn rehearse(settings: &Settings) -> Findings {
+    let mut findings = Findings::default();
+    findings.token_keys(settings);
+    findings.certificates(settings);
+    if let Some(service) = &settings.service
+        && let Err(error) = Keyring::new(&service.sealing_keys)
+    {
+        findings.refuse(&settings.places, &["encryption", "keys"], report(&error), "");
+    }
+    findings
+}
+
+impl Findings {
+    fn token_keys(&mut self, settings: &Settings) {
+        for workspace in &settings.tokens.workspaces {
+            let (_, complaints) = KeySet::new(workspace);
+            // Where a key was refused, that none is left says nothing new.
+            let refused =
+                complaints.iter().any(|complaint| complaint.fatal && complaint.source_name != "keys");
+            for complaint in complaints.iter().filter(|complaint| !refused || complaint.source_name != "keys")
+            {
+                let keys = keys_of(complaint, workspace);
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let placed = settings.places.complaint(&keys, complaint.to_string(), &complaint.cure);
+                if complaint.fatal { &mut self.errors } else { &mut self.warnings }.push(placed);
+            }
+        }
+    }
+
+    fn certificates(&mut self, settings: &Settings) {
+        for (index, listener) in settings.listeners.inbound.iter().enumerate() {
+            let Some(Err(error)) = listener.tls.as_ref().map(tls::server) else { continue };
+            let index = index.to_string();
+            let keys = ["listeners", "inbound", index.as_str(), "tls"];
+            self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");
+        }
+        for upstream in &settings.upstreams {
+            let has_files = upstream.tls.ca.is_some() || upstream.tls.certificate.is_some();
+            let Some(Err(error)) = has_files.then(|| tls::client(&upstream.tls)) else { continue };
+            let keys = ["upstreams", upstream.name.as_str(), "upstream", "tls"];
+            self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");
+        }
+    }
+
+    fn refuse(&mut self, places: &Places, keys: &[&str], problem: impl Display, cure: &str) {
+        self.errors.push(places.complaint(keys, problem.to_string(), cure));
+    }
+}
+
+/// Where the key that is complained about was typed.
+fn keys_of(complaint: &KeyComplaint, workspace: &WorkspaceConfig) -> Vec<String> {
+    let mut keys = vec!["workspaces".to_owned(), workspace.key.as_str().to_owned()];
+    let name = complaint.source_name.strip_prefix("publicKeys ");
+    let index = workspace.public_keys.iter().position(|key| Some(key.name.as_str()) == name);
+    match (index, complaint.source_name.split(' ').next()) {
+        (Some(index), _) => keys.extend(["publicKeys".to_owned(), index.to_string(), "file".to_owned()]),
+        (None, Some(source @ ("secret" | "jwks"))) => keys.push(source.to_owned()),
+        (None, _) => {}
+    }
+    keys
+}

@@ -1,0 +1,77 @@
+//! What tests of several rooms share: a store in a folder of its own, and a connection to put into it.
+//! Never part of a build.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Config, Connection, Health, Store, StoreError};
+use crate::clock::{Clock, Timestamp};
+use crate::names::{Owner, Version};
+use crate::seal::{Keyring, SealingKey};
+
+/// A folder of its own, removed at the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("sidegate-unit-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The store's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.0.join("store.redb")
+    }
+
+    /// Opens the store in it.
+    pub(crate) fn store(&self, clock: Arc<dyn Clock>) -> Store {
+        self.open(&[("k1", 1)], clock).unwrap()
+    }
+
+    /// Opens it with these keys, each an id and the byte that it is made of.
+    pub(crate) fn open(&self, keys: &[(&str, u8)], clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|(id, byte)| SealingKey { id: (*id).into(), key: STANDARD.encode([*byte; 32]).into() })
+            .collect();
+        let config = Config { path: self.file(), cached_credentials: 100 };
+        Store::open(&config, Keyring::new(&keys).unwrap(), clock)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Ada's connection as it is before it is stored.
+pub(crate) fn connection(id: &str, now: Timestamp) -> Connection {
+    Connection {
+        id: id.into(),
+        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
+        integration: "crm".into(),
+        key: None,
+        name: "Ada".into(),
+        app: None,
+        version: Version::FIRST,
+        health: Health::Ready,
+        pinned_origin: None,
+        expires_at: None,
+        refresh_at: None,
+        refreshed_at: None,
+        granted_scopes: None,
+        is_test: false,
+        meta: None,
+        created_at: now,
+        updated_at: now,
+        archived_at: None,
+    }
+}
