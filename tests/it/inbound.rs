@@ -4,8 +4,10 @@
 mod framing;
 mod headers;
 mod paths;
+mod readings;
 mod responses;
 mod rules;
+mod smuggling;
 mod stopping;
 mod streaming;
 mod tokens;
