@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::listener::Arrival;
+use crate::http::request_id::RequestIds;
 use crate::refresh::Refresher;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -36,6 +37,7 @@ pub struct Api {
     refresher: Arc<Refresher>,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
+    request_ids: RequestIds,
 }
 
 impl Api {
@@ -48,12 +50,12 @@ impl Api {
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        Self { catalog, store, refresher, clock, telemetry }
+        Self { catalog, store, refresher, clock, telemetry, request_ids: RequestIds::default() }
     }
 
     /// Answers one request of `caller`; one event either way.
     pub async fn handle(&self, request: Request<Body>, caller: Caller, arrival: Arrival) -> Response<Body> {
-        let mut seen = Seen::of(&request, &caller, arrival);
+        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()), &caller, arrival);
         let (head, body) = request.into_parts();
         let ask = Ask::new(caller, &head.uri, body);
         let path = head.uri.path().to_owned();

@@ -10,6 +10,7 @@ pub mod listener;
 mod moment;
 pub mod pool;
 pub mod reply;
+pub mod request_id;
 #[cfg(test)]
 mod testing;
 pub mod tls;

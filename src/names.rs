@@ -64,8 +64,6 @@ names! {
     AppId;
     /// The `kid` of a key (RFC 7515 section 4.1.4); opaque.
     KeyId;
-    /// The name of one request, in `X-Request-Id` and the access log.
-    RequestId;
 }
 
 /// The version of a connection's stored credentials: 1 when first stored, one more with each write.

@@ -16,6 +16,7 @@ use crate::call::{Answer, Calls};
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::listener::Arrival;
+use crate::http::request_id::RequestIds;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -45,6 +46,7 @@ pub struct Outbound {
     targets: Targets,
     calls: Calls,
     telemetry: Arc<Telemetry>,
+    request_ids: RequestIds,
 }
 
 impl Outbound {
@@ -63,6 +65,7 @@ impl Outbound {
             targets: Targets::new(catalog, store),
             calls,
             telemetry,
+            request_ids: RequestIds::default(),
         }
     }
 
@@ -75,7 +78,7 @@ impl Outbound {
 
     /// Answers one call, with the third party's response or a rejection; one event either way.
     pub async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        let mut seen = Seen::of(&request, Door::Outbound, arrival);
+        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()), Door::Outbound, arrival);
         match self.serve(request, &mut seen).await {
             Ok(answer) => self.finish(answer, &seen),
             Err(rejection) => self.reject(&rejection, &seen),
@@ -85,7 +88,7 @@ impl Outbound {
     /// Answers a request whose caller could not be identified, whichever room its path belongs to.
     pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: &Rejection) -> Response<Body> {
         let door = if self.is_mine(request.uri().path()) { Door::Outbound } else { Door::Api };
-        self.reject(rejection, &Seen::of(request, door, arrival))
+        self.reject(rejection, &Seen::of(request, self.request_ids.of(request.headers()), door, arrival))
     }
 
     /// Who asks, what for, and the call.

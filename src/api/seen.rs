@@ -2,25 +2,22 @@
 //! Never holds a query, a body or a credential.
 
 use aws_lc_rs::rand;
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response};
+use http::header::{CACHE_CONTROL, HeaderValue};
+use http::{Request, Response};
 
 use super::rejection::Rejection;
 use crate::http::Body;
 use crate::http::listener::Arrival;
-use crate::names::{ConnectionId, IntegrationKey, RequestId};
+use crate::http::request_id::X_REQUEST_ID;
+use crate::names::{ConnectionId, IntegrationKey};
 use crate::report::report;
 use crate::telemetry::RequestEvent;
 use crate::telemetry::labels::{Blame, Door};
 use crate::token::Caller;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest request id of a caller's that is taken over.
-const MAX_REQUEST_ID: usize = 128;
-
 /// One request as far as it is known. Names that are not known are empty.
 pub(super) struct Seen {
-    request_id: RequestId,
+    request_id: HeaderValue,
     method: String,
     path: String,
     arrival: Arrival,
@@ -31,9 +28,14 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(request: &Request<Body>, caller: &Caller, arrival: Arrival) -> Self {
+    pub(super) fn of(
+        request: &Request<Body>,
+        request_id: HeaderValue,
+        caller: &Caller,
+        arrival: Arrival,
+    ) -> Self {
         Self {
-            request_id: request_id(request.headers()),
+            request_id,
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             arrival,
@@ -65,7 +67,7 @@ impl Seen {
     /// Puts the request's name on its answer; answers of this room are not for caches.
     pub(super) fn named(&self, mut answer: Response<Body>) -> Response<Body> {
         let headers = answer.headers_mut();
-        headers.extend(HeaderValue::from_str(self.request_id.as_str()).ok().map(|id| (REQUEST_ID, id)));
+        headers.insert(&X_REQUEST_ID, self.request_id.clone());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
     }
@@ -79,7 +81,7 @@ impl Seen {
     ) -> RequestEvent<'a> {
         RequestEvent {
             door: Door::Api,
-            request_id: self.request_id.as_str(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
             method: &self.method,
             path: &self.path,
             status,
@@ -112,16 +114,4 @@ pub(super) fn random_id() -> String {
     let mut bytes = [0; 16];
     rand::fill(&mut bytes).expect("the operating system has randomness once it runs");
     format!("{:032x}", u128::from_be_bytes(bytes))
-}
-
-/// The caller's own request id, so that one name runs through all logs; a new one where it sent none that is fit for them.
-fn request_id(headers: &HeaderMap) -> RequestId {
-    let fit = |id: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    match headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(fit) {
-        Some(id) => RequestId::from(id),
-        None => RequestId::from(random_id()),
-    }
 }

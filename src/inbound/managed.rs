@@ -5,10 +5,10 @@ use http::HeaderMap;
 use http::header::{self, HeaderName};
 
 use super::UpstreamConfig;
-use super::forwarded::X_REQUEST_ID;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use crate::http::headers::folds_to;
+use crate::http::request_id::X_REQUEST_ID;
 
 /// Everything that begins so is Sidegate's.
 const OURS: &str = "x-sidegate-";

@@ -10,15 +10,15 @@ use serde_json::json;
 use crate::call::CallError;
 use crate::http::egress::EgressError;
 use crate::http::pool::SendError;
+use crate::http::request_id::X_REQUEST_ID;
 use crate::http::{Body, reply};
-use crate::names::{ConnectionId, IntegrationKey, RequestId};
+use crate::names::{ConnectionId, IntegrationKey};
 use crate::store::StoreError;
 use crate::telemetry::labels::Blame;
 use crate::token::TokenError;
 
 /// Tells our own answers from the third party's: its value is [`Rejection::code`].
 const REJECTION: HeaderName = HeaderName::from_static("x-sidegate-rejection");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// When a caller may ask again for what is down, where nothing says when it will be up.
 const RETRY_AFTER_DOWN: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ pub enum Rejection {
 
 /// What a rejection is about, as far as its answer names it.
 pub(super) struct Subject<'a> {
-    pub(super) request_id: &'a RequestId,
+    pub(super) request_id: &'a HeaderValue,
     pub(super) method: &'a str,
     /// What was asked of the third party, without its query; once that is known.
     pub(super) url: Option<&'a str>,
@@ -209,7 +209,7 @@ impl Rejection {
         let mut answer = reply::error(self.status(), &body);
         let headers = answer.headers_mut();
         headers.insert(REJECTION, HeaderValue::from_static(self.code()));
-        headers.extend(HeaderValue::from_str(subject.request_id.as_str()).ok().map(|id| (REQUEST_ID, id)));
+        headers.insert(&X_REQUEST_ID, subject.request_id.clone());
         match self.status() {
             StatusCode::UNAUTHORIZED => headers.insert(WWW_AUTHENTICATE, self.challenge()),
             StatusCode::SERVICE_UNAVAILABLE => headers.insert(RETRY_AFTER, self.retry_after()),

@@ -1,27 +1,22 @@
 //! What is known of a request while it is served: the material of its one event, and of a rejection's body.
 //! Never holds a query, a body or a credential.
 
-use aws_lc_rs::rand;
-use http::{HeaderMap, Request};
+use http::{HeaderValue, Request};
 
 use super::rejection::{Rejection, Subject};
 use super::target::Target;
 use crate::call::{Answer, Requested};
 use crate::http::Body;
 use crate::http::listener::Arrival;
-use crate::names::RequestId;
 use crate::report::report;
 use crate::telemetry::RequestEvent;
 use crate::telemetry::labels::{Blame, Door};
 use crate::token::Caller;
 
-/// The longest request id of a caller's that is taken over.
-const MAX_REQUEST_ID: usize = 128;
-
 /// One request as far as it is known. Names that are not known are empty.
 #[derive(Debug)]
 pub(super) struct Seen {
-    request_id: RequestId,
+    request_id: HeaderValue,
     method: String,
     /// What is asked of the third party, without its query; set once that is known.
     requested: Option<String>,
@@ -46,9 +41,9 @@ pub(super) struct Outcome {
 }
 
 impl Seen {
-    pub(super) fn of(request: &Request<Body>, door: Door, arrival: Arrival) -> Self {
+    pub(super) fn of(request: &Request<Body>, request_id: HeaderValue, door: Door, arrival: Arrival) -> Self {
         Self {
-            request_id: request_id(request.headers()),
+            request_id,
             method: request.method().to_string(),
             requested: None,
             path: without_secrets(request.uri().path()),
@@ -83,7 +78,7 @@ impl Seen {
     pub(super) fn event<'a>(&'a self, outcome: &'a Outcome) -> RequestEvent<'a> {
         RequestEvent {
             door: self.door,
-            request_id: self.request_id.as_str(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
             method: &self.method,
             path: &self.path,
             status: outcome.status,
@@ -143,22 +138,4 @@ fn without_secrets(text: &str) -> String {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or(authority);
     format!("{scheme}://{host}{path}")
-}
-
-/// The caller's own request id, so that one name runs through all logs; a new one where it sent none that is fit for them.
-fn request_id(headers: &HeaderMap) -> RequestId {
-    let fit = |id: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    match headers.get("x-request-id").and_then(|id| id.to_str().ok()).filter(fit) {
-        Some(id) => RequestId::from(id),
-        None => RequestId::from(random_id()),
-    }
-}
-
-fn random_id() -> String {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).expect("the operating system has randomness once it runs");
-    format!("{:032x}", u128::from_be_bytes(bytes))
 }

@@ -52,24 +52,3 @@ fn over_a_unix_socket_there_is_no_address_to_tell() {
     write(&mut sent, arrival(None, true), &HeaderValue::from_static("r-1"));
     assert_eq!(sent, headers(&[("x-forwarded-proto", "https"), ("x-request-id", "r-1")]));
 }
-
-#[test]
-fn a_sane_request_id_is_kept_and_any_other_replaced() {
-    let ids = RequestIds::default();
-    assert_eq!(ids.of(&headers(&[("x-request-id", "abc-123")])), "abc-123");
-    let long: &'static str = String::leak("x".repeat(MAX_REQUEST_ID + 1));
-    for insane in [&[][..], &[("x-request-id", "")], &[("x-request-id", "a b")], &[("x-request-id", long)]] {
-        let id = ids.of(&headers(insane));
-        assert_eq!(id.len(), 32, "{insane:?}");
-        assert!(id.as_bytes().iter().all(u8::is_ascii_hexdigit));
-    }
-    let twice = ids.of(&headers(&[("x-request-id", "a"), ("x-request-id", "a")]));
-    assert_eq!(twice.len(), 32);
-}
-
-#[test]
-fn no_two_new_names_are_the_same_within_a_worker_or_between_workers() {
-    let (one, other) = (RequestIds::default(), RequestIds::default());
-    let names = (0..1000).flat_map(|_| [one.of(&HeaderMap::new()), other.of(&HeaderMap::new())]);
-    assert_eq!(names.collect::<std::collections::HashSet<_>>().len(), 2000);
-}

@@ -1,0 +1,86 @@
+//! The name of a request, in `X-Request-Id` and the access log, so that one name runs through all logs.
+//! Never a secret, and never proof of anything: callers may choose it.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header that holds it, towards the upstream, the caller and the log alike.
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest name of a caller's that is kept.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Names requests. Each listener of a worker has its own.
+#[derive(Debug, Default)]
+pub struct RequestIds {
+    key: RandomState,
+    made: AtomicU64,
+}
+
+impl RequestIds {
+    /// The name that the request came with, if it is one word of at most 128 visible characters; else a new one.
+    #[must_use]
+    pub fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        let mut sent = headers.get_all(&X_REQUEST_ID).iter();
+        match (sent.next(), sent.next()) {
+            (Some(id), None) if is_sane(id.as_bytes()) => id.clone(),
+            _ => self.make(),
+        }
+    }
+
+    /// 128 bits in hex: a counter, hashed under a random key, so that a name tells nothing of the others. It is no
+    /// secret, and worth neither a system call nor a cryptographic generator.
+    fn make(&self) -> HeaderValue {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let half = |which: u8| u128::from(self.key.hash_one((number, which)));
+        let bits = (half(0) << 64) | half(1);
+        let digits: [u8; 32] = std::array::from_fn(|at| HEX[(bits >> (4 * at)) as usize % 16]);
+        HeaderValue::from_bytes(&digits).expect("hex digits are visible ASCII")
+    }
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs.iter().map(pair) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_any_other_replaced() {
+        let ids = RequestIds::default();
+        assert_eq!(ids.of(&headers(&[("x-request-id", "abc-123")])), "abc-123");
+        let long: &'static str = String::leak("x".repeat(MAX_REQUEST_ID + 1));
+        for insane in
+            [&[][..], &[("x-request-id", "")], &[("x-request-id", "a b")], &[("x-request-id", long)]]
+        {
+            let id = ids.of(&headers(insane));
+            assert_eq!(id.len(), 32, "{insane:?}");
+            assert!(id.as_bytes().iter().all(u8::is_ascii_hexdigit));
+        }
+        let twice = ids.of(&headers(&[("x-request-id", "a"), ("x-request-id", "a")]));
+        assert_eq!(twice.len(), 32);
+    }
+
+    #[test]
+    fn no_two_new_names_are_the_same_within_a_worker_or_between_workers() {
+        let (one, other) = (RequestIds::default(), RequestIds::default());
+        let names = (0..1000).flat_map(|_| [one.of(&HeaderMap::new()), other.of(&HeaderMap::new())]);
+        assert_eq!(names.collect::<std::collections::HashSet<_>>().len(), 2000);
+    }
+}
