@@ -147,8 +147,9 @@ fn h31_after_an_early_answer_the_rest_of_the_body_is_no_request() {
         as_anna()
     ));
     assert_eq!(caller.answer().status, 413);
+    // The rest of the body, and not a byte more: what came after it would be a request of its own.
     caller.try_say(&smuggled);
-    caller.try_say(&smuggled);
+    caller.finish();
     assert_eq!(caller.rest(), b"");
     assert_eq!(origin.connections(), 1);
 }
