@@ -24,6 +24,7 @@ pub struct Health {
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
+    /// A list, since there may come to be more than one.
     unmet: Vec<Unmet>,
 }
 
@@ -57,7 +58,7 @@ impl Health {
     }
 
     fn readyz(&self) -> Response<Body> {
-        let unmet = self.readiness.unmet();
+        let unmet = Vec::from_iter(self.readiness.unmet());
         let status = if unmet.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         reply::json(status, &Ready { ready: unmet.is_empty(), unmet })
     }
@@ -112,15 +113,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn readyz_names_what_is_missing_until_nothing_is_and_again_while_draining() {
+    async fn readyz_says_why_not_until_it_is_started_and_again_while_draining() {
         let readiness = Readiness::default();
         let health = health(&readiness);
-        let store = readiness.condition("store");
-        readiness.set_ready();
-        store.set(Err("the file is locked".into()));
-        let unmet = r#"{"ready":false,"unmet":[{"condition":"store","reason":"the file is locked"}]}"#;
+        let unmet = r#"{"ready":false,"unmet":[{"condition":"started","reason":"the process is starting"}]}"#;
         assert_eq!(get(&health, "/readyz").await, (503, unmet.to_owned()));
-        store.set(Ok(()));
+        readiness.set_ready();
         assert_eq!(get(&health, "/readyz").await, (200, r#"{"ready":true,"unmet":[]}"#.to_owned()));
         readiness.set_draining();
         let (status, body) = get(&health, "/readyz").await;

@@ -215,15 +215,6 @@ impl Store {
         }
     }
 
-    /// A small write, on the disk when it returns; for readiness.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
-        self.0.writer.write(move |tables| tables.touch(now)).await
-    }
-
     /// Changes the stored row, and its secrets if they are given, if it has `seen`'s version and is not archived; nothing
     /// if it is overtaken. Two changes of the open part do not undo each other: each starts from what is stored.
     async fn swap(

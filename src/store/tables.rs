@@ -28,10 +28,9 @@ const BY_OWNER: Index = TableDefinition::new("connections by owner");
 const BY_WORKSPACE: Index = TableDefinition::new("connections by workspace");
 /// Workspace and customer to the open part, as JSON, and the sealed part.
 const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> = TableDefinition::new("customers");
-/// `format`, `touched`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
+/// `format`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
-const TOUCHED_ROW: &str = "touched";
 const FORMAT_ROW: &str = "format";
 const KEY_ROWS: &str = "key:";
 
@@ -117,7 +116,6 @@ pub(super) struct Tables<'t> {
     by_owner: Table<'t, IndexKey, ()>,
     by_workspace: Table<'t, IndexKey, ()>,
     customers: Table<'t, CustomerKey, CustomerParts>,
-    meta: Table<'t, &'static str, &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
@@ -128,7 +126,6 @@ impl<'t> Tables<'t> {
             by_owner: transaction.open_table(BY_OWNER)?,
             by_workspace: transaction.open_table(BY_WORKSPACE)?,
             customers: transaction.open_table(CUSTOMERS)?,
-            meta: transaction.open_table(META)?,
         })
     }
 
@@ -172,12 +169,6 @@ impl<'t> Tables<'t> {
             (owner.workspace.as_str(), owner.customer.as_str()),
             (row.open.as_slice(), row.sealed.as_slice()),
         )?;
-        Ok(())
-    }
-
-    /// Writes a row that nobody reads.
-    pub(super) fn touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.meta.insert(TOUCHED_ROW, now.to_string().as_bytes())?;
         Ok(())
     }
 }

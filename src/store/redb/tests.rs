@@ -348,7 +348,7 @@ async fn a_write_goes_through_although_its_caller_left() {
         })
         .await;
     }
-    store.ping().await.unwrap();
+    store.insert(connection("c2"), secrets("t2"), false).await.unwrap();
     assert!(store.connection(&"c1".into()).await.unwrap().is_some());
 }
 
@@ -358,7 +358,7 @@ async fn a_write_that_panics_ends_with_itself() {
     let store = folder.store(clock());
     let broken = store.change_customer(&owner("anna"), |_| panic!("a bug")).await;
     assert!(matches!(broken, Err(StoreError::Panicked)), "{broken:?}");
-    store.ping().await.unwrap();
+    store.insert(connection("c2"), secrets("t2"), false).await.unwrap();
 }
 
 #[tokio::test]
