@@ -58,7 +58,7 @@ impl Hosts {
     /// Whether the operator listed the site.
     pub(super) fn lists(&self, target: &Site<'_>) -> bool {
         let Self::Listed(patterns) = self else { return false };
-        patterns.iter().any(|pattern| pattern.matches(target.host, target.port, target.on_default_port()))
+        patterns.iter().any(|pattern| pattern.matches(target))
     }
 }
 
@@ -108,15 +108,15 @@ impl HostPattern {
         }
     }
 
-    /// Whether `host` and `port` fit; `default_port` says that the port is the scheme's own.
+    /// Whether the site's host and port fit.
     #[must_use]
-    pub fn matches(&self, host: &str, port: u16, default_port: bool) -> bool {
-        let host = host.to_ascii_lowercase();
+    pub fn matches(&self, site: &Site<'_>) -> bool {
+        let host = site.host.to_ascii_lowercase();
         let fits = match &self.name {
             Name::Exact(name) => host == *name,
             Name::Suffix(suffix) => host.strip_suffix(suffix.as_str()).is_some_and(|label| !label.is_empty()),
         };
-        fits && self.port.map_or(default_port, |expected| expected == port)
+        fits && self.port.map_or_else(|| site.on_default_port(), |expected| expected == site.port)
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn fits(pattern: &str, host: &str, port: u16) -> bool {
-        HostPattern::parse(pattern).unwrap().matches(host, port, port == 443)
+        HostPattern::parse(pattern).unwrap().matches(&Site { scheme: "https", host, port })
     }
 
     #[test]

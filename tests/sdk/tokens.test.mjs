@@ -1,6 +1,6 @@
 // Tokens made by the npm package jsonwebtoken, which the vendor's own examples use, against the real binary.
 import assert from 'node:assert/strict';
-import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import jwt from 'jsonwebtoken';
 import { api, assertNoSecret, plant, sidegate } from './support.mjs';
@@ -189,6 +189,3 @@ test('every request is one line of the access log with a reason and no token', a
   assert.equal(entry.path, '/logged');
   assert(!gate.log.includes(token.split('.')[2]), 'a signature stands in the log');
 });
-
-// The public half of a key pair is what the operator pastes; keep the helper honest.
-test('the keys under test are public', () => assert.equal(createPublicKey(spki(rsa)).type, 'public'));
