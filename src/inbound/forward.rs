@@ -8,18 +8,21 @@
 //! }
 //! ```
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 
-use super::routes::{Route, Routes, Upstream};
+use super::routes::{Route, Routes, Upstream, UpstreamConfig};
 use super::rules::Permit;
 use crate::http::pool::{Origin, Pool, SendError, Settings};
 use crate::http::tls::{self, TlsError};
 use crate::http::{Body, forward as through};
 
+/// How long an upstream may pause within a response's body.
+const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Unused connections that a worker keeps to one upstream.
@@ -63,13 +66,20 @@ fn pool(upstream: &Upstream) -> Result<Pool, TlsError> {
     let settings = Settings {
         connect_timeout: config.connect_timeout,
         response_head_timeout: config.response_head_timeout,
+        body_idle_timeout: BODY_IDLE_TIMEOUT,
         idle_timeout: IDLE_TIMEOUT,
         max_idle: MAX_IDLE,
         tls,
         server_name: config.tls.server_name.as_deref().map(Into::into),
         egress: None,
+        private: private_names(config),
     };
     Ok(Pool::new(config.origin.clone(), settings))
+}
+
+/// What a trailer must not be called: it could pass for an identity, or for a token.
+fn private_names(config: &UpstreamConfig) -> Arc<[HeaderName]> {
+    config.identity.iter().map(|(name, _)| name).chain(&config.token_headers).cloned().collect()
 }
 
 /// The target in origin-form: the path that the rule matched, and the caller's query.

@@ -1,0 +1,102 @@
+//! Which fields may stand behind a body (RFC 9110 section 6.5.1).
+//! Never lets through what could pass for a header: some servers merge the two.
+
+use http::HeaderMap;
+use http::header::HeaderName;
+
+use crate::http::headers::folds_to;
+
+/// What frames, routes, authenticates or describes a message, and what proxies and Sidegate say in headers.
+const FORBIDDEN: [&str; 40] = [
+    "authorization",
+    "authentication-info",
+    "age",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "pragma",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "retry-after",
+    "set-cookie",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "warning",
+    "www-authenticate",
+    "x-http-method-override",
+    "x-original-url",
+    "x-real-ip",
+    "x-request-id",
+    "x-rewrite-url",
+];
+
+/// Names that are forbidden with all that begins so.
+const FORBIDDEN_FAMILIES: [&str; 4] = ["access-control-", "if-", "x-forwarded-", "x-sidegate-"];
+
+/// Removes what a trailer must not be: the fixed names, and those in `private`, however they are spelled.
+pub(super) fn keep_harmless(trailers: &mut HeaderMap, private: &[HeaderName]) {
+    let is_harmful = |name: &&HeaderName| {
+        let name = name.as_str();
+        FORBIDDEN.iter().any(|other| folds_to(name, other))
+            || FORBIDDEN_FAMILIES
+                .iter()
+                .any(|family| name.get(..family.len()).is_some_and(|start| folds_to(start, family)))
+            || private.iter().any(|other| folds_to(name, other.as_str()))
+    };
+    let harmful: Vec<HeaderName> = trailers.keys().filter(is_harmful).cloned().collect();
+    for name in harmful {
+        trailers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h12_what_could_pass_for_a_header_is_no_trailer() {
+        let harmful = [
+            "Authorization",
+            "transfer-encoding",
+            "Content-Length",
+            "host",
+            "cookie",
+            "set-cookie",
+            "TE",
+            "x-sidegate-admin",
+            "X_Sidegate_Admin",
+            "x-forwarded-for",
+            "if-match",
+            "x-user",
+            "x_user",
+        ];
+        let mut trailers = HeaderMap::new();
+        for name in harmful.into_iter().chain(["grpc-status", "server-timing", "x-checksum"]) {
+            trailers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), "1".parse().unwrap());
+        }
+        keep_harmless(&mut trailers, &[HeaderName::from_static("x-user")]);
+        let mut left: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["grpc-status", "server-timing", "x-checksum"]);
+    }
+}
