@@ -17,7 +17,7 @@ use crate::http::pool::Origin;
 use crate::http::tls::ClientTls;
 use crate::secret::Secret;
 use crate::telemetry::AccessLog;
-use crate::token::keys::{Algorithm, KeyPolicy, WorkspaceConfig};
+use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::mint::{SigningKey, mint};
 use crate::token::{Config, Policy};
 
@@ -57,21 +57,15 @@ impl Gate {
         change(&mut upstream);
         let clock = Arc::new(ManualClock::at(NOW));
         let workspace = WorkspaceConfig {
-            key: "acme".into(),
             secret: Some(Secret::new(SECRET.to_owned())),
-            secret_disabled: false,
-            public_keys: Vec::new(),
-            jwks: None,
-            algorithms: Vec::new(),
-            key_policy: KeyPolicy::Compatible,
-            audiences: Vec::new(),
+            ..WorkspaceConfig::named("acme")
         };
         let config = Config { workspaces: vec![workspace], cache_entries: 100 };
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::new(AccessLog::to_buffer(log.clone()), clock);
-        let routes = Arc::new(Routes::new(vec![upstream]).unwrap());
-        Self { inbound: Inbound::new(routes, Arc::new(verifier), telemetry).unwrap(), log }
+        let snapshot = Snapshot::first(vec![upstream], Arc::new(verifier)).unwrap();
+        Self { inbound: Inbound::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry), log }
     }
 
     async fn ask(&self, request: http::request::Builder) -> Response<Body> {
