@@ -20,7 +20,7 @@ use super::head::Framing;
 use super::upload::{Upload, UploadError};
 use crate::http::body::{Body, BoxError};
 use crate::http::pool::idle::Idle;
-use crate::http::pool::trailers::keep_harmless;
+use crate::http::pool::trailers::{announce_harmless, keep_harmless};
 
 /// What a response's body needs to know of its pool.
 #[derive(Clone)]
@@ -61,11 +61,13 @@ impl Received {
                 line: Some(Line { connection, upload, keeps: head.keeps }),
                 home: home.clone(),
                 deadline: None,
+                broken: None,
             }),
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
+        announce_harmless(response.headers_mut(), &home.private);
         if let Some(reason) = head.reason {
             response.extensions_mut().insert(reason);
         }
@@ -81,6 +83,8 @@ struct Answer {
     home: Home,
     /// Until when the next piece must come; none unless it is waited for.
     deadline: Option<Instant>,
+    /// What it ends with, told only after all that came before has had its chance to leave.
+    broken: Option<BoxError>,
 }
 
 /// How much of a body is left.
@@ -192,6 +196,9 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = match ready!(this.poll_step(cx)) {
             Ok(Step::Data(data)) => Some(Ok(Frame::data(data))),
             Ok(Step::Trailers(mut trailers)) => {
@@ -201,8 +208,9 @@ impl HttpBody for Answer {
             }
             Ok(Step::End | Step::More) => None,
             Err(error) => {
-                this.line = None;
-                Some(Err(error))
+                (this.line, this.broken) = (None, Some(error));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         };
         if frame.is_none() || this.is_at_its_end() {
@@ -212,7 +220,7 @@ impl HttpBody for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.line.is_none()
+        self.line.is_none() && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -150,20 +150,21 @@ impl Heads {
 
 /// What the fields say together (RFC 9112 section 6.3), and leaves only those that are true further on.
 fn judge(line: Line, mut headers: HeaderMap, asked: &Asked) -> Result<Head, Malformed> {
-    let length = length(&headers)?;
-    let coded = is_chunked(&headers)?;
-    if coded && length.is_some() {
-        return Err("it has both Transfer-Encoding and Content-Length");
-    }
-    if coded && line.version == Version::HTTP_10 {
-        return Err("it has a Transfer-Encoding in HTTP/1.0");
-    }
-    headers.remove(header::TRANSFER_ENCODING);
-
     let status = line.status;
     let has_none = status.is_informational() || status == StatusCode::NO_CONTENT;
+    let is_bodiless = has_none || asked.is_head || status == StatusCode::NOT_MODIFIED;
+    let (length, coded, is_clear) = match fields(&headers, line.version) {
+        Ok((length, coded)) => (length, coded, true),
+        // Nothing is read by these fields, so it is enough that they go no further.
+        Err(_) if is_bodiless => (None, false, false),
+        Err(problem) => return Err(problem),
+    };
+    headers.remove(header::TRANSFER_ENCODING);
+    if has_none || !is_clear {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let framing = match length {
-        _ if has_none || asked.is_head || status == StatusCode::NOT_MODIFIED => Framing::None,
+        _ if is_bodiless => Framing::None,
         _ if coded => Framing::Chunked,
         Some(0) => Framing::None,
         Some(length) => Framing::Length(length),
@@ -171,10 +172,8 @@ fn judge(line: Line, mut headers: HeaderMap, asked: &Asked) -> Result<Head, Malf
     };
     // A server that announces a body where there can be none may send it all the same.
     let may_go_on = has_none && (coded || length.is_some_and(|length| length > 0));
-    if has_none {
-        headers.remove(header::CONTENT_LENGTH);
-    }
-    let keeps = line.version == Version::HTTP_11
+    let keeps = is_clear
+        && line.version == Version::HTTP_11
         && framing != Framing::Close
         && !may_go_on
         && !closes(&headers)
@@ -183,8 +182,20 @@ fn judge(line: Line, mut headers: HeaderMap, asked: &Asked) -> Result<Head, Malf
     Ok(Head { status, headers, reason: line.reason, framing, keeps })
 }
 
+/// The length that the fields say, and whether there are chunks; not both.
+fn fields(headers: &HeaderMap, version: Version) -> Result<(Option<u64>, bool), Malformed> {
+    let (length, coded) = (content_length(headers)?, is_chunked(headers)?);
+    if coded && length.is_some() {
+        return Err("it has both Transfer-Encoding and Content-Length");
+    }
+    if coded && version == Version::HTTP_10 {
+        return Err("it has a Transfer-Encoding in HTTP/1.0");
+    }
+    Ok((length, coded))
+}
+
 /// Content-Length: once, and in digits without a leading zero, or not at all.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
+pub(in crate::http::pool) fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

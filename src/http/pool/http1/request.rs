@@ -1,9 +1,11 @@
 //! The head of a request, written with framing and connection fields of our own.
 //! Never copies a framing field: where the body ends is said by the body itself.
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method};
+
+use crate::http::pool::trailers::announced;
 
 /// What must be remembered of a request to read its response.
 pub(in crate::http::pool) struct Asked {
@@ -26,9 +28,12 @@ pub(super) enum Framing {
 }
 
 /// Writes the head of a request with such a body.
-pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing) -> Asked {
-    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    line(out, &[head.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
+pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, private: &[HeaderName]) -> Asked {
+    line(out, &[head.method.as_str().as_bytes(), b" ", head.uri.path().as_bytes()]);
+    if let Some(query) = head.uri.query() {
+        line(out, &[b"?", query.as_bytes()]);
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
 
     let mut asked = Asked {
         is_head: head.method == Method::HEAD,
@@ -53,6 +58,11 @@ pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing) -> A
             header::EXPECT => {
                 asked.expects = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
                 field(out, name.as_str(), value.as_bytes());
+            }
+            header::TRAILER => {
+                if let Some(names) = announced(value, private) {
+                    field(out, name.as_str(), names.as_bytes());
+                }
             }
             header::AUTHORIZATION => {
                 asked.binds |= authenticates_a_connection(value);

@@ -57,7 +57,7 @@ impl Upload {
         let (head, body) = request.into_parts();
         let framing = body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
         buffer.clear();
-        let asked = write_head(&mut buffer, &head, framing);
+        let asked = write_head(&mut buffer, &head, framing, private);
         let (data, body) = match body.into_memory() {
             Ok(bytes) => (bytes, None),
             Err(streaming) => (Bytes::new(), Some(streaming)),
