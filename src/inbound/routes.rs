@@ -119,12 +119,10 @@ impl Routes {
     }
 
     /// Counts what goes to each upstream where `metrics` shows it.
-    #[must_use]
-    pub fn counted_by(mut self, metrics: &Metrics) -> Self {
+    pub(super) fn counted_by(&mut self, metrics: &Metrics) {
         for upstream in &mut self.upstreams {
             upstream.series = metrics.upstream(upstream.config.name.as_str());
         }
-        self
     }
 
     /// The upstream and rule for a request line. `host` may have a port or a dot at its end, which do not count.
@@ -250,4 +248,4 @@ fn name(host: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
