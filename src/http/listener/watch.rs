@@ -22,12 +22,14 @@ use crate::http::moment::Moment;
 
 /// Between requests.
 const WAITING: u8 = 0;
-/// A request's head has begun, or the connection is new.
+/// A request's head has begun.
 const READING: u8 = 1;
 /// A request is being answered.
 const SERVING: u8 = 2;
 /// Everything was answered and our side is closed; what the client still sends is thrown away.
 const LEAVING: u8 = 3;
+/// Nothing has come yet.
+const NEW: u8 = 4;
 
 /// For how long a client may go on sending what nobody will read. A socket that is closed with unread bytes in it is
 /// reset, and the client may then never see the answer that told it to stop.
@@ -46,18 +48,14 @@ pub(super) struct Watch {
 impl Watch {
     /// A connection that has just been made.
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            phase: AtomicU8::new(READING),
-            since: Moment::now(),
-            has_body: AtomicBool::new(false),
-        })
+        Arc::new(Self { phase: AtomicU8::new(NEW), since: Moment::now(), has_body: AtomicBool::new(false) })
     }
 
     /// Until when the connection may go on as it is.
     pub(super) fn deadline(&self, limits: &Limits) -> Instant {
         self.since.plus(match self.phase.load(Ordering::Relaxed) {
             WAITING => limits.keep_alive,
-            READING => limits.request_head,
+            NEW | READING => limits.request_head,
             LEAVING => LINGER,
             _ => limits.stream_idle,
         })
@@ -85,10 +83,12 @@ impl Watch {
         self.phase.store(phase, Ordering::Relaxed);
     }
 
-    /// Bytes came. The first of them begins a head; more of them give a head no more time.
+    /// Bytes came. The first of them begins a head; more of them give a head no more time, and the first head's runs from
+    /// the connection's beginning.
     fn read(&self) {
         match self.phase.load(Ordering::Relaxed) {
             WAITING => self.enter(READING),
+            NEW => self.phase.store(READING, Ordering::Relaxed),
             SERVING => self.since.touch(),
             _ => {}
         }
@@ -232,7 +232,11 @@ mod tests {
         let limits = Limits::default();
         let within = |watch: &Watch, limit: Duration| watch.deadline(&limits) <= Instant::now() + limit;
 
+        let new = Watch::new();
+        assert!(!new.leaving());
+
         let in_a_head = Watch::new();
+        in_a_head.read();
         assert!(in_a_head.leaving() && within(&in_a_head, LINGER));
 
         let with_a_body = Watch::new();
