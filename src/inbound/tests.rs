@@ -17,7 +17,7 @@ use crate::http::pool::Origin;
 use crate::http::tls::ClientTls;
 use crate::secret::Secret;
 use crate::telemetry::AccessLog;
-use crate::token::keys::{Algorithm, KeyPolicy, WorkspaceConfig};
+use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::mint::{SigningKey, mint};
 use crate::token::{Config, Policy};
 
@@ -57,14 +57,8 @@ impl Gate {
         change(&mut upstream);
         let clock = Arc::new(ManualClock::at(NOW));
         let workspace = WorkspaceConfig {
-            key: "acme".into(),
             secret: Some(Secret::new(SECRET.to_owned())),
-            secret_disabled: false,
-            public_keys: Vec::new(),
-            jwks: None,
-            algorithms: Vec::new(),
-            key_policy: KeyPolicy::Compatible,
-            audiences: Vec::new(),
+            ..WorkspaceConfig::named("acme")
         };
         let config = Config { workspaces: vec![workspace], cache_entries: 100 };
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
@@ -290,7 +284,7 @@ async fn a_caller_who_leaves_is_one_event_too() {
     let line = gate.last_line();
     assert_eq!((line["reason"].as_str(), line["status"].as_u64()), (Some("client_gone"), Some(499)));
     assert!(
-        gate.inbound.telemetry.metrics.render().contains(r#"sidegate_active_requests{door="inbound"} 0"#)
+        gate.inbound.telemetry.metrics.render().contains(r#"http_server_active_requests{door="inbound"} 0"#)
     );
 }
 
