@@ -14,6 +14,7 @@ mod token_header;
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 
@@ -27,7 +28,8 @@ use crate::token::{Verified, Verifier};
 use forward::{Pools, forward};
 use record::Record;
 use rejection::Rejection;
-pub use routes::{Route, Routes, UpstreamConfig};
+use routes::Upstream;
+pub use routes::{Mode, Route, Routes, UpstreamConfig};
 use rules::Permit;
 
 /// One worker's side of the listener: what all workers share, and its own connections to the upstreams.
@@ -62,42 +64,71 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
-        let route = self.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
-        record.routed(&route);
-        managed::refuse_twins(&head.headers, route.upstream)?;
-        let permit = self.permit(route, &head.headers, record)?;
+        let upstream = self.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
+        record.routed(upstream);
+        upstream.rewrite(&mut head.uri);
+        let permit = self.permit(upstream, &head, record)?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
-        let upstream = permit.route().upstream;
-        if !upstream.config.forward_token {
-            token_header::remove(&mut head.headers, &upstream.config.token_headers);
-        }
+        managed::erase(&mut head.headers, upstream);
         forwarded::write(&mut head.headers, record.arrival(), record.request_id());
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
 
         record.forwarding();
-        let pool = self.pools.of(permit.route());
+        let pool = self.pools.of(upstream);
         Ok(forward(Request::from_parts(head, body), permit, pool).await?)
     }
 
-    /// The token, if the rule cares for one, and what the rule says to it.
+    /// What the rules say, or the way around them where they are only watched.
     fn permit<'r>(
         &self,
-        route: Route<'r>,
-        headers: &HeaderMap,
+        upstream: &'r Upstream,
+        head: &Parts,
         record: &mut Record<'r>,
     ) -> Result<Permit<'r>, Rejection> {
-        let route = match Permit::open(route) {
+        let refused = match self.enforce(upstream, head, record) {
             Ok(permit) => return Ok(permit),
-            Err(route) => route,
+            Err(refused) => refused,
         };
-        let token = token_header::read(headers, &route.upstream.config.token_headers)?;
-        let verified = token.map(|token| self.verifier.verify(token, route.policy())).transpose()?;
-        if let Some(verified) = &verified {
-            record.verified(verified);
+        let reason = refused.reason();
+        let permit = Permit::observe(upstream, refused, || {
+            self.verified(upstream, &head.headers, record).ok().flatten()
+        })?;
+        record.would_reject(reason);
+        Ok(permit)
+    }
+
+    /// The rule, the token if the rule cares for one, and what the rule says to it.
+    fn enforce<'r>(
+        &self,
+        upstream: &'r Upstream,
+        head: &Parts,
+        record: &mut Record<'r>,
+    ) -> Result<Permit<'r>, Rejection> {
+        let route = upstream.route(&head.method, head.uri.path())?;
+        record.ruled(route.rule);
+        managed::refuse_twins(&head.headers, upstream)?;
+        if let Some(permit) = Permit::open(route) {
+            return Ok(permit);
         }
+        let verified = self.verified(upstream, &head.headers, record)?;
         Permit::admit(route, verified)
+    }
+
+    /// The token that the request carries, if it carries one.
+    fn verified(
+        &self,
+        upstream: &Upstream,
+        headers: &HeaderMap,
+        record: &mut Record<'_>,
+    ) -> Result<Option<Verified>, Rejection> {
+        let Some(token) = token_header::read(headers, &upstream.config.token_headers)? else {
+            return Ok(None);
+        };
+        let verified = self.verifier.verify(token, &upstream.config.policy)?;
+        record.verified(&verified);
+        Ok(Some(verified))
     }
 
     /// What the caller gets: the upstream's answer, or ours.

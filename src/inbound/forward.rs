@@ -11,10 +11,9 @@
 use std::time::Duration;
 
 use http::header::{HOST, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 
-use super::routes::{Route, Routes, Upstream};
+use super::routes::{Routes, Upstream};
 use super::rules::Permit;
 use crate::http::pool::{Origin, Pool, SendError, Settings};
 use crate::http::tls::{self, TlsError};
@@ -33,8 +32,8 @@ impl Pools {
         routes.upstreams().iter().map(pool).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn of(&self, route: &Route<'_>) -> &Pool {
-        self.0.get(route.upstream.index).expect("there is a pool for each upstream of the routes")
+    pub(super) fn of(&self, upstream: &Upstream) -> &Pool {
+        self.0.get(upstream.index).expect("there is a pool for each upstream of the routes")
     }
 }
 
@@ -44,12 +43,9 @@ pub async fn forward(
     permit: Permit<'_>,
     pool: &Pool,
 ) -> Result<Response<Body>, SendError> {
-    let route = permit.route();
-    if let Some(path) = &route.path {
-        *request.uri_mut() = with_path(path, request.uri().query());
-    }
-    if !route.upstream.config.preserve_host {
-        request.headers_mut().insert(HOST, own_host(&route.upstream.config.origin));
+    let config = &permit.upstream().config;
+    if !config.preserve_host {
+        request.headers_mut().insert(HOST, own_host(&config.origin));
     }
     through::forward(pool, request).await
 }
@@ -72,15 +68,6 @@ fn pool(upstream: &Upstream) -> Result<Pool, TlsError> {
     Ok(Pool::new(config.origin.clone(), settings))
 }
 
-/// The target in origin-form: the path that the rule matched, and the caller's query.
-fn with_path(path: &str, query: Option<&str>) -> Uri {
-    let target = match query {
-        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-        None => PathAndQuery::try_from(path),
-    };
-    Uri::from(target.expect("a path and query that were parsed stay valid behind another prefix"))
-}
-
 /// The upstream's own name for Host; a default port is left out.
 fn own_host(origin: &Origin) -> HeaderValue {
     let text = match origin {
@@ -100,13 +87,6 @@ fn bracketed(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_query_stays_behind_a_changed_path() {
-        assert_eq!(with_path("/b", Some("q=1&q=%20")), "/b?q=1&q=%20");
-        assert_eq!(with_path("/b", None), "/b");
-        assert_eq!(with_path("//b", Some("")).path(), "//b");
-    }
 
     #[test]
     fn the_upstreams_own_host_leaves_out_a_default_port() {

@@ -26,6 +26,7 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 pub struct Metrics {
     registry: Registry,
     requests: Family<Labels<3>, Counter>,
+    would_reject: Family<Labels<1>, Counter>,
     inbound: DoorMetrics,
     outbound: DoorMetrics,
     api: DoorMetrics,
@@ -54,7 +55,7 @@ impl Metrics {
     #[must_use]
     pub fn new(lines_lost: &Counter) -> Self {
         let mut registry = Registry::default();
-        let requests = Family::default();
+        let (requests, would_reject) = (Family::default(), Family::<Labels<1>, Counter>::default());
         let durations = Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
         let active = Family::default();
         let door = |door| DoorMetrics::new(door, &requests, &durations, &active);
@@ -68,6 +69,7 @@ impl Metrics {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("sidegate_build", "The running version", version);
         registry.register("sidegate_requests", "Requests answered", requests.clone());
+        registry.register("sidegate_would_reject", "Requests let through by observing", would_reject.clone());
         registry.register("sidegate_request_duration_seconds", "Time to the response head", durations);
         registry.register("sidegate_active_requests", "Requests waiting for a response head", active);
         registry.register("sidegate_token_cache_hits", "Tokens verified from memory", hits.clone());
@@ -79,6 +81,7 @@ impl Metrics {
         Self {
             registry,
             requests,
+            would_reject,
             inbound,
             outbound,
             api,
@@ -98,6 +101,11 @@ impl Metrics {
             Some((_, counter)) => counter.inc(),
             None => self.requests.get_or_create(&request_labels(door, reason, class)).inc(),
         };
+    }
+
+    /// Counts a request that was forwarded although enforcing would have refused it for this reason.
+    pub fn would_reject(&self, reason: &'static str) {
+        self.would_reject.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Counts a request in progress until the returned guard is dropped.
