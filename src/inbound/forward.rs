@@ -8,34 +8,12 @@
 //! }
 //! ```
 
-use std::time::Duration;
-
 use http::header::{HOST, HeaderValue};
 use http::{Request, Response};
 
-use super::routes::{Routes, Upstream};
 use super::rules::Permit;
-use crate::http::pool::{Origin, Pool, SendError, Settings};
-use crate::http::tls::{self, TlsError};
+use crate::http::pool::{Origin, Pool, SendError};
 use crate::http::{Body, forward as through};
-
-/// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Unused connections that a worker keeps to one upstream.
-const MAX_IDLE: usize = 1024;
-
-/// One worker's connections: a pool for each upstream of the routes they were made for.
-pub(super) struct Pools(Vec<Pool>);
-
-impl Pools {
-    pub(super) fn new(routes: &Routes) -> Result<Self, TlsError> {
-        routes.upstreams().iter().map(pool).collect::<Result<_, _>>().map(Self)
-    }
-
-    pub(super) fn of(&self, upstream: &Upstream) -> &Pool {
-        self.0.get(upstream.index).expect("there is a pool for each upstream of the routes")
-    }
-}
 
 /// Sends the request that `permit` was made for to its upstream, streaming both ways. The permit is used up.
 pub async fn forward(
@@ -48,24 +26,6 @@ pub async fn forward(
         request.headers_mut().insert(HOST, own_host(&config.origin));
     }
     through::forward(pool, request).await
-}
-
-fn pool(upstream: &Upstream) -> Result<Pool, TlsError> {
-    let config = &upstream.config;
-    let tls = match config.origin {
-        Origin::Tcp { tls: true, .. } => Some(tls::client(&config.tls)?),
-        Origin::Tcp { tls: false, .. } | Origin::Unix(_) => None,
-    };
-    let settings = Settings {
-        connect_timeout: config.connect_timeout,
-        response_head_timeout: config.response_head_timeout,
-        idle_timeout: IDLE_TIMEOUT,
-        max_idle: MAX_IDLE,
-        tls,
-        server_name: config.tls.server_name.as_deref().map(Into::into),
-        egress: None,
-    };
-    Ok(Pool::new(config.origin.clone(), settings))
 }
 
 /// The upstream's own name for Host; a default port is left out.

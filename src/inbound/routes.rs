@@ -279,4 +279,4 @@ fn name(host: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod docs;
+mod ids;
 mod inbound;
 mod store;
 mod support;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::inbound::rules::Allow;
 
-fn upstream(name: &str, hosts: &[&str], prefix: &str) -> UpstreamConfig {
+pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> UpstreamConfig {
     UpstreamConfig {
         name: name.into(),
         mode: Mode::Enforce,
