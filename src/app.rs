@@ -79,8 +79,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
-    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
+    let verifier = Arc::new(verifier.counting(telemetry.metrics.tokens.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {
@@ -92,7 +91,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         None => None,
     };
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(Snapshot::first(settings.upstreams, verifier)?)),
+        current: Arc::new(ArcSwap::from_pointee(
+            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
+        )),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };
@@ -221,7 +222,9 @@ impl TrafficSide {
                 runtime.block_on(async {
                     let serving: Vec<_> = serving.into_iter().map(tokio::spawn).collect();
                     for listener in serving {
-                        let _ = listener.await;
+                        if let Ok(Err(dead)) = listener.await {
+                            tracing::error!("a listener has ended: {}", crate::report::report(&dead));
+                        }
                     }
                 });
             })?);
@@ -230,7 +233,7 @@ impl TrafficSide {
     }
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;
 
 fn serve<H: Handler>(bound: Bound, handler: Arc<H>, stages: &Stages) -> Serving {
     Box::pin(bound.serve(handler, stages.stop.clone(), stages.hard_stop.clone()))

@@ -101,6 +101,7 @@ impl Seen {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 }

@@ -29,13 +29,13 @@ pub(super) struct Record<'r> {
     id: HeaderValue,
     method: Method,
     target: Option<PathAndQuery>,
-    upstream: &'r str,
+    upstream: Option<&'r Upstream>,
     rule: &'r str,
     verified: Option<Verified>,
     would_reject: &'static str,
     forwarded_at: Option<Instant>,
     answered: bool,
-    _active: Active<'r>,
+    _active: Active,
 }
 
 impl<'r> Record<'r> {
@@ -46,7 +46,7 @@ impl<'r> Record<'r> {
             id,
             method: head.method.clone(),
             target: head.uri.path_and_query().cloned(),
-            upstream: "",
+            upstream: None,
             rule: "",
             verified: None,
             would_reject: "",
@@ -65,7 +65,7 @@ impl<'r> Record<'r> {
     }
 
     pub(super) fn routed(&mut self, upstream: &'r Upstream) {
-        self.upstream = upstream.config.name.as_str();
+        self.upstream = Some(upstream);
     }
 
     pub(super) fn ruled(&mut self, rule: &'r Rule) {
@@ -110,7 +110,7 @@ impl<'r> Record<'r> {
             reason,
             would_reject: self.would_reject,
             blame,
-            target: self.upstream,
+            target: self.upstream.map_or("", |upstream| upstream.config.name.as_str()),
             rule: self.rule,
             workspace: claims.map_or("", |claims| claims.workspace.as_str()),
             customer: claims.and_then(|claims| claims.id.as_ref()).map_or("", |id| id.as_str()),
@@ -123,6 +123,7 @@ impl<'r> Record<'r> {
             replayed: false,
             refreshed: false,
             detail,
+            series: self.upstream.map(|upstream| &*upstream.series),
         });
     }
 }

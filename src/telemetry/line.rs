@@ -161,6 +161,7 @@ pub(super) mod tests {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 
