@@ -19,6 +19,8 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::NoUpstream,
         Rejection::NoRule,
         Rejection::MethodNotAllowed(vec![Method::GET, Method::POST]),
+        Rejection::UpgradeNotAllowed,
+        Rejection::LoopDetected,
         SendError::RequestBody("cut".into()).into(),
         SendError::Connect("refused".into()).into(),
         SendError::HeadTimeout.into(),
