@@ -184,7 +184,7 @@ mod tests {
         let folder = Folder::new();
         let file = folder.write("secret", "one");
         let watched = noted(&file);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
         // Root reads it all the same.
         let can_read = fs::read(&file).is_ok();
         assert_eq!(watched.changed().is_empty(), can_read);
