@@ -93,7 +93,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         None => None,
     };
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(Snapshot::first(settings.upstreams, verifier)?)),
+        current: Arc::new(ArcSwap::from_pointee(
+            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
+        )),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };
@@ -135,8 +137,7 @@ fn verifier(
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Verifier>, StartError> {
     let (verifier, _) = Verifier::new(config, Arc::clone(clock)).map_err(StartError::Keys)?;
-    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
-    Ok(Arc::new(verifier.counting(hits.clone(), misses.clone())))
+    Ok(Arc::new(verifier.counting(telemetry.metrics.tokens.clone())))
 }
 
 impl Running {
@@ -256,7 +257,9 @@ impl TrafficSide {
                 runtime.block_on(async {
                     let serving: Vec<_> = serving.into_iter().map(tokio::spawn).collect();
                     for listener in serving {
-                        let _ = listener.await;
+                        if let Ok(Err(dead)) = listener.await {
+                            tracing::error!("a listener has ended: {}", crate::report::report(&dead));
+                        }
                     }
                 });
             })?);
@@ -265,7 +268,7 @@ impl TrafficSide {
     }
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;
 
 fn serve<H: Handler>(bound: Bound, handler: Arc<H>, stages: &Stages) -> Serving {
     Box::pin(bound.serve(handler, stages.stop.clone(), stages.hard_stop.clone()))

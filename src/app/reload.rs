@@ -100,6 +100,7 @@ impl Reloader {
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, last: None });
         let turn = Mutex::default();
+        in_force(&telemetry, 1, clock.now());
         Arc::new(Self { sources, fixed, current, service, telemetry, clock, poll, turn, state })
     }
 
@@ -137,7 +138,11 @@ impl Reloader {
         };
         if let Some(taken) = taken {
             state.shutdown = taken.shutdown;
+            self.telemetry.metrics.life.reloads_applied.inc();
+            in_force(&self.telemetry, report.generation, report.at);
             report = Report { warnings: taken.warnings, needs_restart: taken.needs_restart, ..report };
+        } else {
+            self.telemetry.metrics.life.reloads_refused.inc();
         }
         tell(&report);
         state.last = Some(report.clone());
@@ -230,6 +235,12 @@ struct Taken {
     shutdown: Shutdown,
     warnings: Vec<String>,
     needs_restart: Vec<String>,
+}
+
+fn in_force(telemetry: &Telemetry, generation: u64, since: Timestamp) {
+    let life = &telemetry.metrics.life;
+    life.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+    life.config_taken_at.set(since.as_secs_f64());
 }
 
 /// Runs what reads files and prepares keys where nobody waits for it but who wanted it.

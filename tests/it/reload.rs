@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::json;
 
-use crate::support::{Gate, OTHER_SECRET, Origin, Process, SECRET, as_anna, eventually, signed};
+use crate::support::{Gate, OTHER_SECRET, Origin, Peer, Process, SECRET, as_anna, eventually, signed};
 
 /// One upstream with these settings, and these at the top.
 fn one(origin: &Origin, settings: &str, top: &str) -> String {
@@ -81,16 +81,27 @@ fn a_withdrawn_secret_and_a_removed_workspace_verify_nothing_from_the_reload_on(
 #[test]
 fn a_mistake_leaves_everything_as_it_was_and_is_told_at_its_place() {
     let origin = Origin::new();
-    let gate = Gate::before(&origin);
-    gate.reconfigure(&one(&origin, "rules: [{path: /*, allow: publik}], tokn: {}", ""));
+    let listeners = "listeners: {inbound: {address: '127.0.0.1:0'}, health: {address: '127.0.0.1:0'}}\n";
+    let gate = Gate::configured(&one(&origin, "", listeners));
+    gate.reconfigure(&one(&origin, "rules: [{path: /*, allow: publik}], tokn: {}", listeners));
     let report = gate.reload();
     assert_eq!((report.generation, report.refused.len()), (1, 2), "{report:?}");
-    assert!(report.refused.iter().all(|complaint| complaint.contains("sidegate.yaml:2:")), "{report:?}");
+    assert!(report.refused.iter().all(|complaint| complaint.contains("sidegate.yaml:1:")), "{report:?}");
     assert_eq!((gate.get("/", &as_anna()).status, gate.get("/", "").status), (200, 401));
 
-    gate.reconfigure(&one(&origin, PUBLIC, ""));
+    gate.reconfigure(&one(&origin, PUBLIC, listeners));
     let report = gate.reload();
     assert!(report.is_applied() && report.generation == 2, "{report:?}");
+    let mut scraper = Peer::to(gate.address("health"));
+    scraper.say("GET /metrics HTTP/1.1\r\nHost: sidegate\r\n\r\n");
+    let metrics = scraper.answer().text();
+    for line in [
+        "sidegate_config_reloads_total{outcome=\"applied\"} 1\n",
+        "sidegate_config_reloads_total{outcome=\"refused\"} 1\n",
+        "sidegate_config_generation 2\n",
+    ] {
+        assert!(metrics.contains(line), "{line} {metrics}");
+    }
 }
 
 #[test]
