@@ -5,6 +5,7 @@ mod config;
 mod docs;
 mod ids;
 mod inbound;
+mod smoke;
 mod store;
 mod support;
 mod tidy;
