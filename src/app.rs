@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{AccessLogTo, Listeners, Settings, Shutdown};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address, Bound, Handler};
-use crate::inbound::{Inbound, Routes};
+use crate::inbound::{Current, Inbound, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::Verifier;
 use lifecycle::{Ended, Stages};
@@ -34,9 +34,9 @@ pub enum StartError {
     /// Keys that cannot be used, all of them.
     #[error("{}", lines(.0))]
     Keys(Vec<crate::token::keys::KeyComplaint>),
-    /// Upstreams that contradict each other.
-    #[error("{0}")]
-    Routes(String),
+    /// Upstreams that contradict each other, or whose certificates cannot be used.
+    #[error(transparent)]
+    Upstreams(#[from] crate::inbound::SnapshotError),
     /// The store cannot be opened.
     #[error("the store cannot be used")]
     Store(#[from] crate::store::StoreError),
@@ -92,8 +92,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         None => None,
     };
     let traffic = TrafficSide {
-        routes: Arc::new(Routes::new(settings.upstreams).map_err(StartError::Routes)?),
-        verifier,
+        current: Arc::new(ArcSwap::from_pointee(Snapshot::first(settings.upstreams, verifier)?)),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };
@@ -173,8 +172,7 @@ impl Running {
 
 /// What every worker shares.
 struct TrafficSide {
-    routes: Arc<Routes>,
-    verifier: Arc<Verifier>,
+    current: Current,
     telemetry: Arc<Telemetry>,
     service: Option<Arc<ServiceSide>>,
 }
@@ -195,11 +193,7 @@ impl TrafficSide {
         let mut workers = Vec::new();
         for worker in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let inbound = Arc::new(Inbound::new(
-                Arc::clone(&self.routes),
-                Arc::clone(&self.verifier),
-                Arc::clone(&self.telemetry),
-            )?);
+            let inbound = Arc::new(Inbound::new(Arc::clone(&self.current), Arc::clone(&self.telemetry)));
             let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?.map(Arc::new);
             let mut serving = Vec::new();
             for (name, config) in &mut configs {

@@ -10,10 +10,12 @@ mod record;
 pub mod rejection;
 mod routes;
 pub mod rules;
+mod snapshot;
 mod token_header;
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 
@@ -21,51 +23,61 @@ use crate::http::Body;
 use crate::http::headers::{admit, host, strip_hop_by_hop};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
-use crate::http::tls::TlsError;
 use crate::telemetry::Telemetry;
 use crate::token::{Verified, Verifier};
-use forward::{Pools, forward};
+use forward::forward;
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Route, Routes, UpstreamConfig};
 use rules::Permit;
+use snapshot::View;
+pub use snapshot::{Snapshot, SnapshotError};
+
+/// What requests are decided by now; a reload puts the next snapshot here.
+pub type Current = Arc<ArcSwap<Snapshot>>;
 
 /// One worker's side of the listener: what all workers share, and its own connections to the upstreams.
 pub struct Inbound {
-    routes: Arc<Routes>,
-    verifier: Arc<Verifier>,
+    current: Current,
+    view: ArcSwap<View>,
     telemetry: Arc<Telemetry>,
-    pools: Pools,
     request_ids: RequestIds,
 }
 
 impl Inbound {
-    /// Makes the worker's pools; nothing is connected yet.
-    ///
-    /// # Errors
-    ///
-    /// An upstream's certificates or key cannot be used.
-    pub fn new(
-        routes: Arc<Routes>,
-        verifier: Arc<Verifier>,
-        telemetry: Arc<Telemetry>,
-    ) -> Result<Self, TlsError> {
-        let pools = Pools::new(&routes)?;
-        Ok(Self { routes, verifier, telemetry, pools, request_ids: RequestIds::default() })
+    /// One worker's side. Nothing is connected yet.
+    #[must_use]
+    pub fn new(current: Current, telemetry: Arc<Telemetry>) -> Self {
+        let view = ArcSwap::from_pointee(View::first(current.load_full()));
+        Self { current, view, telemetry, request_ids: RequestIds::default() }
+    }
+
+    /// What a new request is decided by, to its end. The worker's own view is made anew when another snapshot is
+    /// current; only this worker does that, so nothing waits for anything.
+    fn view(&self) -> Arc<View> {
+        let (view, current) = (self.view.load(), self.current.load());
+        if view.snapshot.generation == current.generation {
+            return Guard::into_inner(view);
+        }
+        let next = Arc::new(view.of(Guard::into_inner(current)));
+        self.view.store(Arc::clone(&next));
+        next
     }
 
     /// The request's way; every line can only refuse or go on.
     async fn pass<'r>(
-        &'r self,
+        &self,
+        view: &'r View,
         request: Request<Body>,
         record: &mut Record<'r>,
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
-        let route = self.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
+        let route =
+            view.snapshot.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
         record.routed(&route);
         managed::refuse_twins(&head.headers, route.upstream)?;
-        let permit = self.permit(route, &head.headers, record)?;
+        let permit = permit(&view.snapshot.verifier, route, &head.headers, record)?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
@@ -77,35 +89,17 @@ impl Inbound {
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
 
         record.forwarding();
-        let pool = self.pools.of(permit.route());
+        let pool = view.pool(permit.route());
         Ok(forward(Request::from_parts(head, body), permit, pool).await?)
-    }
-
-    /// The token, if the rule cares for one, and what the rule says to it.
-    fn permit<'r>(
-        &self,
-        route: Route<'r>,
-        headers: &HeaderMap,
-        record: &mut Record<'r>,
-    ) -> Result<Permit<'r>, Rejection> {
-        let route = match Permit::open(route) {
-            Ok(permit) => return Ok(permit),
-            Err(route) => route,
-        };
-        let token = token_header::read(headers, &route.upstream.config.token_headers)?;
-        let verified = token.map(|token| self.verifier.verify(token, route.policy())).transpose()?;
-        if let Some(verified) = &verified {
-            record.verified(verified);
-        }
-        Permit::admit(route, verified)
     }
 
     /// What the caller gets: the upstream's answer, or ours.
     async fn answer(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
         let (head, body) = request.into_parts();
         let id = self.request_ids.of(&head.headers);
+        let view = self.view();
         let mut record = Record::begin(&self.telemetry, id, &head, arrival);
-        let passed = self.pass(Request::from_parts(head, body), &mut record).await;
+        let passed = self.pass(&view, Request::from_parts(head, body), &mut record).await;
         let mut answer = match passed {
             Ok(mut response) => {
                 record.passed(response.status());
@@ -120,6 +114,25 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, record.request_id().clone());
         answer
     }
+}
+
+/// The token, if the rule cares for one, and what the rule says to it.
+fn permit<'r>(
+    verifier: &Verifier,
+    route: Route<'r>,
+    headers: &HeaderMap,
+    record: &mut Record<'r>,
+) -> Result<Permit<'r>, Rejection> {
+    let route = match Permit::open(route) {
+        Ok(permit) => return Ok(permit),
+        Err(route) => route,
+    };
+    let token = token_header::read(headers, &route.upstream.config.token_headers)?;
+    let verified = token.map(|token| verifier.verify(token, route.policy())).transpose()?;
+    if let Some(verified) = &verified {
+        record.verified(verified);
+    }
+    Permit::admit(route, verified)
 }
 
 impl Handler for Inbound {

@@ -21,7 +21,6 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::labels::Door;
-use crate::token::Verifier;
 
 use caller::Callers;
 use rejection::Rejection;
@@ -42,7 +41,7 @@ pub struct Config {
 
 /// One worker's side.
 pub struct Outbound {
-    callers: Callers,
+    callers: Arc<ArcSwap<Callers>>,
     targets: Targets,
     calls: Calls,
     telemetry: Arc<Telemetry>,
@@ -50,18 +49,18 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Everything is shared between workers but `calls`, which keeps this worker's connections.
+    /// Everything is shared between workers but `calls`, which keeps this worker's connections. A reload puts other
+    /// callers and another catalog into their places.
     #[must_use]
     pub fn new(
-        config: Arc<Config>,
+        callers: Arc<ArcSwap<Callers>>,
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
-        verifier: Arc<Verifier>,
         calls: Calls,
         telemetry: Arc<Telemetry>,
     ) -> Self {
         Self {
-            callers: Callers::new(config, verifier),
+            callers,
             targets: Targets::new(catalog, store),
             calls,
             telemetry,
@@ -93,7 +92,7 @@ impl Outbound {
 
     /// Who asks, what for, and the call.
     async fn serve(&self, mut request: Request<Body>, seen: &mut Seen) -> Result<Answer, Rejection> {
-        let caller = self.callers.identify(request.headers())?;
+        let caller = self.callers.load().identify(request.headers())?;
         seen.caller(&caller);
         let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
         seen.target(&target);

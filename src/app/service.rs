@@ -20,7 +20,7 @@ use crate::http::client::Client;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls::{self, ClientTls};
 use crate::oauth::TokenEndpoint;
-use crate::outbound::{self, Outbound, caller::Callers};
+use crate::outbound::{Outbound, caller::Callers};
 use crate::refresh::Refresher;
 use crate::seal::Keyring;
 use crate::store::Store;
@@ -37,16 +37,15 @@ const RESPONSE_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const REPLAY_LIMIT: usize = 64 * 1024;
 
 type Catalogs = Arc<ArcSwap<Catalog>>;
+type SharedCallers = Arc<ArcSwap<Callers>>;
 
 /// What the outbound listeners of all workers share.
 pub(super) struct ServiceSide {
-    config: Arc<outbound::Config>,
     catalog: Catalogs,
     store: Store,
-    verifier: Arc<Verifier>,
     refresher: Arc<Refresher>,
     api: Arc<Api>,
-    callers: Arc<Callers>,
+    callers: SharedCallers,
     tls: Arc<rustls::ClientConfig>,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
@@ -78,9 +77,8 @@ impl ServiceSide {
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
-        let config = Arc::new(settings.outbound);
-        let callers = Arc::new(Callers::new(Arc::clone(&config), Arc::clone(&verifier)));
-        Ok(Self { config, catalog, store, verifier, refresher, api, callers, tls, clock, telemetry, shared })
+        let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
+        Ok(Self { catalog, store, refresher, api, callers, tls, clock, telemetry, shared })
     }
 
     /// One worker's listener: its own connections to third parties.
@@ -89,10 +87,9 @@ impl ServiceSide {
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
-            Arc::clone(&self.config),
+            Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
             self.store.clone(),
-            Arc::clone(&self.verifier),
             calls,
             Arc::clone(&self.telemetry),
         );
@@ -110,7 +107,7 @@ impl ServiceSide {
 pub(super) struct ServiceListener {
     outbound: Outbound,
     api: Arc<Api>,
-    callers: Arc<Callers>,
+    callers: SharedCallers,
     shared: Handle,
 }
 
@@ -120,7 +117,7 @@ impl Handler for ServiceListener {
         if self.outbound.is_mine(request.uri().path()) {
             return self.outbound.handle(request, arrival).await;
         }
-        match self.callers.identify(request.headers()) {
+        match self.callers.load().identify(request.headers()) {
             Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
             Ok(caller) => {
                 let api = Arc::clone(&self.api);

@@ -4,6 +4,7 @@
 mod address;
 mod connection;
 mod socket;
+mod tunnel;
 mod watch;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::report::report;
 
 pub use address::Address;
 pub use socket::ListenError;
+pub use tunnel::Tunnel;
 
 /// How long nothing is accepted after the system ran out of what a connection needs.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -82,6 +84,7 @@ pub struct Arrival {
 }
 
 /// What a listener hands requests to. Infallible: every failure is an answer. The future is dropped if the client leaves.
+/// A 101 must carry the [`Tunnel`] that follows it, and may answer only a request that asked for an upgrade.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn handle(

@@ -8,35 +8,13 @@
 //! }
 //! ```
 
-use std::time::Duration;
-
 use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 
-use super::routes::{Route, Routes, Upstream};
 use super::rules::Permit;
-use crate::http::pool::{Origin, Pool, SendError, Settings};
-use crate::http::tls::{self, TlsError};
+use crate::http::pool::{Origin, Pool, SendError};
 use crate::http::{Body, forward as through};
-
-/// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Unused connections that a worker keeps to one upstream.
-const MAX_IDLE: usize = 1024;
-
-/// One worker's connections: a pool for each upstream of the routes they were made for.
-pub(super) struct Pools(Vec<Pool>);
-
-impl Pools {
-    pub(super) fn new(routes: &Routes) -> Result<Self, TlsError> {
-        routes.upstreams().iter().map(pool).collect::<Result<_, _>>().map(Self)
-    }
-
-    pub(super) fn of(&self, route: &Route<'_>) -> &Pool {
-        self.0.get(route.upstream.index).expect("there is a pool for each upstream of the routes")
-    }
-}
 
 /// Sends the request that `permit` was made for to its upstream, streaming both ways. The permit is used up.
 pub async fn forward(
@@ -52,24 +30,6 @@ pub async fn forward(
         request.headers_mut().insert(HOST, own_host(&route.upstream.config.origin));
     }
     through::forward(pool, request).await
-}
-
-fn pool(upstream: &Upstream) -> Result<Pool, TlsError> {
-    let config = &upstream.config;
-    let tls = match config.origin {
-        Origin::Tcp { tls: true, .. } => Some(tls::client(&config.tls)?),
-        Origin::Tcp { tls: false, .. } | Origin::Unix(_) => None,
-    };
-    let settings = Settings {
-        connect_timeout: config.connect_timeout,
-        response_head_timeout: config.response_head_timeout,
-        idle_timeout: IDLE_TIMEOUT,
-        max_idle: MAX_IDLE,
-        tls,
-        server_name: config.tls.server_name.as_deref().map(Into::into),
-        egress: None,
-    };
-    Ok(Pool::new(config.origin.clone(), settings))
 }
 
 /// The target in origin-form: the path that the rule matched, and the caller's query.

@@ -235,4 +235,4 @@ fn name(host: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -70,8 +70,8 @@ impl Gate {
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::new(AccessLog::to_buffer(log.clone()), clock);
-        let routes = Arc::new(Routes::new(vec![upstream]).unwrap());
-        Self { inbound: Inbound::new(routes, Arc::new(verifier), telemetry).unwrap(), log }
+        let snapshot = Snapshot::first(vec![upstream], Arc::new(verifier)).unwrap();
+        Self { inbound: Inbound::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry), log }
     }
 
     async fn ask(&self, request: http::request::Builder) -> Response<Body> {

@@ -18,9 +18,9 @@ const TOKEN_HEADERS: [&str; 3] = ["x-membrane-token", "x-integration-app-token",
 const WORKSPACE: &str = "x-sidegate-workspace";
 const CUSTOMER: &str = "x-sidegate-customer";
 
-/// Finds out who asks. Shared by the credential proxy and the API.
+/// Finds out who asks. Shared by the credential proxy and the API; a reload swaps it whole.
 pub struct Callers {
-    config: Arc<Config>,
+    config: Config,
     verifier: Arc<Verifier>,
     policy: Policy,
 }
@@ -28,7 +28,7 @@ pub struct Callers {
 impl Callers {
     /// Tokens of every workspace are taken.
     #[must_use]
-    pub fn new(config: Arc<Config>, verifier: Arc<Verifier>) -> Self {
+    pub fn new(config: Config, verifier: Arc<Verifier>) -> Self {
         Self { config, verifier, policy: Policy::default() }
     }
 

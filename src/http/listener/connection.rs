@@ -4,11 +4,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::socket::Accepted;
 use super::watch::{Watch, Watched};
-use super::{Arrival, Handler, Limits};
+use super::{Arrival, Handler, Limits, Tunnel};
 
 /// hyper's own; any other number makes it allocate for each request.
 pub(super) const DEFAULT_MAX_HEADERS: usize = 100;
@@ -85,7 +85,25 @@ async fn handshake<H>(server: &Server<H>, stream: TcpStream) -> Option<TlsStream
 async fn requests<H, S>(server: Arc<Server<H>>, stream: S, peer: Option<SocketAddr>, tls: bool)
 where
     H: Handler,
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let tunnel = OnceLock::new();
+    http_1(server, stream, peer, tls, &tunnel).await;
+    if let Some(tunnel) = tunnel.into_inner() {
+        Tunnel::run(tunnel).await;
+    }
+}
+
+/// Requests one after another, until the connection ends or is to be a tunnel.
+async fn http_1<H, S>(
+    server: Arc<Server<H>>,
+    stream: S,
+    peer: Option<SocketAddr>,
+    tls: bool,
+    tunnel: &OnceLock<Tunnel>,
+) where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let watch = Watch::new();
     let stream = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
@@ -94,11 +112,15 @@ where
         let handler = Arc::clone(&server.handler);
         let arrival = Arrival { peer, tls, at: Instant::now() };
         async move {
-            let response = handler.handle(request, arrival).await;
+            let mut response = handler.handle(request, arrival).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                // hyper ends with the first 101, so that there is never a second.
+                response.extensions_mut().remove().map(|found| tunnel.set(found));
+            }
             Ok::<_, Infallible>(response.map(|body| serving.until_the_end_of(body)))
         }
     });
-    let mut connection = pin!(server.http.serve_connection(stream, service));
+    let mut connection = pin!(server.http.serve_connection(stream, service).with_upgrades());
     let mut stopped = pin!(server.stop.cancelled());
     let mut is_stopping = false;
     let mut timer = pin!(sleep_until((Instant::now() + server.limits.request_head).into()));

@@ -2,6 +2,7 @@ mod limits;
 mod secured;
 mod sockets;
 mod through;
+mod tunnels;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::inbound::rules::Allow;
 
-fn upstream(name: &str, hosts: &[&str], prefix: &str) -> UpstreamConfig {
+pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> UpstreamConfig {
     UpstreamConfig {
         name: name.into(),
         origin: Origin::Tcp { host: "127.0.0.1".into(), port: 3000, tls: false },

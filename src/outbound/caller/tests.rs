@@ -37,7 +37,7 @@ fn callers(trust_caller: bool, service_secret: Option<&str>) -> Callers {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
     let Ok((verifier, _)) = Verifier::new(config, clock) else { panic!("the key is sound") };
     let service_secret = service_secret.map(|secret| Secret::new(secret.to_owned()));
-    Callers::new(Arc::new(Config { trust_caller, service_secret }), Arc::new(verifier))
+    Callers::new(Config { trust_caller, service_secret }, Arc::new(verifier))
 }
 
 fn headers(list: &[(&str, &str)]) -> HeaderMap {

@@ -25,6 +25,7 @@ use crate::http::client::Client;
 use crate::http::listener::{self, Address, Arrival, Handler, Limits};
 use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
+use crate::outbound::caller::Callers;
 use crate::outbound::{Config, Outbound};
 use crate::refresh::Refresher;
 use crate::secret::Secret;
@@ -167,8 +168,9 @@ impl Scene {
         let calls = Calls::new(store.clone(), refresher, client, Arc::clone(&clock), REPLAY_LIMIT);
         let keys = token::Config { workspaces: Vec::new(), cache_entries: 0 };
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
-        let config = Arc::new(Config { trust_caller: true, service_secret: None });
-        let outbound = Outbound::new(config, catalog, store.clone(), Arc::new(verifier), calls, telemetry);
+        let config = Config { trust_caller: true, service_secret: None };
+        let callers = Arc::new(ArcSwap::from_pointee(Callers::new(config, Arc::new(verifier))));
+        let outbound = Outbound::new(callers, catalog, store.clone(), calls, telemetry);
         let address = serve(Arc::new(Door(outbound)), &stop);
         Self { third_party, store, log, origin, address, stop, _folder: folder }
     }
