@@ -55,14 +55,9 @@ impl Caller {
             .lines()
             .filter_map(|line| line.strip_prefix("x-marker: ").or(line.strip_prefix("X-Marker: ")));
         let markers: Vec<&str> = lines.filter(|marker| *marker != LAST).collect();
-        if answers.is_empty() {
-            self.oracle.count_refusal(&format!("{}:nothing", case.family));
-        } else if markers.is_empty() && !text.contains("x-sidegate-rejection") {
-            self.oracle.count_refusal(&format!("{}:{}", case.family, text.lines().next().unwrap()));
-        }
         for line in text.lines() {
             if let Some(code) = line.strip_prefix("x-sidegate-rejection: ") {
-                self.oracle.count_refusal(&format!("{}:{code}", case.family));
+                self.oracle.count_refusal(code);
             }
         }
         let mut expected: Vec<String> =

@@ -91,7 +91,7 @@ fn disguised(dice: &mut Dice, name: &str) -> Vec<u8> {
 
 /// `name: value` with one of the ends and separators that some parser takes.
 fn line(dice: &mut Dice, name: &[u8], value: &[u8]) -> Vec<u8> {
-    let separator = match dice.below(16) {
+    let separator = match dice.below(24) {
         0 => dice.of(&[":", ":\t", ":  ", " : ", "\t:", ":\x0b", ":\r\n ", ":\n ", ":\x0c", "=", "", "::"]),
         _ => ": ",
     };
