@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sidegate::clock::SystemClock;
 use sidegate::token::keys::{Algorithm, PublicKey};
 use sidegate::token::mint::{SigningKey, mint};
-use sidegate::token::{Config, KeyPolicy, Policy, Verifier, WorkspaceConfig};
+use sidegate::token::{Config, Policy, Verifier, WorkspaceConfig};
 
 const SECRET: &str = "a workspace secret of well over sixty-four bytes, for all of the HMACs";
 
@@ -19,19 +19,14 @@ fn public_key(name: &str, pem: &str) -> PublicKey {
 
 fn verifier(cache_entries: u64) -> Verifier {
     let workspace = WorkspaceConfig {
-        key: "acme".into(),
         secret: Some(SECRET.to_owned().into()),
-        secret_disabled: false,
         public_keys: vec![
             public_key("rsa", include_str!("../tests/vectors/keys/rsa.spki.pem")),
             public_key("p256", include_str!("../tests/vectors/keys/p256.spki.pem")),
             public_key("p384", include_str!("../tests/vectors/keys/p384.spki.pem")),
             public_key("p521", include_str!("../tests/vectors/keys/p521.spki.pem")),
         ],
-        jwks: None,
-        algorithms: Vec::new(),
-        key_policy: KeyPolicy::Compatible,
-        audiences: Vec::new(),
+        ..WorkspaceConfig::named("acme")
     };
     Verifier::new(Config { workspaces: vec![workspace], cache_entries }, Arc::new(SystemClock)).unwrap().0
 }

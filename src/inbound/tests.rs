@@ -17,7 +17,7 @@ use crate::http::pool::Origin;
 use crate::http::tls::ClientTls;
 use crate::secret::Secret;
 use crate::telemetry::AccessLog;
-use crate::token::keys::{Algorithm, KeyPolicy, WorkspaceConfig};
+use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::mint::{SigningKey, mint};
 use crate::token::{Config, Policy};
 
@@ -57,14 +57,8 @@ impl Gate {
         change(&mut upstream);
         let clock = Arc::new(ManualClock::at(NOW));
         let workspace = WorkspaceConfig {
-            key: "acme".into(),
             secret: Some(Secret::new(SECRET.to_owned())),
-            secret_disabled: false,
-            public_keys: Vec::new(),
-            jwks: None,
-            algorithms: Vec::new(),
-            key_policy: KeyPolicy::Compatible,
-            audiences: Vec::new(),
+            ..WorkspaceConfig::named("acme")
         };
         let config = Config { workspaces: vec![workspace], cache_entries: 100 };
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();

@@ -28,7 +28,7 @@ pub enum KeyPolicy {
 }
 
 /// All issuers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Config {
     /// The issuers; no two with one key.
     pub workspaces: Vec<WorkspaceConfig>,
@@ -55,6 +55,23 @@ pub struct WorkspaceConfig {
     pub key_policy: KeyPolicy,
     /// The audiences one of which `aud` must name; empty: `aud` is not looked at.
     pub audiences: Vec<String>,
+}
+
+impl WorkspaceConfig {
+    /// A workspace of this name without a key, everything else as by default.
+    #[must_use]
+    pub fn named(key: impl Into<WorkspaceKey>) -> Self {
+        Self {
+            key: key.into(),
+            secret: None,
+            secret_disabled: false,
+            public_keys: Vec::new(),
+            jwks: None,
+            algorithms: Vec::new(),
+            key_policy: KeyPolicy::default(),
+            audiences: Vec::new(),
+        }
+    }
 }
 
 /// A PEM public key (SPKI, PKCS#1, or X.509 certificate).

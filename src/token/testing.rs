@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::keys::{Algorithm, Config, KeyPolicy, PublicKey, WorkspaceConfig};
+use super::keys::{Algorithm, Config, PublicKey, WorkspaceConfig};
 use super::mint::{SigningKey, mint};
 use super::verify::Verifier;
 use crate::clock::{ManualClock, Timestamp};
@@ -27,16 +27,7 @@ pub(super) const P521: &str = include_str!("../../tests/vectors/keys/p521.spki.p
 
 /// A workspace without any key.
 pub(super) fn workspace(name: &str) -> WorkspaceConfig {
-    WorkspaceConfig {
-        key: name.into(),
-        secret: None,
-        secret_disabled: false,
-        public_keys: Vec::new(),
-        jwks: None,
-        algorithms: Vec::new(),
-        key_policy: KeyPolicy::Compatible,
-        audiences: Vec::new(),
-    }
+    WorkspaceConfig::named(name)
 }
 
 /// A workspace with one key of each kind, serving all twelve algorithms.

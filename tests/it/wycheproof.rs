@@ -106,14 +106,9 @@ fn key_set(group: &Value) -> KeySet {
 
 fn workspace(set: &Value) -> WorkspaceConfig {
     WorkspaceConfig {
-        key: "wycheproof".into(),
-        secret: None,
-        secret_disabled: false,
-        public_keys: Vec::new(),
         jwks: Some(JwksSource { file: "jwks.json".into(), text: set.to_string() }),
-        algorithms: Vec::new(),
         key_policy: KeyPolicy::Strict,
-        audiences: Vec::new(),
+        ..WorkspaceConfig::named("wycheproof")
     }
 }
 

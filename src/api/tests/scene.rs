@@ -20,7 +20,7 @@ use crate::store::testing::Folder;
 use crate::telemetry::AccessLog;
 use crate::token::keys::Algorithm;
 use crate::token::mint::{SigningKey, mint};
-use crate::token::{self, KeyPolicy, Policy, Verifier, WorkspaceConfig};
+use crate::token::{self, Policy, Verifier, WorkspaceConfig};
 
 pub(in crate::api) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const SECRET: &str = "a workspace secret that is long enough";
@@ -90,14 +90,8 @@ impl Scene {
         let key = SigningKey::Secret(SECRET.to_owned().into());
         let token = mint(&claims, Algorithm::HS256, &key, None).unwrap();
         let workspaces = ["acme", "globex"].map(|name| WorkspaceConfig {
-            key: name.into(),
             secret: Some(SECRET.to_owned().into()),
-            secret_disabled: false,
-            public_keys: Vec::new(),
-            jwks: None,
-            algorithms: Vec::new(),
-            key_policy: KeyPolicy::Compatible,
-            audiences: Vec::new(),
+            ..WorkspaceConfig::named(name)
         });
         let config = token::Config { workspaces: workspaces.into(), cache_entries: 0 };
         let (verifier, _) = Verifier::new(config, self.clock.clone()).unwrap();

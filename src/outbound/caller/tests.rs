@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::secret::Secret;
-use crate::token::keys::{Algorithm, KeyPolicy};
+use crate::token::keys::Algorithm;
 use crate::token::mint::{SigningKey, mint};
 use crate::token::{self, WorkspaceConfig};
 
@@ -23,16 +23,8 @@ fn of_customer(id: &str) -> String {
 
 fn callers(trust_caller: bool, service_secret: Option<&str>) -> Callers {
     crate::http::tls::install_crypto();
-    let workspace = WorkspaceConfig {
-        key: "ws".into(),
-        secret: Some(Secret::new(KEY.to_owned())),
-        secret_disabled: false,
-        public_keys: Vec::new(),
-        jwks: None,
-        algorithms: Vec::new(),
-        key_policy: KeyPolicy::Compatible,
-        audiences: Vec::new(),
-    };
+    let workspace =
+        WorkspaceConfig { secret: Some(Secret::new(KEY.to_owned())), ..WorkspaceConfig::named("ws") };
     let config = token::Config { workspaces: vec![workspace], cache_entries: 0 };
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
     let Ok((verifier, _)) = Verifier::new(config, clock) else { panic!("the key is sound") };
