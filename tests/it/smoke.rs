@@ -19,8 +19,7 @@ use crate::support::Gate;
 
 /// Change it to look elsewhere: every seed must hold.
 const SEED: u64 = 0x5eed_0000_0000_0001;
-const CASES: u32 = 20_000;
-const CALLERS: usize = 200;
+const CALLERS: usize = 64;
 
 fn gate(origin: std::net::SocketAddr) -> Gate {
     let token = "token: {headers: [X-Membrane-Token, X-Integration-App-Token, Authorization]}";
@@ -32,7 +31,18 @@ fn gate(origin: std::net::SocketAddr) -> Gate {
 }
 
 #[test]
-fn h1_h5_h7_h10_h18_h21_h30_h36_of_100_000_mutations_none_reaches_the_api_unauthorised_or_changed() {
+fn h1_h5_h7_h10_h18_h21_h30_h36_no_mutation_reaches_the_api_unauthorised_or_changed() {
+    smoke(5_000);
+}
+
+#[test]
+#[ignore = "it wants the machine for itself: tests/run runs it alone"]
+fn of_a_hundred_thousand_mutations_none_reaches_the_api_unauthorised_or_changed() {
+    smoke(100_000);
+}
+
+#[expect(clippy::print_stdout, reason = "what a test says when it is asked to")]
+fn smoke(cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let oracle = Arc::new(Oracle::new(SEED));
     let origin = runtime.block_on(recorder::start(Arc::clone(&oracle)));
@@ -42,7 +52,7 @@ fn h1_h5_h7_h10_h18_h21_h30_h36_of_100_000_mutations_none_reaches_the_api_unauth
         let caller = Caller {
             gate: gate.address("inbound"),
             seed: SEED,
-            cases: CASES,
+            cases,
             next: Arc::clone(&next),
             oracle: Arc::clone(&oracle),
         };
@@ -51,12 +61,9 @@ fn h1_h5_h7_h10_h18_h21_h30_h36_of_100_000_mutations_none_reaches_the_api_unauth
     for caller in callers.collect::<Vec<_>>() {
         runtime.block_on(caller).unwrap();
     }
-    let (violations, admitted) = (oracle.violations(), oracle.admitted());
-    println!(
-        "seed {SEED:#x}: {CASES} cases in {:?}, admitted {admitted:?}, refused {:?}",
-        began.elapsed(),
-        oracle.refused()
-    );
+    let (violations, admitted, refused) = (oracle.violations(), oracle.admitted(), oracle.refused());
+    println!("seed {SEED:#x}: {cases} cases in {:?}", began.elapsed());
+    println!("admitted: {admitted:?}\nrefused: {refused:?}");
     let shown = &violations[..violations.len().min(20)];
     assert!(
         violations.is_empty(),
@@ -64,8 +71,9 @@ fn h1_h5_h7_h10_h18_h21_h30_h36_of_100_000_mutations_none_reaches_the_api_unauth
         violations.len(),
         shown.join("\n")
     );
-    // A gate that refuses everything would prove nothing.
+    // A gate that refuses everything would prove nothing, nor would one that refuses nothing.
     for (family, admitted) in admitted {
-        assert!((CASES as usize / 200..CASES as usize).contains(&admitted), "{family}: {admitted}");
+        assert!(admitted > cases as usize / 300, "{family}: {admitted}");
     }
+    assert!(refused.len() > 20, "{refused:?}");
 }
