@@ -79,8 +79,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
-    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
+    let verifier = Arc::new(verifier.counting(telemetry.metrics.tokens.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {
@@ -92,7 +91,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         None => None,
     };
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(Snapshot::first(settings.upstreams, verifier)?)),
+        current: Arc::new(ArcSwap::from_pointee(
+            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
+        )),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };

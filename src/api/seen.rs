@@ -100,6 +100,7 @@ impl Seen {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 }

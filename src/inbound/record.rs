@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::rejection::Rejection;
-use super::routes::Route;
+use super::routes::{Route, Upstream};
 use crate::http::listener::Arrival;
 use crate::names::KeyId;
 use crate::report::report;
@@ -28,12 +28,12 @@ pub(super) struct Record<'r> {
     id: HeaderValue,
     method: Method,
     target: Option<PathAndQuery>,
-    upstream: &'r str,
+    upstream: Option<&'r Upstream>,
     rule: &'r str,
     verified: Option<Verified>,
     forwarded_at: Option<Instant>,
     answered: bool,
-    _active: Active<'r>,
+    _active: Active,
 }
 
 impl<'r> Record<'r> {
@@ -44,7 +44,7 @@ impl<'r> Record<'r> {
             id,
             method: head.method.clone(),
             target: head.uri.path_and_query().cloned(),
-            upstream: "",
+            upstream: None,
             rule: "",
             verified: None,
             forwarded_at: None,
@@ -62,7 +62,7 @@ impl<'r> Record<'r> {
     }
 
     pub(super) fn routed(&mut self, route: &Route<'r>) {
-        self.upstream = route.upstream.config.name.as_str();
+        self.upstream = Some(route.upstream);
         self.rule = route.rule.pattern.as_str();
     }
 
@@ -98,7 +98,7 @@ impl<'r> Record<'r> {
             status,
             reason,
             blame,
-            target: self.upstream,
+            target: self.upstream.map_or("", |upstream| upstream.config.name.as_str()),
             rule: self.rule,
             workspace: claims.map_or("", |claims| claims.workspace.as_str()),
             customer: claims.and_then(|claims| claims.id.as_ref()).map_or("", |id| id.as_str()),
@@ -111,6 +111,7 @@ impl<'r> Record<'r> {
             replayed: false,
             refreshed: false,
             detail,
+            series: self.upstream.map(|upstream| &*upstream.series),
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Which API a request is for, and which of its rules decides.
 //! Never looks at a token or at any header but Host.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, Method};
@@ -13,6 +14,8 @@ use super::rules::{Rule, RuleConfig};
 use crate::http::pool::Origin;
 use crate::http::tls::ClientTls;
 use crate::names::UpstreamName;
+use crate::telemetry::labels::Door;
+use crate::telemetry::metrics::{Metrics, Series};
 use crate::token::Policy;
 
 /// One API behind the listener.
@@ -71,6 +74,8 @@ pub(super) struct Upstream {
     pub(super) index: usize,
     pub(super) config: UpstreamConfig,
     pub(super) identity: Identity,
+    /// What is counted of it.
+    pub(super) series: Arc<Series>,
     rules: Vec<Rule>,
 }
 
@@ -113,6 +118,13 @@ impl Routes {
         Ok(Self { upstreams: upstreams.collect(), matches })
     }
 
+    /// Counts what goes to each upstream where `metrics` shows it.
+    pub(super) fn counted_by(&mut self, metrics: &Metrics) {
+        for upstream in &mut self.upstreams {
+            upstream.series = metrics.upstream(upstream.config.name.as_str());
+        }
+    }
+
     /// The upstream and rule for a request line. `host` may have a port or a dot at its end, which do not count.
     ///
     /// # Errors
@@ -148,7 +160,8 @@ impl Upstream {
             rules.push(RuleConfig::everything_verified());
         }
         let identity = Identity::new(&config.identity);
-        Self { index, config, identity, rules: rules.into_iter().map(Rule::new).collect() }
+        let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
+        Self { index, config, identity, series, rules: rules.into_iter().map(Rule::new).collect() }
     }
 
     /// The first rule whose path and method match.

@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::routes::{Route, Routes, Upstream, UpstreamConfig};
 use crate::http::pool::{Origin, Pool, Settings};
 use crate::http::tls::{self, ClientTls, TlsError};
+use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
 /// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// How each upstream is connected to, in the order of the routes' upstreams.
     links: Vec<Arc<Link>>,
+    /// Where its upstreams are counted; nowhere in a rehearsal.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// Why there is no snapshot; the one before goes on.
@@ -65,7 +68,18 @@ impl Snapshot {
         upstreams: Vec<UpstreamConfig>,
         verifier: Arc<Verifier>,
     ) -> Result<Self, SnapshotError> {
-        Self::after(self.generation, &self.links, upstreams, verifier)
+        let next = Self::after(self.generation, &self.links, upstreams, verifier)?;
+        Ok(match &self.telemetry {
+            Some(telemetry) => next.counted_by(telemetry),
+            None => next,
+        })
+    }
+
+    /// Counts what goes to its upstreams in `telemetry`, and so will all that come after it.
+    #[must_use]
+    pub fn counted_by(mut self, telemetry: &Arc<Telemetry>) -> Self {
+        self.routes.counted_by(&telemetry.metrics);
+        Self { telemetry: Some(Arc::clone(telemetry)), ..self }
     }
 
     fn after(
@@ -81,7 +95,7 @@ impl Snapshot {
                 .map_err(|source| SnapshotError::Tls { upstream: name.to_string(), source: Box::new(source) })
         };
         let links = routes.upstreams().iter().map(link).collect::<Result<_, _>>()?;
-        Ok(Self { routes, verifier, generation: generation + 1, links })
+        Ok(Self { routes, verifier, generation: generation + 1, links, telemetry: None })
     }
 }
 

@@ -284,7 +284,7 @@ async fn a_caller_who_leaves_is_one_event_too() {
     let line = gate.last_line();
     assert_eq!((line["reason"].as_str(), line["status"].as_u64()), (Some("client_gone"), Some(499)));
     assert!(
-        gate.inbound.telemetry.metrics.render().contains(r#"sidegate_active_requests{door="inbound"} 0"#)
+        gate.inbound.telemetry.metrics.render().contains(r#"http_server_active_requests{door="inbound"} 0"#)
     );
 }
 

@@ -97,6 +97,7 @@ impl Seen {
             replayed: outcome.replayed,
             refreshed: outcome.refreshed,
             detail: &outcome.detail,
+            series: None,
         }
     }
 }

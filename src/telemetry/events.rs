@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::labels::{Blame, Door, RefreshOutcome};
-use super::metrics::Metrics;
+use super::metrics::{Ended, Metrics, Series};
 use super::{AccessLog, line};
 use crate::clock::Clock;
 
@@ -55,6 +55,8 @@ pub struct RequestEvent<'a> {
     pub refreshed: bool,
     /// The error chain, already rendered by `report`; empty if none.
     pub detail: &'a str,
+    /// The counters of the upstream; none if the request found none, or goes elsewhere.
+    pub series: Option<&'a Series>,
 }
 
 /// Shared by all rooms through an `Arc`.
@@ -71,12 +73,15 @@ impl Telemetry {
     #[must_use]
     pub fn new(access_log: AccessLog, clock: Arc<dyn Clock>) -> Arc<Self> {
         let metrics = Metrics::new(access_log.lost());
+        metrics.started_at(clock.now());
         Arc::new(Self { metrics, access_log, clock })
     }
 
     /// Records a finished request: one log line, counters, histogram.
     pub fn request(&self, event: &RequestEvent<'_>) {
-        self.metrics.request(event.door, event.reason, event.status, event.duration);
+        let RequestEvent { reason, workspace, method, status, duration, .. } = *event;
+        let ended = Ended { reason, workspace, method, status, duration };
+        self.metrics.request(event.door, event.series, &ended);
         if self.access_log.is_off() {
             return;
         }
@@ -129,7 +134,7 @@ mod tests {
         assert_eq!(lines.len(), 2, "{written}");
         assert_eq!((&lines[0]["path"], &lines[1]["path"]), (&"/first".into(), &"/second".into()));
         assert_eq!(lines[1]["time"], "1970-01-01T00:00:01.000Z");
-        assert!(telemetry.metrics.render().contains(r#"reason="expired",status="4xx"} 2"#));
+        assert!(telemetry.metrics.render().contains(r#"reason="expired",workspace=""} 2"#));
     }
 
     #[test]
@@ -137,6 +142,6 @@ mod tests {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
         let telemetry = Telemetry::new(AccessLog::off(), clock);
         telemetry.request(&event("/", ""));
-        assert!(telemetry.metrics.render().contains(r#"reason="expired",status="4xx"} 1"#));
+        assert!(telemetry.metrics.render().contains(r#"reason="expired",workspace=""} 1"#));
     }
 }

@@ -159,6 +159,7 @@ pub(super) mod tests {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 

@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-use prometheus_client::metrics::counter::Counter;
+use std::time::{Duration, Instant};
 
 use super::cache::{Cache, Fingerprint};
 use super::claims::{self, Claims};
@@ -15,6 +13,7 @@ use super::jws::{self, MAX_TOKEN};
 use super::keys::{Algorithm, Config, KeyComplaint, KeySet};
 use crate::clock::{Clock, Timestamp};
 use crate::names::{KeyId, WorkspaceKey};
+use crate::telemetry::metrics::TokenMetrics;
 
 /// What an upstream asks of a token beyond a valid signature.
 #[derive(Clone, Debug, Default)]
@@ -104,8 +103,7 @@ pub struct Verifier {
     workspaces: HashMap<WorkspaceKey, Workspace>,
     cache: Option<Cache>,
     clock: Arc<dyn Clock>,
-    hits: Counter,
-    misses: Counter,
+    metrics: TokenMetrics,
 }
 
 #[derive(Debug)]
@@ -134,14 +132,13 @@ impl Verifier {
             return Err(complaints);
         }
         let cache = Cache::new(config.cache_entries, Arc::clone(&clock));
-        let (hits, misses) = (Counter::default(), Counter::default());
-        Ok((Self { workspaces, cache, clock, hits, misses }, complaints))
+        Ok((Self { workspaces, cache, clock, metrics: TokenMetrics::default() }, complaints))
     }
 
-    /// Counts verifications that were remembered in `hits`, and those made from scratch in `misses`.
+    /// Counts what it does in `metrics`.
     #[must_use]
-    pub fn counting(self, hits: Counter, misses: Counter) -> Self {
-        Self { hits, misses, ..self }
+    pub fn counting(self, metrics: TokenMetrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Signature, claims, times; the cache makes a repeated token cheap. No I/O.
@@ -156,7 +153,7 @@ impl Verifier {
         }
         let fingerprint = Fingerprint::of(token);
         if let Some(verified) = cache.get(&fingerprint) {
-            self.hits.inc();
+            self.metrics.cache_hits.inc();
             policy.admits(&verified, now)?;
             return Ok(verified);
         }
@@ -167,7 +164,8 @@ impl Verifier {
 
     /// The claims are read before the signature is verified only to choose the keys: nothing is concluded from them.
     fn verify_afresh(&self, token: &str, policy: &Policy, now: Timestamp) -> Result<Verified, TokenError> {
-        self.misses.inc();
+        self.metrics.cache_misses.inc();
+        let begun = Instant::now();
         let jws = jws::parse(token)?;
         let all = jws::claims(&jws.payload)?;
         let named = claims::workspace(&all)?.ok_or(TokenError::NoWorkspace)?;
@@ -175,7 +173,9 @@ impl Verifier {
         if !policy.takes(key) {
             return Err(TokenError::WorkspaceNotAllowed);
         }
-        workspace.keys.verify(&jws)?;
+        let signature = workspace.keys.verify(&jws);
+        self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
+        signature?;
         if !workspace.audiences.is_empty() {
             claims::check_audience(&all, &workspace.audiences)?;
         }

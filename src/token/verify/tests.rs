@@ -325,13 +325,13 @@ fn t33_failures_are_not_kept_and_without_entries_nothing_is() {
 
 #[test]
 fn remembered_and_new_verifications_are_counted() {
-    let (hits, misses) = (Counter::default(), Counter::default());
-    let verifier = gate().0.counting(hits.clone(), misses.clone());
+    let metrics = TokenMetrics::default();
+    let verifier = gate().0.counting(metrics.clone());
     let token = raw_token(HS256, r#"{"iss":"acme"}"#);
     for _ in 0..3 {
         assert!(verifier.verify(&token, &Policy::default()).is_ok());
     }
-    assert_eq!((hits.get(), misses.get()), (2, 1));
+    assert_eq!((metrics.cache_hits.get(), metrics.cache_misses.get()), (2, 1));
 }
 
 #[test]
