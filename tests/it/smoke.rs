@@ -3,7 +3,6 @@
 
 mod caller;
 mod callers;
-mod dice;
 mod mutations;
 mod oracle;
 mod recorder;

@@ -5,7 +5,7 @@ mod framing;
 mod heads;
 
 use super::callers;
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// One connection's worth of bytes.
 pub(super) struct Case {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use super::callers::{Customer, customer_of};
 use super::mutations::{self, Case};
 use super::recorder::Seen;
+use crate::fuzz::shared::targets::readings;
 
 /// What the request that ends a connection carries.
 pub(super) const LAST: &str = "last";
@@ -214,35 +215,6 @@ fn first_rule(path: &str) -> Need {
         "open" => Need::NoBadToken,
         _ => Need::Token,
     }
-}
-
-/// The path as it stands and as servers are known to read it.
-fn readings(path: &str) -> Vec<String> {
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
-    let mut all = vec![path.to_owned(), decoded];
-    let also = |all: &mut Vec<String>, read: &dyn Fn(&str) -> String| {
-        let more: Vec<String> = all.iter().map(|path| read(path)).collect();
-        all.extend(more);
-    };
-    also(&mut all, &|path| path.replace('\\', "/"));
-    also(&mut all, &|path| {
-        path.split('/').map(|part| part.split(';').next().unwrap()).collect::<Vec<_>>().join("/")
-    });
-    also(&mut all, &|path| {
-        format!("/{}", path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
-    });
-    also(&mut all, &|path| {
-        let mut resolved = Vec::new();
-        for part in path.split('/') {
-            match part {
-                "." => {}
-                ".." => drop(resolved.pop()),
-                part => resolved.push(part),
-            }
-        }
-        resolved.join("/")
-    });
-    all
 }
 
 /// The token that a lax parser finds in what was sent.

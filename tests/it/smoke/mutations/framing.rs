@@ -2,7 +2,7 @@
 //! In every body hides a request that has no token.
 
 use super::{Case, any_token, disguised, hidden, line, marker, valid_token};
-use crate::smoke::dice::Dice;
+use crate::dice::Dice;
 
 fn head(dice: &mut Dice, number: u32) -> Vec<u8> {
     let token = valid_token(dice);

@@ -1,7 +1,7 @@
 //! Heads: who asks, for what, of whom, and in which words.
 
 use super::{Case, any_token, callers, disguised, line, marker, valid_token};
-use crate::smoke::dice::Dice;
+use crate::dice::Dice;
 
 const HOST: &[u8] = b"Host: api.test\r\n";
 

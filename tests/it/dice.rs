@@ -1,10 +1,10 @@
 //! Chance that can be repeated: the same seed and number throw the same.
 
 /// SplitMix64.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64, number: u32) -> Self {
+    pub(crate) fn new(seed: u64, number: u32) -> Self {
         let mut dice = Self(seed ^ u64::from(number).wrapping_mul(0xd6e8_feb8_6659_fd93));
         dice.next();
         dice
@@ -18,25 +18,25 @@ impl Dice {
     }
 
     /// A number below `limit`.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
     /// True once in so many throws.
-    pub(super) fn once_in(&mut self, throws: usize) -> bool {
+    pub(crate) fn once_in(&mut self, throws: usize) -> bool {
         self.below(throws) == 0
     }
 
-    pub(super) fn of<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
+    pub(crate) fn of<'c, T: ?Sized>(&mut self, choices: &[&'c T]) -> &'c T {
         choices[self.below(choices.len())]
     }
 
-    pub(super) fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         self.next() as u8
     }
 
     /// Letters in either case.
-    pub(super) fn cased(&mut self, text: &str) -> String {
+    pub(crate) fn cased(&mut self, text: &str) -> String {
         text.chars()
             .map(
                 |letter| {
