@@ -71,9 +71,12 @@ impl Connection {
     #[cfg(test)]
     pub(super) async fn closed(&self) {
         loop {
-            match self.0.lock().await.sender.as_mut() {
-                Some(sender) if sender.ready().await.is_ok() => {}
-                _ => return,
+            let gone = match self.0.lock().await.sender.as_mut() {
+                Some(sender) => sender.ready().await.is_err(),
+                None => true,
+            };
+            if gone {
+                return;
             }
             tokio::task::yield_now().await;
         }

@@ -126,7 +126,7 @@ async fn h12_trailers_pass_both_ways_but_for_what_could_be_a_header() {
     let body = Body::boxed(Body::full("a").map_frame(|frame| frame).with_trailers(async { Some(Ok(up)) }));
     let response = soon(forward(&pool, request("POST", "/echo", body))).await.unwrap();
     let echoed = soon(response.into_body().collect()).await.unwrap();
-    let trailers: Vec<_> = echoed.trailers().unwrap().keys().map(http::HeaderName::as_str).collect();
+    let trailers: Vec<_> = echoed.trailers().unwrap().keys().map(HeaderName::as_str).collect();
     assert_eq!(trailers, ["x-sum"]);
 }
 
