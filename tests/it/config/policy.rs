@@ -5,7 +5,10 @@ use super::*;
 /// What is told about an upstream with these lines.
 fn told(lines: &str) -> Vec<String> {
     let folder = small();
-    folder.write("upstreams/orders.yaml", &format!("upstream: http://127.0.0.1:3000\n{lines}"));
+    folder.write(
+        "upstreams/orders.yaml",
+        &format!("upstream: http://127.0.0.1:3000\n{lines}match: {{pathPrefix: /orders}}\n"),
+    );
     folder.complaints(&[])
 }
 
@@ -35,10 +38,10 @@ rules:
     tells(
         &complaints,
         &[
-            ("upstreams/orders.yaml:4:40:", "`equals` is no operator"),
-            ("upstreams/orders.yaml:7:26:", "did you mean `isAdmin`?"),
-            ("upstreams/orders.yaml:7:36:", "this is no condition"),
-            ("upstreams/orders.yaml:8:37:", "would decide nothing"),
+            ("upstreams/orders.yaml:5:40:", "`equals` is no operator"),
+            ("upstreams/orders.yaml:8:26:", "did you mean `isAdmin`?"),
+            ("upstreams/orders.yaml:8:36:", "this is no condition"),
+            ("upstreams/orders.yaml:9:37:", "would decide nothing"),
         ],
     );
 }
