@@ -1,4 +1,4 @@
-//! What a connection is waiting for, and until when it may.
+//! What an HTTP/1.1 connection is waiting for, and until when it may.
 //! Never closes anything itself.
 //!
 //! hyper's own timer runs from the end of one request to the head of the next, so it cannot tell an idle connection
@@ -12,10 +12,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::Limits;
+use super::watched::Notes;
 use crate::http::body::{Body, BoxError};
 use crate::http::moment::Moment;
 
@@ -33,9 +33,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A connection that has just been made.
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { phase: AtomicU8::new(READING), since: Moment::now() })
+    /// A connection that was made then.
+    pub(super) fn new(since: Instant) -> Arc<Self> {
+        Arc::new(Self { phase: AtomicU8::new(READING), since: Moment::at(since) })
     }
 
     /// Until when the connection may go on as it is.
@@ -57,18 +57,21 @@ impl Watch {
         self.since.touch();
         self.phase.store(phase, Ordering::Relaxed);
     }
+}
 
-    /// Bytes came. The first of them begins a head; more of them give a head no more time.
-    fn read(&self) {
+impl Notes for Arc<Watch> {
+    /// The first byte begins a head; more of them give a head no more time.
+    fn read(&mut self, _: &[u8]) -> io::Result<()> {
         match self.phase.load(Ordering::Relaxed) {
             WAITING => self.enter(READING),
             SERVING => self.since.touch(),
             _ => {}
         }
+        Ok(())
     }
 
-    /// Bytes went: of an answer, or of its end, which may still be under way when its body is done with.
-    fn written(&self) {
+    /// Of an answer, or of its end, which may still be under way when its body is done with.
+    fn written(&mut self, _: usize) {
         if self.phase.load(Ordering::Relaxed) != READING {
             self.since.touch();
         }
@@ -114,68 +117,5 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A stream that notes when bytes move.
-pub(super) struct Watched<S> {
-    stream: S,
-    watch: Arc<Watch>,
-}
-
-impl<S> Watched<S> {
-    pub(super) fn new(stream: S, watch: Arc<Watch>) -> Self {
-        Self { stream, watch }
-    }
-
-    fn note_written(&self, polled: &Poll<io::Result<usize>>) {
-        if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.watch.written();
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.watch.read();
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note_written(&polled);
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.note_written(&polled);
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
