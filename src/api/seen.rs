@@ -86,6 +86,7 @@ impl Seen {
             path: &self.path,
             status,
             reason,
+            would_reject: "",
             blame,
             target: &self.integration,
             rule: "",

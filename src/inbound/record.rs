@@ -8,7 +8,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::rejection::Rejection;
-use super::routes::{Route, Upstream};
+use super::routes::Upstream;
+use super::rules::Rule;
 use crate::http::listener::Arrival;
 use crate::names::KeyId;
 use crate::report::report;
@@ -31,6 +32,7 @@ pub(super) struct Record<'r> {
     upstream: Option<&'r Upstream>,
     rule: &'r str,
     verified: Option<Verified>,
+    would_reject: &'static str,
     forwarded_at: Option<Instant>,
     answered: bool,
     _active: Active,
@@ -47,6 +49,7 @@ impl<'r> Record<'r> {
             upstream: None,
             rule: "",
             verified: None,
+            would_reject: "",
             forwarded_at: None,
             answered: false,
             _active: telemetry.metrics.active(Door::Inbound),
@@ -61,14 +64,22 @@ impl<'r> Record<'r> {
         self.arrival
     }
 
-    pub(super) fn routed(&mut self, route: &Route<'r>) {
-        self.upstream = Some(route.upstream);
-        self.rule = route.rule.pattern.as_str();
+    pub(super) fn routed(&mut self, upstream: &'r Upstream) {
+        self.upstream = Some(upstream);
+    }
+
+    pub(super) fn ruled(&mut self, rule: &'r Rule) {
+        self.rule = rule.pattern.as_str();
     }
 
     /// A token was verified, whatever the rule says to it.
     pub(super) fn verified(&mut self, verified: &Verified) {
         self.verified = Some(verified.clone());
+    }
+
+    /// The rules refused it, and it is forwarded because they are only watched.
+    pub(super) fn would_reject(&mut self, reason: &'static str) {
+        self.would_reject = reason;
     }
 
     /// From here on the upstream's time counts.
@@ -97,6 +108,7 @@ impl<'r> Record<'r> {
             path: self.target.as_ref().map_or("", PathAndQuery::path),
             status,
             reason,
+            would_reject: self.would_reject,
             blame,
             target: self.upstream.map_or("", |upstream| upstream.config.name.as_str()),
             rule: self.rule,

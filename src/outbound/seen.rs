@@ -83,6 +83,7 @@ impl Seen {
             path: &self.path,
             status: outcome.status,
             reason: outcome.reason,
+            would_reject: "",
             blame: outcome.blame,
             target: &self.integration,
             rule: "",

@@ -27,6 +27,8 @@ pub struct RequestEvent<'a> {
     /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
     /// metric label too, so it is static: text that a caller sent does not fit.
     pub reason: &'static str,
+    /// The reason for which enforcing would have refused it; empty if it would not. A metric label too.
+    pub would_reject: &'static str,
     /// Whose fault the answer is.
     pub blame: Blame,
     /// The upstream's or integration's name; empty if none was found.
@@ -82,6 +84,9 @@ impl Telemetry {
         let RequestEvent { reason, workspace, method, status, duration, .. } = *event;
         let ended = Ended { reason, workspace, method, status, duration };
         self.metrics.request(event.door, event.series, &ended);
+        if !event.would_reject.is_empty() {
+            self.metrics.would_reject(event.would_reject);
+        }
         if self.access_log.is_off() {
             return;
         }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -183,7 +183,7 @@ async fn http_1<H, S>(
     let watch = Watch::new(client.since);
     let stream = TokioIo::new(Watched::new(stream, early, Arc::clone(&watch)));
     let service = service_fn(|request: Request<Incoming>| {
-        let serving = watch.serving();
+        let serving = watch.serving(!request.body().is_end_stream());
         let handler = Arc::clone(&server.handler);
         let request = request.map(|body| limited(body, &server.limits));
         let arrival = client.arrives();

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,11 +14,18 @@ pub(super) trait Notes: Unpin {
     fn read(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// So many bytes went; none if the client takes no more for now.
     fn written(&mut self, length: usize);
+    /// Our side is closed: whether the client may still be sending, and is to be listened to.
+    fn may_still_send(&mut self) -> bool {
+        false
+    }
     /// What is said to a client whose connection [`Notes::read`] has ended.
     fn farewell(&self) -> &'static [u8] {
         b""
     }
 }
+
+/// What is read at once only to be thrown away.
+const DISCARDED: usize = 8 * 1024;
 
 /// A stream with somebody who takes notes.
 pub(super) struct Watched<S, N> {
@@ -54,6 +61,18 @@ impl<S: AsyncRead + Unpin, N> Watched<S, N> {
         }
         Poll::Ready(Ok(()))
     }
+
+    /// Reads to the end and keeps nothing; the connection's deadline ends it if the client does not.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; DISCARDED];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, N: Notes> AsyncRead for Watched<S, N> {
@@ -77,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, N: Notes> AsyncRead for Watched<S, N> {
     }
 }
 
-impl<S: AsyncWrite + Unpin, N: Notes> AsyncWrite for Watched<S, N> {
+impl<S: AsyncRead + AsyncWrite + Unpin, N: Notes> AsyncWrite for Watched<S, N> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note_written(&polled);
@@ -103,6 +122,7 @@ impl<S: AsyncWrite + Unpin, N: Notes> AsyncWrite for Watched<S, N> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        if self.notes.may_still_send() { self.poll_discard(cx) } else { Poll::Ready(Ok(())) }
     }
 }
