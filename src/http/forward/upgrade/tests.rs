@@ -1,7 +1,6 @@
 use std::sync::{Arc, Mutex};
 
 use http::Request;
-use hyper::body::Incoming;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -22,8 +21,8 @@ struct Gate {
 }
 
 impl Handler for Gate {
-    async fn handle(&self, request: Request<Incoming>, _: Arrival) -> Response<Body> {
-        let (mut head, body) = request.map(Body::incoming).into_parts();
+    async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
+        let (mut head, body) = request.into_parts();
         let upgrade = Upgrade::asked(&mut head, &body);
         let request = Request::from_parts(head, body);
         let answer = match upgrade {
