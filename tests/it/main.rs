@@ -8,6 +8,7 @@ mod fuzz;
 mod ids;
 mod inbound;
 mod origins;
+mod reload;
 mod smoke;
 mod store;
 mod support;
