@@ -13,3 +13,4 @@ mod stopping;
 mod streaming;
 mod tokens;
 mod unread;
+mod upgrades;
