@@ -200,3 +200,10 @@ fn every_code_is_its_own() {
     let codes: std::collections::HashSet<_> = all.iter().map(|malformed| malformed.code()).collect();
     assert_eq!(codes.len(), all.len());
 }
+
+#[test]
+fn h32_a_name_of_http_2_is_a_token() {
+    let mut odd = head("GET", "/", &[("host", b"a.test"), ("\"x", b"1")]);
+    odd.version = Version::HTTP_2;
+    assert_eq!(admit(&odd), Err(Malformed::HeaderName));
+}
