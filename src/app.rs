@@ -216,6 +216,7 @@ impl Running {
     /// # Errors
     /// The handler of a second signal could not be installed.
     pub fn wind_down(self) -> std::io::Result<Ended> {
+        self.reloader.count_as_draining();
         let workers = self.workers;
         let (gone, drained) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {

@@ -14,7 +14,7 @@ use super::status::{Reloaded, Status, Upstream, Workspace};
 const STYLE: &str = include_str!("page.css");
 
 /// The page with its style, and the policy under which a browser may show both.
-pub struct Page {
+pub(super) struct Page {
     policy: HeaderValue,
 }
 
@@ -32,14 +32,12 @@ impl Default for Page {
 
 impl Page {
     /// For `Content-Security-Policy`.
-    #[must_use]
-    pub fn policy(&self) -> HeaderValue {
+    pub(super) fn policy(&self) -> HeaderValue {
         self.policy.clone()
     }
 
     /// The document.
-    #[must_use]
-    pub fn html(&self, status: &Status) -> String {
+    pub(super) fn html(&self, status: &Status) -> String {
         let mut html = Html(String::with_capacity(16 * 1024));
         html.raw("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
         html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
@@ -117,7 +115,9 @@ impl Html {
             return;
         }
         self.raw("<section class=\"problem ").raw(class).raw("\"><h2>").text(title).raw("</h2><ul>");
-        items.for_each(|item| drop(self.raw("<li>").text(item).raw("</li>")));
+        for item in items {
+            self.raw("<li>").text(item).raw("</li>");
+        }
         self.raw("</ul></section>");
     }
 

@@ -1,15 +1,17 @@
 //! A configuration as the status page shows it.
 //! Never shows a secret, nor a parameter that may be one.
 
-use crate::admin::status::{Integration, Rule, Upstream};
+use crate::admin::status::{Integration, Key, Rule, Upstream, Workspace};
 use crate::config::Settings;
 use crate::http::pool::Origin;
 use crate::inbound::rules::RuleConfig;
 use crate::inbound::{Mode, UpstreamConfig};
+use crate::token::WorkspaceConfig;
 
 /// What is told of the configuration in force.
 #[derive(Clone, Default)]
 pub(super) struct Described {
+    pub(super) workspaces: Vec<Workspace>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) integrations: Vec<Integration>,
 }
@@ -22,9 +24,28 @@ impl Described {
             enabled: one.enabled,
         });
         Self {
+            workspaces: settings.tokens.workspaces.iter().map(workspace).collect(),
             upstreams: settings.upstreams.iter().map(upstream).collect(),
             integrations: integrations.collect(),
         }
+    }
+}
+
+/// The keys that are named one by one; those of a set are known once it was read.
+fn workspace(config: &WorkspaceConfig) -> Workspace {
+    let named = |kid: Option<String>, source: String| Key { kid, algorithms: Vec::new(), source };
+    let secret = config.secret.as_ref().filter(|_| !config.secret_disabled);
+    let secret = secret.map(|_| named(None, "the workspace secret".into()));
+    let public = config.public_keys.iter().map(|key| {
+        named(key.kid.as_ref().map(ToString::to_string), format!("{}, {}", key.name, key.file.display()))
+    });
+    Workspace {
+        key: config.key.to_string(),
+        usable: true,
+        required: true,
+        keys: secret.into_iter().chain(public).collect(),
+        fetched: None,
+        error: None,
     }
 }
 

@@ -72,7 +72,7 @@ fn serve<H: Handler>(shared: &Handle, bound: Bound, handler: Arc<H>, stages: &St
 impl Operations for Operator {
     fn status(&self) -> Status {
         let metrics = self.telemetry.metrics.render();
-        let Described { upstreams, integrations } = self.reloader.described();
+        let Described { workspaces, upstreams, integrations } = self.reloader.described();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             now: self.clock.now(),
@@ -83,7 +83,7 @@ impl Operations for Operator {
             listeners: self.listeners.clone(),
             requests: requests(&metrics),
             in_flight: in_flight(&metrics),
-            workspaces: Vec::new(),
+            workspaces,
             upstreams,
             integrations,
         }

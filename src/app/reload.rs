@@ -135,6 +135,11 @@ impl Reloader {
         self.state().described.clone()
     }
 
+    /// Shows in the metrics that the process stops.
+    pub(super) fn count_as_draining(&self) {
+        self.telemetry.metrics.life.draining.set(1);
+    }
+
     /// The generation in force.
     pub(super) fn generation(&self) -> u64 {
         self.current.load().generation
