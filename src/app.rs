@@ -79,8 +79,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    let (hits, misses) = (&telemetry.metrics.token_cache_hits, &telemetry.metrics.token_cache_misses);
-    let verifier = Arc::new(verifier.counting(hits.clone(), misses.clone()));
+    let verifier = Arc::new(verifier.counting(telemetry.metrics.tokens.clone()));
     let readiness = Readiness::default();
 
     let service = match settings.service {
@@ -99,6 +98,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
 
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
+    traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {

@@ -77,7 +77,7 @@ impl Inbound {
             view.snapshot.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
         record.routed(&route);
         managed::refuse_twins(&head.headers, route.upstream)?;
-        let permit = permit(&view.snapshot.verifier, route, &head.headers, record)?;
+        let permit = permit(&view.snapshot.verifier, route, &head.headers, record).await?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
@@ -117,7 +117,7 @@ impl Inbound {
 }
 
 /// The token, if the rule cares for one, and what the rule says to it.
-fn permit<'r>(
+async fn permit<'r>(
     verifier: &Verifier,
     route: Route<'r>,
     headers: &HeaderMap,
@@ -128,7 +128,10 @@ fn permit<'r>(
         Err(route) => route,
     };
     let token = token_header::read(headers, &route.upstream.config.token_headers)?;
-    let verified = token.map(|token| verifier.verify(token, route.policy())).transpose()?;
+    let verified = match token {
+        Some(token) => Some(verifier.verify_or_fetch(token, route.policy()).await?),
+        None => None,
+    };
     if let Some(verified) = &verified {
         record.verified(verified);
     }

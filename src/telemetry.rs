@@ -6,6 +6,7 @@ pub mod labels;
 mod line;
 pub mod logging;
 pub mod metrics;
+pub mod tokens;
 
 pub use events::{RequestEvent, Telemetry};
 pub use logging::AccessLog;

@@ -92,6 +92,52 @@ impl RefreshOutcome {
     }
 }
 
+/// What the token room reads anew while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenSource {
+    /// A workspace's key set.
+    Jwks,
+    /// A workspace's revocations.
+    Revoked,
+}
+
+impl TokenSource {
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwks => "jwks",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// How a reading of a key set or of revocations ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoadOutcome {
+    /// It is another one, and in use.
+    Changed,
+    /// It is the one in use.
+    Unchanged,
+    /// There was nothing to read: no answer, another status, no file.
+    Failed,
+    /// What was read cannot be used.
+    Refused,
+}
+
+impl LoadOutcome {
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// The class of an HTTP status (RFC 9110 section 15), the only form of it that is a label.
 #[must_use]
 pub const fn status_class(status: u16) -> &'static str {

@@ -12,6 +12,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::labels::{Door, RefreshOutcome, status_class};
+use super::tokens::TokenMetrics;
 
 /// The reason of a request that was forwarded and answered.
 pub const OK: &str = "ok";
@@ -30,10 +31,8 @@ pub struct Metrics {
     outbound: DoorMetrics,
     api: DoorMetrics,
     refreshes: Family<Labels<1>, Counter>,
-    /// Tokens whose verification was remembered.
-    pub token_cache_hits: Counter,
-    /// Tokens that had to be verified from scratch.
-    pub token_cache_misses: Counter,
+    /// What the token room counts.
+    pub tokens: TokenMetrics,
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
 }
@@ -63,30 +62,19 @@ impl Metrics {
         for outcome in RefreshOutcome::ALL {
             drop(refreshes.get_or_create(&outcome_label(outcome)));
         }
-        let (hits, misses, unsaved) = (Counter::default(), Counter::default(), Gauge::default());
+        let (tokens, unsaved) = (TokenMetrics::default(), Gauge::default());
 
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("sidegate_build", "The running version", version);
         registry.register("sidegate_requests", "Requests answered", requests.clone());
         registry.register("sidegate_request_duration_seconds", "Time to the response head", durations);
         registry.register("sidegate_active_requests", "Requests waiting for a response head", active);
-        registry.register("sidegate_token_cache_hits", "Tokens verified from memory", hits.clone());
-        registry.register("sidegate_token_cache_misses", "Tokens verified from scratch", misses.clone());
+        tokens.register(&mut registry);
         registry.register("sidegate_refreshes", "Credential refreshes", refreshes.clone());
         registry.register("sidegate_unsaved_tokens", "Refreshed tokens not yet stored", unsaved.clone());
         registry.register("sidegate_access_log_lines_lost", "Access log lines dropped", lines_lost.clone());
 
-        Self {
-            registry,
-            requests,
-            inbound,
-            outbound,
-            api,
-            refreshes,
-            token_cache_hits: hits,
-            token_cache_misses: misses,
-            unsaved_tokens: unsaved,
-        }
+        Self { registry, requests, inbound, outbound, api, refreshes, tokens, unsaved_tokens: unsaved }
     }
 
     /// Counts an answered request. `reason` is [`OK`] or a stable code; being static, it is never a caller's text.

@@ -1,0 +1,41 @@
+//! How the keys of each workspace are, for readiness, the status page and the operator.
+//! Never shows a key.
+
+use crate::clock::Timestamp;
+use crate::names::WorkspaceKey;
+
+/// How a workspace's keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// Which workspace.
+    pub workspace: WorkspaceKey,
+    /// Whether the key set that the configuration names is there and not too old; true where it names none.
+    pub loaded: bool,
+    /// Whether the process is not ready without it.
+    pub required: bool,
+    /// How many keys there are.
+    pub keys: usize,
+    /// How many revocations apply to it.
+    pub revocations: usize,
+    /// Rises whenever its keys or revocations change.
+    pub generation: u64,
+    /// When its set was last read and found good; none before the first time, and where there is no set.
+    pub last_success: Option<Timestamp>,
+    /// Why the last reading of its set or its revocations failed; none once it succeeded again.
+    pub last_error: Option<String>,
+}
+
+impl KeyStatus {
+    /// Whether traffic may come as far as this workspace is concerned.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.loaded || !self.required
+    }
+}
+
+/// How the reading of a set goes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) last_error: Option<String>,
+}
