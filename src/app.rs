@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod lifecycle;
+mod open_files;
 pub mod rehearsal;
 mod service;
 
@@ -91,7 +92,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         None => None,
     };
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(Snapshot::first(settings.upstreams, verifier)?)),
+        current: Arc::new(ArcSwap::from_pointee(
+            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
+        )),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };
@@ -221,7 +224,9 @@ impl TrafficSide {
                 runtime.block_on(async {
                     let serving: Vec<_> = serving.into_iter().map(tokio::spawn).collect();
                     for listener in serving {
-                        let _ = listener.await;
+                        if let Ok(Err(dead)) = listener.await {
+                            tracing::error!("a listener has ended: {}", crate::report::report(&dead));
+                        }
                     }
                 });
             })?);
@@ -230,7 +235,7 @@ impl TrafficSide {
     }
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;
 
 fn serve<H: Handler>(bound: Bound, handler: Arc<H>, stages: &Stages) -> Serving {
     Box::pin(bound.serve(handler, stages.stop.clone(), stages.hard_stop.clone()))

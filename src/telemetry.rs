@@ -6,7 +6,6 @@ pub mod labels;
 mod line;
 pub mod logging;
 pub mod metrics;
-pub mod tokens;
 
 pub use events::{RequestEvent, Telemetry};
 pub use logging::AccessLog;

@@ -86,6 +86,7 @@ impl Seen {
             path: &self.path,
             status,
             reason,
+            would_reject: "",
             blame,
             target: &self.integration,
             rule: "",
@@ -100,6 +101,7 @@ impl Seen {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 }

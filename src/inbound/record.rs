@@ -8,7 +8,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::rejection::Rejection;
-use super::routes::Route;
+use super::routes::Upstream;
+use super::rules::Rule;
 use crate::http::listener::Arrival;
 use crate::names::KeyId;
 use crate::report::report;
@@ -28,12 +29,13 @@ pub(super) struct Record<'r> {
     id: HeaderValue,
     method: Method,
     target: Option<PathAndQuery>,
-    upstream: &'r str,
+    upstream: Option<&'r Upstream>,
     rule: &'r str,
     verified: Option<Verified>,
+    would_reject: &'static str,
     forwarded_at: Option<Instant>,
     answered: bool,
-    _active: Active<'r>,
+    _active: Active,
 }
 
 impl<'r> Record<'r> {
@@ -44,9 +46,10 @@ impl<'r> Record<'r> {
             id,
             method: head.method.clone(),
             target: head.uri.path_and_query().cloned(),
-            upstream: "",
+            upstream: None,
             rule: "",
             verified: None,
+            would_reject: "",
             forwarded_at: None,
             answered: false,
             _active: telemetry.metrics.active(Door::Inbound),
@@ -61,14 +64,22 @@ impl<'r> Record<'r> {
         self.arrival
     }
 
-    pub(super) fn routed(&mut self, route: &Route<'r>) {
-        self.upstream = route.upstream.config.name.as_str();
-        self.rule = route.rule.pattern.as_str();
+    pub(super) fn routed(&mut self, upstream: &'r Upstream) {
+        self.upstream = Some(upstream);
+    }
+
+    pub(super) fn ruled(&mut self, rule: &'r Rule) {
+        self.rule = rule.pattern.as_str();
     }
 
     /// A token was verified, whatever the rule says to it.
     pub(super) fn verified(&mut self, verified: &Verified) {
         self.verified = Some(verified.clone());
+    }
+
+    /// The rules refused it, and it is forwarded because they are only watched.
+    pub(super) fn would_reject(&mut self, reason: &'static str) {
+        self.would_reject = reason;
     }
 
     /// From here on the upstream's time counts.
@@ -97,8 +108,9 @@ impl<'r> Record<'r> {
             path: self.target.as_ref().map_or("", PathAndQuery::path),
             status,
             reason,
+            would_reject: self.would_reject,
             blame,
-            target: self.upstream,
+            target: self.upstream.map_or("", |upstream| upstream.config.name.as_str()),
             rule: self.rule,
             workspace: claims.map_or("", |claims| claims.workspace.as_str()),
             customer: claims.and_then(|claims| claims.id.as_ref()).map_or("", |id| id.as_str()),
@@ -111,6 +123,7 @@ impl<'r> Record<'r> {
             replayed: false,
             refreshed: false,
             detail,
+            series: self.upstream.map(|upstream| &*upstream.series),
         });
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::routes::{Route, Routes, Upstream, UpstreamConfig};
+use super::routes::{Routes, Upstream, UpstreamConfig};
 use crate::http::pool::{Origin, Pool, Settings};
 use crate::http::tls::{self, ClientTls, TlsError};
+use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
 /// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// How each upstream is connected to, in the order of the routes' upstreams.
     links: Vec<Arc<Link>>,
+    /// Where its upstreams are counted; nowhere in a rehearsal.
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// Why there is no snapshot; the one before goes on.
@@ -65,7 +68,18 @@ impl Snapshot {
         upstreams: Vec<UpstreamConfig>,
         verifier: Arc<Verifier>,
     ) -> Result<Self, SnapshotError> {
-        Self::after(self.generation, &self.links, upstreams, verifier)
+        let next = Self::after(self.generation, &self.links, upstreams, verifier)?;
+        Ok(match &self.telemetry {
+            Some(telemetry) => next.counted_by(telemetry),
+            None => next,
+        })
+    }
+
+    /// Counts what goes to its upstreams in `telemetry`, and so will all that come after it.
+    #[must_use]
+    pub fn counted_by(mut self, telemetry: &Arc<Telemetry>) -> Self {
+        self.routes.counted_by(&telemetry.metrics);
+        Self { telemetry: Some(Arc::clone(telemetry)), ..self }
     }
 
     fn after(
@@ -81,7 +95,7 @@ impl Snapshot {
                 .map_err(|source| SnapshotError::Tls { upstream: name.to_string(), source: Box::new(source) })
         };
         let links = routes.upstreams().iter().map(link).collect::<Result<_, _>>()?;
-        Ok(Self { routes, verifier, generation: generation + 1, links })
+        Ok(Self { routes, verifier, generation: generation + 1, links, telemetry: None })
     }
 }
 
@@ -185,9 +199,9 @@ impl View {
         Self { snapshot, pools }
     }
 
-    /// This worker's connections to the upstream of a route of this snapshot.
-    pub(super) fn pool(&self, route: &Route<'_>) -> &Pool {
-        self.pools.get(route.upstream.index).expect("there is a pool for each upstream of the routes")
+    /// This worker's connections to an upstream of this snapshot.
+    pub(super) fn pool(&self, upstream: &Upstream) -> &Pool {
+        self.pools.get(upstream.index).expect("there is a pool for each upstream of the routes")
     }
 }
 
@@ -212,8 +226,8 @@ mod tests {
     }
 
     fn pool<'v>(view: &'v View, path: &str) -> &'v Pool {
-        let route = view.snapshot.routes.find("any", &http::Method::GET, path);
-        view.pool(&route.unwrap_or_else(|_| panic!("{path} has a route")))
+        let upstream = view.snapshot.routes.upstream("any", path);
+        view.pool(upstream.unwrap_or_else(|_| panic!("{path} has an upstream")))
     }
 
     #[test]

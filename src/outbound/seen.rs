@@ -83,6 +83,7 @@ impl Seen {
             path: &self.path,
             status: outcome.status,
             reason: outcome.reason,
+            would_reject: "",
             blame: outcome.blame,
             target: &self.integration,
             rule: "",
@@ -97,6 +98,7 @@ impl Seen {
             replayed: outcome.replayed,
             refreshed: outcome.refreshed,
             detail: &outcome.detail,
+            series: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::labels::{Blame, Door, RefreshOutcome};
-use super::metrics::Metrics;
+use super::metrics::{Ended, Metrics, Series};
 use super::{AccessLog, line};
 use crate::clock::Clock;
 
@@ -27,6 +27,8 @@ pub struct RequestEvent<'a> {
     /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
     /// metric label too, so it is static: text that a caller sent does not fit.
     pub reason: &'static str,
+    /// The reason for which enforcing would have refused it; empty if it would not. A metric label too.
+    pub would_reject: &'static str,
     /// Whose fault the answer is.
     pub blame: Blame,
     /// The upstream's or integration's name; empty if none was found.
@@ -55,6 +57,8 @@ pub struct RequestEvent<'a> {
     pub refreshed: bool,
     /// The error chain, already rendered by `report`; empty if none.
     pub detail: &'a str,
+    /// The counters of the upstream; none if the request found none, or goes elsewhere.
+    pub series: Option<&'a Series>,
 }
 
 /// Shared by all rooms through an `Arc`.
@@ -71,12 +75,18 @@ impl Telemetry {
     #[must_use]
     pub fn new(access_log: AccessLog, clock: Arc<dyn Clock>) -> Arc<Self> {
         let metrics = Metrics::new(access_log.lost());
+        metrics.started_at(clock.now());
         Arc::new(Self { metrics, access_log, clock })
     }
 
     /// Records a finished request: one log line, counters, histogram.
     pub fn request(&self, event: &RequestEvent<'_>) {
-        self.metrics.request(event.door, event.reason, event.status, event.duration);
+        let RequestEvent { reason, workspace, method, status, duration, .. } = *event;
+        let ended = Ended { reason, workspace, method, status, duration };
+        self.metrics.request(event.door, event.series, &ended);
+        if !event.would_reject.is_empty() {
+            self.metrics.would_reject(event.would_reject);
+        }
         if self.access_log.is_off() {
             return;
         }
@@ -129,7 +139,7 @@ mod tests {
         assert_eq!(lines.len(), 2, "{written}");
         assert_eq!((&lines[0]["path"], &lines[1]["path"]), (&"/first".into(), &"/second".into()));
         assert_eq!(lines[1]["time"], "1970-01-01T00:00:01.000Z");
-        assert!(telemetry.metrics.render().contains(r#"reason="expired",status="4xx"} 2"#));
+        assert!(telemetry.metrics.render().contains(r#"reason="expired",workspace=""} 2"#));
     }
 
     #[test]
@@ -137,6 +147,6 @@ mod tests {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
         let telemetry = Telemetry::new(AccessLog::off(), clock);
         telemetry.request(&event("/", ""));
-        assert!(telemetry.metrics.render().contains(r#"reason="expired",status="4xx"} 1"#));
+        assert!(telemetry.metrics.render().contains(r#"reason="expired",workspace=""} 1"#));
     }
 }

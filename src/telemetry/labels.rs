@@ -92,27 +92,7 @@ impl RefreshOutcome {
     }
 }
 
-/// What the token room reads anew while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TokenSource {
-    /// A workspace's key set.
-    Jwks,
-    /// A workspace's revocations.
-    Revoked,
-}
-
-impl TokenSource {
-    /// The label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwks => "jwks",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-/// How a reading of a key set or of revocations ended.
+/// How a reading of a key set or of a list of revocations ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoadOutcome {
     /// It is another one, and in use.
@@ -126,6 +106,9 @@ pub enum LoadOutcome {
 }
 
 impl LoadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Changed, Self::Unchanged, Self::Failed, Self::Refused];
+
     /// The label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -138,15 +121,99 @@ impl LoadOutcome {
     }
 }
 
-/// The class of an HTTP status (RFC 9110 section 15), the only form of it that is a label.
-#[must_use]
-pub const fn status_class(status: u16) -> &'static str {
-    match status {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        500..=599 => "5xx",
-        _ => "other",
+/// What stands for everything that has no label of its own, as OpenTelemetry spells it.
+pub const OTHER: &str = "_OTHER";
+
+/// A request's method: those of RFC 9110 and RFC 5789, and one for all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MethodLabel {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// CONNECT
+    Connect,
+    /// OPTIONS
+    Options,
+    /// TRACE
+    Trace,
+    /// PATCH
+    Patch,
+    /// Any other.
+    Other,
+}
+
+impl MethodLabel {
+    /// The label of a method as sent; methods are case-sensitive.
+    #[must_use]
+    pub fn of(method: &str) -> Self {
+        match method {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            "CONNECT" => Self::Connect,
+            "OPTIONS" => Self::Options,
+            "TRACE" => Self::Trace,
+            "PATCH" => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Other => OTHER,
+        }
+    }
+}
+
+/// How an upstream failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamFault {
+    /// It could not be connected to.
+    Connect,
+    /// Connecting took too long.
+    ConnectTimeout,
+    /// Its response head took too long.
+    HeadTimeout,
+    /// It hung up before it answered, or what it sent was no answer.
+    Broken,
+    /// Its answer broke off, or stood still for too long.
+    Cut,
+}
+
+impl UpstreamFault {
+    /// Every fault, so that each has its series from the start.
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::ConnectTimeout, Self::HeadTimeout, Self::Broken, Self::Cut];
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::HeadTimeout => "head_timeout",
+            Self::Broken => "broken",
+            Self::Cut => "cut",
+        }
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn write(line: &mut String, at: Timestamp, event: &RequestEvent<'_>) 
     line.push_str(key!("status"));
     number(line, event.status);
     text(line, key!("reason"), event.reason, MAX_TEXT);
+    text(line, key!("would_reject"), event.would_reject, MAX_TEXT);
     text(line, key!("blame"), event.blame.as_str(), MAX_TEXT);
     text(line, key!("target"), event.target, MAX_TEXT);
     text(line, key!("rule"), event.rule, MAX_TEXT);
@@ -145,6 +146,7 @@ pub(super) mod tests {
             path,
             status: 401,
             reason: "expired",
+            would_reject: "",
             blame: Blame::Caller,
             target: "orders",
             rule: "/*",
@@ -159,6 +161,7 @@ pub(super) mod tests {
             replayed: false,
             refreshed: false,
             detail,
+            series: None,
         }
     }
 

@@ -22,8 +22,8 @@ use super::verify::Verifier;
 use crate::clock::Clock;
 use crate::http::tls::{self, ClientTls, TlsError};
 use crate::report::report;
-use crate::telemetry::labels::{LoadOutcome, TokenSource};
-use crate::telemetry::tokens::TokenMetrics;
+use crate::telemetry::labels::LoadOutcome;
+use crate::telemetry::metrics::TokenMetrics;
 
 /// How often a file is looked at. Mounted secrets and config maps change by a link, which no watch of a file sees.
 const POLL: Duration = Duration::from_secs(5);
@@ -148,7 +148,6 @@ impl Keeper {
         let now = self.clock.now();
         let outcome = match read {
             Ok(outcome) => {
-                self.metrics.key_set_read(workspace, now);
                 if note(issuer, Some(now), None) {
                     tracing::info!(workspace, "the key set can be read again");
                 }
@@ -165,7 +164,7 @@ impl Keeper {
                 outcome
             }
         };
-        self.metrics.loaded(TokenSource::Jwks, workspace, outcome);
+        self.metrics.jwks_fetched(workspace, outcome, now);
         self.give_up_if_stale(issuer);
     }
 
@@ -199,7 +198,7 @@ impl Keeper {
         let workspace = issuer.config.key.as_str();
         let read = read_file(&file.path, MAX_FILE).await;
         if known.as_ref() == Some(&read) {
-            return self.metrics.loaded(TokenSource::Revoked, workspace, LoadOutcome::Unchanged);
+            return self.metrics.revoked_read(workspace, LoadOutcome::Unchanged);
         }
         let shown = file.path.display().to_string();
         let judged = match &read {
@@ -226,7 +225,7 @@ impl Keeper {
                 outcome
             }
         };
-        self.metrics.loaded(TokenSource::Revoked, workspace, outcome);
+        self.metrics.revoked_read(workspace, outcome);
     }
 }
 

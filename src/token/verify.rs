@@ -20,7 +20,7 @@ use super::throttle::{self, Budget};
 use super::{recent, wanted::Reading};
 use crate::clock::{Clock, Timestamp};
 use crate::names::{KeyId, WorkspaceKey};
-use crate::telemetry::tokens::TokenMetrics;
+use crate::telemetry::metrics::TokenMetrics;
 
 /// What a token's claims take in memory for each byte of the token, roughly: parsed JSON is wordy.
 const BYTES_PER_BYTE: usize = 6;
@@ -161,6 +161,9 @@ impl Verifier {
             }
             (issuer.into(), complaints)
         })?;
+        for gone in self.workspaces.keys().filter(|key| !verifier.workspaces.contains_key(*key)) {
+            self.metrics.forget(gone.as_str());
+        }
         Ok((Arc::new(verifier), complaints))
     }
 
@@ -298,6 +301,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Verified, TokenError> {
         self.metrics.cache_misses.inc();
+        let begun = Instant::now();
         let jws = jws::parse(token)?;
         let all = jws::claims(&jws.payload)?;
         let named = claims::workspace(&all)?.ok_or(TokenError::NoWorkspace)?;
@@ -311,7 +315,9 @@ impl Verifier {
         if state.revocations.revoke(subject, now.as_secs_f64()) {
             return Err(TokenError::Revoked);
         }
-        let key = self.signer(&state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)))?;
+        let signer = self.signer(&state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
+        self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
+        let key = signer?;
         let inner = VerifiedInner {
             claims: Claims::from_json(all)?,
             not_before,

@@ -207,13 +207,18 @@ fn every_rejection_code_is_documented() {
 #[test]
 fn every_metric_is_documented() {
     let page = fs::read_to_string("docs/metrics.md").unwrap();
-    let text = fs::read_to_string("src/telemetry/metrics.rs").unwrap();
-    let broken: Vec<_> = string_literals(&text)
-        .into_iter()
-        .filter(|literal| literal.starts_with("sidegate_"))
-        .filter(|metric| !page.contains(&format!("`{metric}")))
-        .map(|metric| format!("src/telemetry/metrics.rs: `{metric}` is not in docs/metrics.md"))
-        .collect();
+    let is_metric = |literal: &String| {
+        ["sidegate_", "http_server_", "http_client_"].iter().any(|start| literal.starts_with(start))
+    };
+    let mut broken = Vec::new();
+    for file in sources().iter().filter(|file| file.starts_with("src/telemetry") && !is_test(file)) {
+        let metrics = string_literals(&fs::read_to_string(file).unwrap()).into_iter().filter(is_metric);
+        broken.extend(
+            metrics
+                .filter(|metric| !page.contains(&format!("`{metric}")))
+                .map(|metric| format!("{}: `{metric}` is not in docs/metrics.md", file.display())),
+        );
+    }
     none(&broken);
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::telemetry::labels::LoadOutcome;
 use crate::token::keys::TextFile;
 
 /// A folder of its own, removed at the end.
@@ -79,7 +80,7 @@ async fn t32_a_bad_list_leaves_the_last_good_one_in_use() {
     let (verifier, _stop) = started(WorkspaceConfig { revoked: Some(revoked), ..secret_workspace() });
     let refused = |count: u64| {
         let metrics = &verifier.metrics;
-        move || metrics.reads("revoked", "acme", "refused") >= count
+        move || metrics.revoked_reads("acme", LoadOutcome::Refused) >= count
     };
     assert_eq!(outcome(&verifier, &token_of("k", "anna")), Err(TokenError::Revoked), "from the start");
     folder.file("revoked.yaml", "- {customer: ben}\n- {costumer: carl}\n");
@@ -87,7 +88,7 @@ async fn t32_a_bad_list_leaves_the_last_good_one_in_use() {
     assert_eq!(outcome(&verifier, &token_of("k", "anna")), Err(TokenError::Revoked));
     assert_eq!(outcome(&verifier, &token_of("k", "ben")), Ok(()));
     std::fs::remove_file(folder.0.join("revoked.yaml")).unwrap();
-    eventually("it is gone", || verifier.metrics.reads("revoked", "acme", "failed") >= 1).await;
+    eventually("it is gone", || verifier.metrics.revoked_reads("acme", LoadOutcome::Failed) >= 1).await;
     assert_eq!(outcome(&verifier, &token_of("k", "anna")), Err(TokenError::Revoked));
     folder.file("revoked.yaml", "- {customer: ben}\n");
     eventually("a good one acts", || outcome(&verifier, &token_of("k", "ben")) == Err(TokenError::Revoked))
