@@ -135,6 +135,8 @@ impl prometheus_client::collector::Collector for Verifications {
 pub struct LifeMetrics {
     /// The generation of the configuration that is served; 1 at the start.
     pub config_generation: Gauge,
+    /// When a configuration was last taken, in seconds since 1970; the start counts.
+    pub config_taken_at: Gauge<f64, AtomicU64>,
     /// Reloads that were taken.
     pub reloads_applied: Counter,
     /// Reloads that were refused, the old configuration staying in force.
@@ -154,6 +156,8 @@ impl LifeMetrics {
         };
         let help = "Generation of the configuration in force";
         registry.register("sidegate_config_generation", help, it.config_generation.clone());
+        let at = "When a configuration was last taken, in seconds since 1970";
+        registry.register("sidegate_config_last_success_timestamp_seconds", at, it.config_taken_at.clone());
         registry.register("sidegate_config_reloads", "Attempts to reload the configuration", reloads);
         registry.register("sidegate_draining", "1 while stopping", it.draining.clone());
         it
