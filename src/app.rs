@@ -13,6 +13,7 @@ mod service;
 mod workers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::{AccessLogTo, Settings};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address};
-use crate::inbound::Snapshot;
+use crate::inbound::{Current, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};
@@ -104,8 +105,6 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     let described = Described::of(&settings);
     let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
     let verifier = verifier(settings.tokens, &telemetry, &clock)?;
-    let readiness = Readiness::default();
-
     let service = match settings.service {
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
@@ -114,10 +113,11 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         }
         None => None,
     };
+    let snapshot = Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry);
+    let current = Arc::new(ArcSwap::from_pointee(snapshot));
+    let readiness = readiness(&current);
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(
-            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
-        )),
+        current,
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
         readiness: readiness.clone(),
@@ -126,6 +126,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
     let (dying, dead) = unbounded_channel();
+    traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
     let mut addresses = Vec::new();
     let (listeners, count) = (&settings.listeners, settings.workers);
     let workers = traffic.start_workers(listeners, count, &stages, &dying, &mut addresses)?;
@@ -136,6 +137,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         watched: settings.watched,
         shutdown: settings.shutdown,
         described,
+        shared: shared.handle().clone(),
+        stop: stages.hard_stop.clone(),
     };
     let reloader =
         Reloader::new(started, traffic.current, service.clone(), Arc::clone(&telemetry), Arc::clone(&clock));
@@ -158,6 +161,17 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     readiness.set_ready();
     unless_started.disarm();
     Ok(Running { addresses, reloader, stages, readiness, workers, dead, service, shared })
+}
+
+/// Ready when started, and when the key set of every workspace that requires one is there.
+fn readiness(current: &Current) -> Readiness {
+    let (current, was_ready) = (Arc::clone(current), AtomicBool::new(false));
+    Readiness::with(move || {
+        let keys = current.load().verifier.key_status();
+        let unmet = describe::unmet(&keys, was_ready.load(Ordering::Relaxed));
+        was_ready.fetch_or(unmet.is_empty(), Ordering::Relaxed);
+        unmet
+    })
 }
 
 /// The keys of every workspace, counted in the metrics.

@@ -77,7 +77,7 @@ impl Inbound {
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
-        let permit = decide(&view.snapshot.verifier, upstream, &head, record)?;
+        let permit = decide(&view.snapshot.verifier, upstream, &head, record).await?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);

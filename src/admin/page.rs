@@ -179,6 +179,9 @@ impl Html {
             if let Some(error) = &workspace.error {
                 self.raw("<p class=\"error\">").text(error).raw("</p>");
             }
+            if workspace.revocations > 0 {
+                self.raw("<p>").text(grouped(workspace.revocations as u64)).raw(" revocations apply.</p>");
+            }
             if workspace.keys.is_empty() {
                 continue;
             }
@@ -297,7 +300,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

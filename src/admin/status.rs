@@ -115,6 +115,8 @@ pub struct Workspace {
     pub fetched: Option<Timestamp>,
     /// Why the last attempt to read it failed, if it did.
     pub error: Option<String>,
+    /// How many revocations apply to its tokens.
+    pub revocations: usize,
 }
 
 /// A key to verify with: its name, never what it is.

@@ -1,17 +1,17 @@
 //! A configuration as the status page shows it.
 //! Never shows a secret, nor a parameter that may be one.
 
+use crate::admin::readiness::Unmet;
 use crate::admin::status::{Integration, Key, Rule, Upstream, Workspace};
 use crate::config::Settings;
 use crate::http::pool::Origin;
 use crate::inbound::rules::RuleConfig;
 use crate::inbound::{Mode, UpstreamConfig};
-use crate::token::WorkspaceConfig;
+use crate::token::KeyStatus;
 
 /// What is told of the configuration in force.
 #[derive(Clone, Default)]
 pub(super) struct Described {
-    pub(super) workspaces: Vec<Workspace>,
     pub(super) upstreams: Vec<Upstream>,
     pub(super) integrations: Vec<Integration>,
 }
@@ -24,29 +24,40 @@ impl Described {
             enabled: one.enabled,
         });
         Self {
-            workspaces: settings.tokens.workspaces.iter().map(workspace).collect(),
             upstreams: settings.upstreams.iter().map(upstream).collect(),
             integrations: integrations.collect(),
         }
     }
 }
 
-/// The keys that are named one by one; those of a set are known once it was read.
-fn workspace(config: &WorkspaceConfig) -> Workspace {
-    let named = |kid: Option<String>, source: String| Key { kid, algorithms: Vec::new(), source };
-    let secret = config.secret.as_ref().filter(|_| !config.secret_disabled);
-    let secret = secret.map(|_| named(None, "the workspace secret".into()));
-    let public = config.public_keys.iter().map(|key| {
-        named(key.kid.as_ref().map(ToString::to_string), format!("{}, {}", key.name, key.file.display()))
+/// The keys of a workspace as they are now.
+pub(super) fn workspace(status: &KeyStatus) -> Workspace {
+    let keys = status.keys.iter().map(|key| Key {
+        kid: key.kid.as_ref().map(ToString::to_string),
+        algorithms: key.algorithms.iter().map(ToString::to_string).collect(),
+        source: key.name.clone(),
     });
     Workspace {
-        key: config.key.to_string(),
-        usable: true,
-        required: true,
-        keys: secret.into_iter().chain(public).collect(),
-        fetched: None,
-        error: None,
+        key: status.workspace.to_string(),
+        usable: status.loaded,
+        required: status.required,
+        keys: keys.collect(),
+        fetched: status.last_success,
+        error: status.last_error.clone(),
+        revocations: status.revocations,
     }
+}
+
+/// A condition of readiness for each required workspace whose key set is not there. Once everything `was_ready`, only a
+/// set that became too old counts: a workspace that a reload adds must not take all others out of service.
+pub(super) fn unmet(workspaces: &[KeyStatus], was_ready: bool) -> Vec<Unmet> {
+    let counts = |status: &&KeyStatus| !status.is_ready() && (!was_ready || status.last_success.is_some());
+    let reason = |status: &KeyStatus| match &status.last_error {
+        Some(error) => format!("the key set of the workspace `{}` is not there: {error}", status.workspace),
+        None => format!("the key set of the workspace `{}` is not there yet", status.workspace),
+    };
+    let unmet = |status| Unmet { condition: "keys", reason: reason(status) };
+    workspaces.iter().filter(counts).map(unmet).collect()
 }
 
 fn upstream(config: &UpstreamConfig) -> Upstream {
@@ -93,5 +104,38 @@ fn url(origin: &Origin) -> String {
             };
             format!("{scheme}://{host}:{port}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn status(loaded: bool, required: bool, last_success: Option<u64>) -> KeyStatus {
+        KeyStatus {
+            workspace: "acme".into(),
+            loaded,
+            required,
+            keys: Vec::new(),
+            revocations: 0,
+            generation: 1,
+            last_success: last_success.map(Timestamp::from_secs),
+            last_error: None,
+        }
+    }
+
+    #[test]
+    fn a_required_set_that_was_never_read_keeps_traffic_away_at_the_start_only() {
+        let missing = [status(false, true, None)];
+        assert_eq!(unmet(&missing, false)[0].condition, "keys");
+        assert!(unmet(&missing, true).is_empty());
+        assert!(unmet(&[status(false, false, None), status(true, true, Some(1))], false).is_empty());
+    }
+
+    #[test]
+    fn a_required_set_that_became_too_old_keeps_traffic_away_at_any_time() {
+        let stale = [status(false, true, Some(1))];
+        assert_eq!((unmet(&stale, false).len(), unmet(&stale, true).len()), (1, 1));
     }
 }

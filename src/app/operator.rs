@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use super::describe::Described;
+use super::describe::{self, Described};
 use super::lifecycle::Stages;
 use super::reload::{Cause, Reloader, Report, aside};
 use super::workers::{Addresses, Dying, enter, tell_death};
@@ -72,7 +72,7 @@ fn serve<H: Handler>(shared: &Handle, bound: Bound, handler: Arc<H>, stages: &St
 impl Operations for Operator {
     fn status(&self) -> Status {
         let metrics = self.telemetry.metrics.render();
-        let Described { workspaces, upstreams, integrations } = self.reloader.described();
+        let Described { upstreams, integrations } = self.reloader.described();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             now: self.clock.now(),
@@ -83,7 +83,7 @@ impl Operations for Operator {
             listeners: self.listeners.clone(),
             requests: requests(&metrics),
             in_flight: in_flight(&metrics),
-            workspaces,
+            workspaces: self.reloader.keys().iter().map(describe::workspace).collect(),
             upstreams,
             integrations,
         }
@@ -114,9 +114,11 @@ fn requests(metrics: &str) -> Vec<Requests> {
 }
 
 fn in_flight(metrics: &str) -> Vec<InFlight> {
-    samples(metrics, "http_server_active_requests")
+    let mut rows: Vec<_> = samples(metrics, "http_server_active_requests")
         .map(|(labels, count)| InFlight { door: label(labels, "door").to_owned(), count })
-        .collect()
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.count, row.door == "inbound")));
+    rows
 }
 
 /// The samples of one metric on a page in the OpenMetrics format, with whole numbers: labels and value.

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -11,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use super::describe::Described;
 use super::rehearsal::{self, Findings};
 use super::service::ServiceSide;
-use super::{StartError, verifier};
 use crate::admin::status::Reloaded;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
 use crate::document::Complaint;
-use crate::inbound::{Current, SnapshotError};
+use crate::inbound::Current;
 use crate::report::report;
 use crate::telemetry::Telemetry;
+use crate::token::KeyStatus;
 
 /// Who wanted a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub(super) struct Reloader {
     service: Option<Arc<ServiceSide>>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
+    shared: Handle,
+    stop: CancellationToken,
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
@@ -112,12 +115,12 @@ impl Reloader {
         telemetry: Arc<Telemetry>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        let Started { sources, fixed, poll, watched, shutdown, described } = started;
+        let Started { sources, fixed, poll, watched, shutdown, described, shared, stop } = started;
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, described, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, poll, turn, state })
+        Arc::new(Self { sources, fixed, current, service, telemetry, clock, shared, stop, poll, turn, state })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -138,6 +141,11 @@ impl Reloader {
     /// Shows in the metrics that the process stops.
     pub(super) fn count_as_draining(&self) {
         self.telemetry.metrics.life.draining.set(1);
+    }
+
+    /// How the keys of each workspace are.
+    pub(super) fn keys(&self) -> Vec<KeyStatus> {
+        self.current.load().verifier.key_status()
     }
 
     /// The generation in force.
@@ -190,10 +198,15 @@ impl Reloader {
         let needs_restart = lines(&self.fixed.changed_in_vain(&settings.fixed, &settings.places));
         let warnings = settings.warnings.iter().chain(&warnings).map(ToString::to_string).collect();
         let described = Described::of(&settings);
-        let failed = |error: StartError| vec![report(&error).to_string()];
-        let verifier = verifier(settings.tokens, &self.telemetry, &self.clock).map_err(failed)?;
-        let snapshot = self.current.load().next(settings.upstreams, Arc::clone(&verifier));
-        let snapshot = snapshot.map_err(|error: SnapshotError| vec![report(&error).to_string()])?;
+        let before = self.current.load();
+        // Workspaces that stay as they are keep their keys, and what is remembered of their tokens.
+        let succeeded = before.verifier.succeeded_by(settings.tokens);
+        let (verifier, _) =
+            succeeded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let snapshot = before.next(settings.upstreams, Arc::clone(&verifier));
+        let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?;
+        let started = verifier.start(&self.shared, &self.stop);
+        started.map_err(|error| vec![report(&error).to_string()])?;
 
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
@@ -269,6 +282,9 @@ pub(super) struct Started {
     pub(super) watched: Watched,
     pub(super) shutdown: Shutdown,
     pub(super) described: Described,
+    /// Where key sets are kept fresh, until `stop`.
+    pub(super) shared: Handle,
+    pub(super) stop: CancellationToken,
 }
 
 /// What is in force once a configuration was taken.

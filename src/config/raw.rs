@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use upstream::{Allow, Host, Mode, Rule, Target, Upstream, UpstreamTls, Url};
-pub(super) use workspace::{Algorithm, KeyPolicy, Workspace};
+pub(super) use workspace::{Algorithm, Jwks, KeyPolicy, Workspace};
 
 /// Sidegate: the auth sidecar.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -34,6 +34,8 @@ pub(super) struct Sidegate {
     pub(super) access_log: AccessLog,
     /// What is kept in memory.
     pub(super) cache: Cache,
+    /// What verifying tokens may cost.
+    pub(super) verification: Verification,
     /// Issuers of tokens, by the key that their tokens carry.
     pub(super) workspaces: BTreeMap<String, Workspace>,
     /// Where customers and connections are kept; needed by the outbound listener.
@@ -221,6 +223,21 @@ pub(super) struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self { tokens: 10_000 }
+    }
+}
+
+/// What verifying tokens may cost.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Verification {
+    /// The share of each worker's time, in percent, that costly signatures which do not hold may take; 100 is no limit.
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) bad_signatures: u8,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self { bad_signatures: 5 }
     }
 }
 

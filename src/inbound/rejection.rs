@@ -1,7 +1,9 @@
 //! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
 //! Never tells a caller which check a token failed; that stands in the log.
 
-use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, TRAILER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, WWW_AUTHENTICATE,
+};
 use http::{Method, Response, StatusCode};
 
 use crate::http::headers::Malformed;
@@ -40,6 +42,12 @@ pub enum Rejection {
     /// Any other fault of the token: callers cannot tell them apart.
     #[error("the token is not valid")]
     InvalidToken(#[source] TokenError),
+    /// The workspace's keys are not there, so that nothing can be said of the token.
+    #[error("tokens of this workspace cannot be verified right now")]
+    KeysUnavailable(#[source] TokenError),
+    /// Too many bad signatures came just now for this token's to be checked.
+    #[error("too many tokens cannot be verified right now")]
+    VerificationSaturated(#[source] TokenError),
     /// The rule demands a customer, and the token names none.
     #[error("the token speaks for no customer")]
     CustomerRequired,
@@ -81,6 +89,8 @@ impl Rejection {
             Self::NoToken => "no_token",
             Self::ExpiredToken(_) => "expired_token",
             Self::UnreadableToken | Self::InvalidToken(_) => "invalid_token",
+            Self::KeysUnavailable(_) => "keys_unavailable",
+            Self::VerificationSaturated(_) => "verification_saturated",
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::ClaimsNotAllowed => "claims_not_allowed",
@@ -108,6 +118,8 @@ impl Rejection {
     pub fn blame(&self) -> Blame {
         match self {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
+            Self::KeysUnavailable(_) => Blame::ThirdParty,
+            Self::VerificationSaturated(_) => Blame::Us,
             _ => Blame::Caller,
         }
     }
@@ -125,6 +137,7 @@ impl Rejection {
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::KeysUnavailable(_) | Self::VerificationSaturated(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::CustomerRequired | Self::AdminRequired | Self::ClaimsNotAllowed => StatusCode::FORBIDDEN,
             Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -144,6 +157,9 @@ impl Rejection {
         headers.insert(&REJECTION, HeaderValue::from_static(self.code()));
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Self::KeysUnavailable(_) | Self::VerificationSaturated(_) = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
@@ -207,6 +223,8 @@ impl From<TokenError> for Rejection {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Expired => Self::ExpiredToken(error),
+            TokenError::KeysUnavailable => Self::KeysUnavailable(error),
+            TokenError::Saturated => Self::VerificationSaturated(error),
             _ => Self::InvalidToken(error),
         }
     }

@@ -63,7 +63,7 @@ impl Gate {
             secret: Some(Secret::new(SECRET.to_owned())),
             ..WorkspaceConfig::named("acme")
         };
-        let config = Config { workspaces: vec![workspace], cache_entries: 100 };
+        let config = Config { workspaces: vec![workspace], cache_entries: 100, ..Config::default() };
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::new(AccessLog::to_buffer(log.clone()), clock);

@@ -8,15 +8,7 @@ use std::path::{Path, PathBuf};
 /// Ids that have no test yet, each with what it waits for. An id leaves this list with its test.
 const PENDING: &[(&str, &str)] = &[
     ("T5", "altered signature padding"),
-    ("T32", "the revoked file"),
     ("T35", "timing"),
-    ("K1", "keys by URL"),
-    ("K2", "keys by URL"),
-    ("K3", "keys by URL"),
-    ("K4", "keys by URL"),
-    ("K5", "keys by URL"),
-    ("K6", "keys by file"),
-    ("K7", "rotation"),
     ("H32", "HTTP/2"),
     ("H33", "HTTP/2"),
     ("H34", "HTTP/2 floods"),

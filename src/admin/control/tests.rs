@@ -62,6 +62,7 @@ fn status() -> Status {
             keys: vec![Key { kid: None, algorithms: vec!["HS512".into()], source: "secret".into() }],
             fetched: Some(Timestamp::from_secs(1_700_003_640)),
             error: Some("503".into()),
+            revocations: 17,
         }],
         upstreams: vec![Upstream {
             name: "api".into(),
@@ -120,6 +121,7 @@ async fn the_page_is_one_document_under_a_policy_that_admits_no_script() {
         "&lt;b&gt;",
         "`workers`",
         "1m ago",
+        "17 revocations",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }

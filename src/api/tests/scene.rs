@@ -93,7 +93,8 @@ impl Scene {
             secret: Some(SECRET.to_owned().into()),
             ..WorkspaceConfig::named(name)
         });
-        let config = token::Config { workspaces: workspaces.into(), cache_entries: 0 };
+        let config =
+            token::Config { workspaces: workspaces.into(), cache_entries: 0, ..token::Config::default() };
         let (verifier, _) = Verifier::new(config, self.clock.clone()).unwrap();
         Caller::from_token(verifier.verify(&token, &Policy::default()).unwrap())
     }
