@@ -26,7 +26,7 @@ use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};
 use lifecycle::{Ended, Stages};
-use reload::{Cause, Reloader, Report, Started};
+use reload::{Background, Cause, Reloader, Report, Started};
 use service::ServiceSide;
 
 /// Threads of the runtime that everything but the traffic listeners shares.
@@ -123,7 +123,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         watched: settings.watched,
         shutdown: settings.shutdown,
     };
-    let reloader = Reloader::new(started, traffic.current, service.clone(), telemetry, clock);
+    let background = Background { runtime: shared.handle().clone(), stop: stages.hard_stop.clone() };
+    let reloader = Reloader::new(started, traffic.current, service.clone(), telemetry, clock, background);
     let hangup = enter(shared.handle(), lifecycle::hangup)?;
     shared.spawn(Arc::clone(&reloader).follow_signals(hangup, stages.stop.clone()));
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));

@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::StartError;
 use super::rehearsal::{self, Findings};
 use super::service::ServiceSide;
-use super::{StartError, verifier};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
@@ -75,10 +76,17 @@ pub(super) struct Reloader {
     service: Option<Arc<ServiceSide>>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
+    background: Background,
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
     state: Mutex<State>,
+}
+
+/// Where the tasks of workspaces run that a reload brings.
+pub(super) struct Background {
+    pub(super) runtime: Handle,
+    pub(super) stop: CancellationToken,
 }
 
 struct State {
@@ -95,13 +103,14 @@ impl Reloader {
         service: Option<Arc<ServiceSide>>,
         telemetry: Arc<Telemetry>,
         clock: Arc<dyn Clock>,
+        background: Background,
     ) -> Arc<Self> {
         let Started { sources, fixed, poll, watched, shutdown } = started;
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, poll, turn, state })
+        Arc::new(Self { sources, fixed, current, service, telemetry, clock, background, poll, turn, state })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -158,7 +167,14 @@ impl Reloader {
         let needs_restart = lines(&self.fixed.changed_in_vain(&settings.fixed, &settings.places));
         let warnings = settings.warnings.iter().chain(&warnings).map(ToString::to_string).collect();
         let failed = |error: StartError| vec![report(&error).to_string()];
-        let verifier = verifier(settings.tokens, &self.telemetry, &self.clock).map_err(failed)?;
+        let (verifier, _) = self
+            .current
+            .load()
+            .verifier
+            .succeeded_by(settings.tokens)
+            .map_err(|complaints| failed(StartError::Keys(complaints)))?;
+        let Background { runtime, stop } = &self.background;
+        verifier.start(runtime, stop).map_err(|error| failed(error.into()))?;
         let snapshot = self.current.load().next(settings.upstreams, Arc::clone(&verifier));
         let snapshot = snapshot.map_err(|error: SnapshotError| vec![report(&error).to_string()])?;
 
