@@ -33,7 +33,7 @@ use crate::token::{self, Verifier};
 use describe::Described;
 use lifecycle::{Ended, Stages};
 use operator::Operator;
-use reload::{Cause, Reloader, Report, Started};
+use reload::{Background, Cause, Reloader, Report, Started};
 use service::ServiceSide;
 use workers::{TrafficSide, enter};
 
@@ -137,11 +137,11 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         watched: settings.watched,
         shutdown: settings.shutdown,
         described,
-        shared: shared.handle().clone(),
-        stop: stages.hard_stop.clone(),
     };
+    let background = Background { runtime: shared.handle().clone(), stop: stages.hard_stop.clone() };
+    let (of_reloader, of_clock) = (Arc::clone(&telemetry), Arc::clone(&clock));
     let reloader =
-        Reloader::new(started, traffic.current, service.clone(), Arc::clone(&telemetry), Arc::clone(&clock));
+        Reloader::new(started, traffic.current, service.clone(), of_reloader, of_clock, background);
     let operator = Operator {
         reloader: Arc::clone(&reloader),
         readiness: readiness.clone(),

@@ -91,12 +91,17 @@ pub(super) struct Reloader {
     service: Option<Arc<ServiceSide>>,
     telemetry: Arc<Telemetry>,
     clock: Arc<dyn Clock>,
-    shared: Handle,
-    stop: CancellationToken,
+    background: Background,
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
     state: Mutex<State>,
+}
+
+/// Where the tasks of workspaces run that a reload brings.
+pub(super) struct Background {
+    pub(super) runtime: Handle,
+    pub(super) stop: CancellationToken,
 }
 
 struct State {
@@ -114,13 +119,14 @@ impl Reloader {
         service: Option<Arc<ServiceSide>>,
         telemetry: Arc<Telemetry>,
         clock: Arc<dyn Clock>,
+        background: Background,
     ) -> Arc<Self> {
-        let Started { sources, fixed, poll, watched, shutdown, described, shared, stop } = started;
+        let Started { sources, fixed, poll, watched, shutdown, described } = started;
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, described, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, shared, stop, poll, turn, state })
+        Arc::new(Self { sources, fixed, current, service, telemetry, clock, background, poll, turn, state })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -205,8 +211,8 @@ impl Reloader {
             succeeded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let snapshot = before.next(settings.upstreams, Arc::clone(&verifier));
         let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?;
-        let started = verifier.start(&self.shared, &self.stop);
-        started.map_err(|error| vec![report(&error).to_string()])?;
+        let Background { runtime, stop } = &self.background;
+        verifier.start(runtime, stop).map_err(|error| vec![report(&error).to_string()])?;
 
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
@@ -282,9 +288,6 @@ pub(super) struct Started {
     pub(super) watched: Watched,
     pub(super) shutdown: Shutdown,
     pub(super) described: Described,
-    /// Where key sets are kept fresh, until `stop`.
-    pub(super) shared: Handle,
-    pub(super) stop: CancellationToken,
 }
 
 /// What is in force once a configuration was taken.

@@ -10,7 +10,14 @@ use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Permit;
 use super::token_header;
+use crate::http::Body;
 use crate::token::{Verified, Verifier};
+
+/// The permit of a preflight that the upstream wants to answer itself.
+pub(super) fn preflight<'r>(upstream: &'r Upstream, head: &Parts, body: &Body) -> Option<Permit<'r>> {
+    let preflight = upstream.cors.as_ref()?.forwarded(head, body)?;
+    Some(Permit::open_to_preflight(upstream, &preflight))
+}
 
 /// What the rules say; or, where they are only watched, a permit all the same. The target is the one that is forwarded.
 pub(super) async fn decide<'r>(
