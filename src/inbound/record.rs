@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
+use super::cors::Reply;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
@@ -33,6 +34,8 @@ pub(super) struct Record<'r> {
     rule: &'r str,
     verified: Option<Verified>,
     would_reject: &'static str,
+    /// What the answer says to browsers.
+    pub(super) cors: Option<Reply>,
     forwarded_at: Option<Instant>,
     answered: bool,
     _active: Active,
@@ -50,6 +53,7 @@ impl<'r> Record<'r> {
             rule: "",
             verified: None,
             would_reject: "",
+            cors: None,
             forwarded_at: None,
             answered: false,
             _active: telemetry.metrics.active(Door::Inbound),
