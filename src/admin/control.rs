@@ -8,7 +8,6 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
 use http::header::{REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::page::Page;
 use super::rejection::{Rejection, refused_reload};
@@ -93,7 +92,7 @@ impl<O: Operations> Control<O> {
 }
 
 impl<O: Operations> Handler for Control<O> {
-    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
         let (head, _) = request.into_parts();
         self.answer(&head).await
     }

@@ -85,6 +85,9 @@ fn rule(config: &RuleConfig) -> Rule {
     if !config.claims.is_empty() {
         allow.push_str(" with certain claims");
     }
+    if config.when.is_some() {
+        allow.push_str(" on a condition");
+    }
     Rule {
         path: config.path.clone(),
         methods: config.methods.iter().map(ToString::to_string).collect(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 
 use crate::admin::readiness::Readiness;
 use crate::http::Body;
@@ -26,7 +25,7 @@ impl<H> Leaving<H> {
 }
 
 impl<H: Handler> Handler for Leaving<H> {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
         let version = request.version();
         let mut answer = self.handler.handle(request, arrival).await;
         if self.readiness.is_draining()
