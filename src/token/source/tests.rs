@@ -105,7 +105,7 @@ async fn a_set_is_fetched_in_the_background_and_its_keys_verify() {
     scene.start().await;
     assert_eq!(scene.verify(&token("a")), Ok(()));
     let status = scene.status();
-    assert!(status.is_ready() && status.loaded && status.keys == 1, "{status:?}");
+    assert!(status.is_ready() && status.loaded && status.keys.len() == 1, "{status:?}");
     assert_eq!(status.last_success, Some(Timestamp::from_secs(NOW)));
     let asked = scene.server.last();
     assert!(asked.head.starts_with("GET /token HTTP/1.1\r\n"), "{}", asked.head);
