@@ -122,7 +122,7 @@ fn a_flood_of_bad_signatures_ends_being_checked_and_who_is_known_does_not_notice
     assert_eq!(verifier.verify(&new, &Policy::default()).unwrap_err(), TokenError::Saturated);
     let cheap = token(Algorithm::HS256, &json!({"iss": "acme", "id": "new"}));
     assert!(verifier.verify(&cheap, &Policy::default()).is_ok(), "a MAC is always checked");
-    assert_eq!(refusal(0), TokenError::BadSignature, "the very same bad token is known to be bad");
+    assert_eq!(refusal(count - 1), TokenError::BadSignature, "the very same bad token is known to be bad");
 }
 
 #[test]
