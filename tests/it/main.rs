@@ -9,6 +9,7 @@ mod fuzz;
 mod ids;
 mod inbound;
 mod lifecycle;
+mod origins;
 mod reload;
 mod smoke;
 mod store;
