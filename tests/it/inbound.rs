@@ -2,6 +2,9 @@
 //! The ids in the names are those of the attacks that a reviewer would try.
 
 mod framing;
+mod h2_conformance;
+mod h2_floods;
+mod h2_requests;
 mod headers;
 mod paths;
 mod readings;
