@@ -9,6 +9,9 @@ use crate::support::{Gate, Origin, Process, token};
 /// More of any frame than a client may send for nothing.
 const FLOOD: usize = 200_000;
 
+/// A name, what begins it, and what is said again and again.
+type Flood = (&'static str, Vec<u8>, fn(usize) -> Vec<u8>);
+
 fn public(origin: &Origin) -> Gate {
     Gate::with(origin, "rules: [{path: /*, allow: public}]")
 }
@@ -31,19 +34,15 @@ fn h34_frames_that_bring_nothing_end_the_connection() {
     let gate = public(&origin);
     let mut good = Client::to(gate.address("inbound"));
     let head = |stream| frame(HEADERS, END_HEADERS, stream, get(&[]));
-    let floods: Vec<(&str, Vec<u8>, Box<dyn FnMut(usize) -> Vec<u8>>)> = vec![
-        ("PING", vec![], Box::new(|_| frame(PING, 0, 0, [0; 8]))),
-        ("SETTINGS", vec![], Box::new(|_| frame(SETTINGS, 0, 0, []))),
-        ("PRIORITY", vec![], Box::new(|_| frame(PRIORITY, 0, 1, [0, 0, 0, 3, 0]))),
-        ("an unknown frame", vec![], Box::new(|_| frame(0xf0, 0, 0, []))),
-        ("WINDOW_UPDATE", vec![], Box::new(|_| frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1]))),
-        ("empty DATA", head(1), Box::new(|_| frame(DATA, 0, 1, []))),
-        (
-            "CONTINUATION",
-            frame(HEADERS, 0, 1, get(&[])),
-            Box::new(|_| frame(CONTINUATION, 0, 1, block(&[("x", "y")]))),
-        ),
-        ("empty CONTINUATION", frame(HEADERS, 0, 1, get(&[])), Box::new(|_| frame(CONTINUATION, 0, 1, []))),
+    let floods: Vec<Flood> = vec![
+        ("PING", vec![], |_| frame(PING, 0, 0, [0; 8])),
+        ("SETTINGS", vec![], |_| frame(SETTINGS, 0, 0, [])),
+        ("PRIORITY", vec![], |_| frame(PRIORITY, 0, 1, [0, 0, 0, 3, 0])),
+        ("an unknown frame", vec![], |_| frame(0xf0, 0, 0, [])),
+        ("WINDOW_UPDATE", vec![], |_| frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1])),
+        ("empty DATA", head(1), |_| frame(DATA, 0, 1, [])),
+        ("CONTINUATION", frame(HEADERS, 0, 1, get(&[])), |_| frame(CONTINUATION, 0, 1, block(&[("x", "y")]))),
+        ("empty CONTINUATION", frame(HEADERS, 0, 1, get(&[])), |_| frame(CONTINUATION, 0, 1, [])),
     ];
     for (flood, beginning, say) in floods {
         let mut client = Client::to(gate.address("inbound"));
