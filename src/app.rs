@@ -8,6 +8,7 @@ pub mod rehearsal;
 pub mod reload;
 mod service;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{AccessLogTo, Listeners, Settings};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address, Bound, Handler};
+use crate::http::tls::ListenerTls;
 use crate::inbound::{Current, Inbound, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
@@ -104,7 +106,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
-    let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
+    let (workers, certificates) =
+        traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
         let health = Arc::new(Health::new(Arc::clone(&telemetry), readiness.clone()));
         let bound = enter(shared.handle(), || listener::bind(config, false))?;
@@ -121,6 +124,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         poll: settings.reload.poll,
         watched: settings.watched,
         shutdown: settings.shutdown,
+        certificates,
     };
     let reloader = Reloader::new(started, traffic.current, service.clone(), telemetry, clock);
     let hangup = enter(shared.handle(), lifecycle::hangup)?;
@@ -223,7 +227,8 @@ impl TrafficSide {
         count: usize,
         stages: &Stages,
         addresses: &mut Vec<(&'static str, Address)>,
-    ) -> Result<Vec<JoinHandle<()>>, StartError> {
+    ) -> Result<(Vec<JoinHandle<()>>, Vec<ListenerTls>), StartError> {
+        let mut certificates = BTreeMap::new();
         let mut configs: Vec<_> =
             listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
         configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
@@ -233,7 +238,7 @@ impl TrafficSide {
             let inbound = Arc::new(Inbound::new(Arc::clone(&self.current), Arc::clone(&self.telemetry)));
             let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?.map(Arc::new);
             let mut serving = Vec::new();
-            for (name, config) in &mut configs {
+            for (number, (name, config)) in configs.iter_mut().enumerate() {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
@@ -242,7 +247,11 @@ impl TrafficSide {
                     // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
-                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                let mut bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                if let Some(tls) = bound.tls() {
+                    // The workers share what the first has loaded, so that one reload is for all.
+                    bound = bound.with_tls(certificates.entry(number).or_insert(tls).clone());
+                }
                 if worker == 0 {
                     addresses.push((name, bound.address()));
                     // Port 0 became a real port: the other workers join it.
@@ -265,7 +274,7 @@ impl TrafficSide {
                 });
             })?);
         }
-        Ok(workers)
+        Ok((workers, certificates.into_values().collect()))
     }
 }
 

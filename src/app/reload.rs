@@ -15,6 +15,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
 use crate::document::Complaint;
+use crate::http::tls::{ListenerTls, Reloaded};
 use crate::inbound::{Current, SnapshotError};
 use crate::report::report;
 use crate::telemetry::Telemetry;
@@ -78,6 +79,7 @@ pub(super) struct Reloader {
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
+    certificates: Vec<ListenerTls>,
     state: Mutex<State>,
 }
 
@@ -96,12 +98,12 @@ impl Reloader {
         telemetry: Arc<Telemetry>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        let Started { sources, fixed, poll, watched, shutdown } = started;
+        let Started { sources, fixed, poll, watched, shutdown, certificates } = started;
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, poll, turn, state })
+        Arc::new(Self { sources, fixed, current, service, telemetry, clock, poll, turn, certificates, state })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -161,7 +163,12 @@ impl Reloader {
         let verifier = verifier(settings.tokens, &self.telemetry, &self.clock).map_err(failed)?;
         let snapshot = self.current.load().next(settings.upstreams, Arc::clone(&verifier));
         let snapshot = snapshot.map_err(|error: SnapshotError| vec![report(&error).to_string()])?;
+        let now = self.clock.now();
+        let certificates =
+            self.certificates.iter().map(|tls| tls.read_again(now)).collect::<Result<Vec<_>, _>>();
+        let certificates = certificates.map_err(|error| failed(error.into()))?;
 
+        certificates.into_iter().for_each(Reloaded::put_in_force);
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
             let outbound = settings.service.map(|service| service.outbound);
@@ -228,6 +235,8 @@ pub(super) struct Started {
     pub(super) poll: Option<Duration>,
     pub(super) watched: Watched,
     pub(super) shutdown: Shutdown,
+    /// Of the listeners with TLS.
+    pub(super) certificates: Vec<ListenerTls>,
 }
 
 /// What is in force once a configuration was taken.

@@ -22,7 +22,6 @@ const PENDING: &[(&str, &str)] = &[
     ("H43", "CORS"),
     ("H44", "100-continue"),
     ("H46", "the admin listener"),
-    ("H48", "TLS"),
     ("H49", "connection reuse"),
     ("H50", "loops"),
 ];
