@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use sidegate::http::tls::{ClientTls, client, install_crypto};
 
-use crate::support::{Gate, Origin, as_anna};
+use crate::support::{Folder, Gate, Origin, as_anna};
 
 fn vector(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/tls").join(name)
@@ -106,11 +106,14 @@ fn h48_tls_before_1_2_is_refused() {
 #[test]
 fn h48_certificates_are_reloaded_whole_or_not_at_all_and_connections_stay() {
     let origin = Origin::new();
-    let gate = gate(&origin, "certificate: 'tls.pem', key: 'tls.key'");
+    let folder = Folder::new();
     let write = |certificate: &str, key: &str| {
-        gate.rewrite("tls.pem", &std::fs::read_to_string(vector(certificate)).unwrap());
-        gate.rewrite("tls.key", &std::fs::read_to_string(vector(key)).unwrap());
+        folder.write("tls.pem", &std::fs::read_to_string(vector(certificate)).unwrap());
+        folder.write("tls.key", &std::fs::read_to_string(vector(key)).unwrap());
     };
+    write("server.pem", "server.key");
+    let files = folder.path().display();
+    let gate = gate(&origin, &format!("certificate: '{files}/tls.pem', key: '{files}/tls.key'"));
     let mut old = connect(&gate, "localhost").unwrap();
     write("second.pem", "stray.key");
     let refused = gate.reload();
