@@ -129,7 +129,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
     let mut addresses = Vec::new();
     let (listeners, count) = (&settings.listeners, settings.workers);
-    let workers = traffic.start_workers(listeners, count, &stages, &dying, &mut addresses)?;
+    let (workers, certificates) = traffic.start_workers(listeners, count, &stages, &dying, &mut addresses)?;
     let started = Started {
         sources: settings.sources,
         fixed: settings.fixed,
@@ -137,6 +137,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         watched: settings.watched,
         shutdown: settings.shutdown,
         described,
+        certificates,
     };
     let background = Background { runtime: shared.handle().clone(), stop: stages.hard_stop.clone() };
     let (of_reloader, of_clock) = (Arc::clone(&telemetry), Arc::clone(&clock));

@@ -79,6 +79,9 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
+        if record.arrival().misdirected {
+            return Err(Rejection::Misdirected);
+        }
         let hops = self.hops.next(&head.headers)?;
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);

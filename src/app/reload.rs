@@ -17,6 +17,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
 use crate::document::Complaint;
+use crate::http::tls::{self, ListenerTls};
 use crate::inbound::Current;
 use crate::report::report;
 use crate::telemetry::Telemetry;
@@ -95,6 +96,8 @@ pub(super) struct Reloader {
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
+    /// Of the listeners with TLS.
+    certificates: Vec<ListenerTls>,
     state: Mutex<State>,
 }
 
@@ -121,12 +124,24 @@ impl Reloader {
         clock: Arc<dyn Clock>,
         background: Background,
     ) -> Arc<Self> {
-        let Started { sources, fixed, poll, watched, shutdown, described } = started;
+        let Started { sources, fixed, poll, watched, shutdown, described, certificates } = started;
         let (poll, _) = watch::channel(poll);
         let state = Mutex::new(State { watched, shutdown, described, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, background, poll, turn, state })
+        Arc::new(Self {
+            sources,
+            fixed,
+            current,
+            service,
+            telemetry,
+            clock,
+            background,
+            certificates,
+            poll,
+            turn,
+            state,
+        })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -211,9 +226,14 @@ impl Reloader {
             succeeded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let snapshot = before.next(settings.upstreams, Arc::clone(&verifier));
         let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?;
+        let now = self.clock.now();
+        let certificates: Result<Vec<_>, _> =
+            self.certificates.iter().map(|tls| tls.read_again(now)).collect();
+        let certificates = certificates.map_err(|error| vec![report(&error).to_string()])?;
         let Background { runtime, stop } = &self.background;
         verifier.start(runtime, stop).map_err(|error| vec![report(&error).to_string()])?;
 
+        certificates.into_iter().for_each(tls::Reloaded::put_in_force);
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
             let outbound = settings.service.map(|service| service.outbound);
@@ -288,6 +308,8 @@ pub(super) struct Started {
     pub(super) watched: Watched,
     pub(super) shutdown: Shutdown,
     pub(super) described: Described,
+    /// Of the listeners with TLS.
+    pub(super) certificates: Vec<ListenerTls>,
 }
 
 /// What is in force once a configuration was taken.

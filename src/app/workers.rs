@@ -1,6 +1,7 @@
 //! The threads that serve traffic: one for each worker, with its own runtime, sockets and upstream connections, so that
 //! a request never crosses threads (docs/decisions/0001-a-runtime-per-worker.md). Never knows what a request is for.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,6 +17,7 @@ use super::service::ServiceSide;
 use crate::admin::readiness::Readiness;
 use crate::config::Listeners;
 use crate::http::listener::{self, Address, Bound, Handler, ListenError};
+use crate::http::tls::ListenerTls;
 use crate::inbound::{Current, Inbound};
 use crate::report::report;
 use crate::telemetry::Telemetry;
@@ -38,7 +40,7 @@ pub(super) type Dying = UnboundedSender<String>;
 type Serving = Pin<Box<dyn Future<Output = Result<(), ListenError>> + Send>>;
 
 impl TrafficSide {
-    /// Binds every socket, then starts the threads.
+    /// Binds every socket, then starts the threads. The certificates of listeners are for a reload.
     pub(super) fn start_workers(
         &self,
         listeners: &Listeners,
@@ -46,7 +48,8 @@ impl TrafficSide {
         stages: &Stages,
         dying: &Dying,
         addresses: &mut Addresses,
-    ) -> Result<Vec<JoinHandle<()>>, StartError> {
+    ) -> Result<(Vec<JoinHandle<()>>, Vec<ListenerTls>), StartError> {
+        let mut certificates = BTreeMap::new();
         let mut configs: Vec<_> =
             listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
         configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
@@ -59,7 +62,7 @@ impl TrafficSide {
             let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?;
             let outbound = outbound.map(|outbound| Leaving::new(Arc::new(outbound), leaving));
             let mut serving = Vec::new();
-            for (name, config) in &mut configs {
+            for (number, (name, config)) in configs.iter_mut().enumerate() {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
                 if worker > 0 && matches!(config.address, Address::Unix(_)) {
                     continue;
@@ -68,7 +71,11 @@ impl TrafficSide {
                     // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
-                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                let mut bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                if let Some(tls) = bound.tls() {
+                    // The workers share what the first has loaded, so that one reload is for all.
+                    bound = bound.with_tls(certificates.entry(number).or_insert(tls).clone());
+                }
                 if worker == 0 {
                     addresses.push((name, bound.address()));
                     // Port 0 became a real port: the other workers join it.
@@ -83,7 +90,7 @@ impl TrafficSide {
             let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
             workers.push(thread.spawn(move || work(&runtime, serving, &dying))?);
         }
-        Ok(workers)
+        Ok((workers, certificates.into_values().collect()))
     }
 }
 

@@ -91,12 +91,27 @@ pub(super) struct Inbound {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ServerTls {
     /// The certificate chain, leaf first.
-    pub(super) certificate: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Text>,
     /// The private key.
-    pub(super) key: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<Text>,
+    /// More of them, chosen by the name that a caller asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) certificates: Vec<Certificate>,
     /// Asks callers for a certificate that one of these authorities signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_ca: Option<Text>,
+}
+
+/// A certificate of several.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Certificate {
+    /// The certificate chain, leaf first.
+    pub(super) certificate: Text,
+    /// The private key.
+    pub(super) key: Text,
 }
 
 /// Limits of a listener.

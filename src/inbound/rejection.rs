@@ -9,6 +9,7 @@ use http::{Method, Response, StatusCode};
 use crate::formula::FormulaError;
 use crate::http::headers::Malformed;
 use crate::http::hops::Loop;
+use crate::http::listener::SlowBody;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -86,6 +87,12 @@ pub enum Rejection {
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
+    /// The caller was too slow with its own body.
+    #[error("the request's body came too slowly")]
+    SlowBody(#[source] SendError),
+    /// The listener has several certificates, and none is for the request's host.
+    #[error("this host is not served over this connection")]
+    Misdirected,
     /// The upstream was not reached, or hung up before it answered.
     #[error("the service cannot be reached")]
     UpstreamDown(#[source] SendError),
@@ -120,6 +127,8 @@ impl Rejection {
             Self::UpgradeNotAllowed => "upgrade_not_allowed",
             Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
+            Self::SlowBody(_) => "request_timeout",
+            Self::Misdirected => "misdirected",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
         }
@@ -170,6 +179,8 @@ impl Rejection {
             | Self::ConditionFailed(_)
             | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
+            Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -194,7 +205,7 @@ impl Rejection {
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
         }
-        if let Self::Malformed(_) | Self::RequestBody(_) = self {
+        if let Self::Malformed(_) | Self::RequestBody(_) | Self::SlowBody(_) = self {
             // Where the caller's framing is in doubt, nothing more is read from that connection.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -272,6 +283,7 @@ impl From<SendError> for Rejection {
     fn from(error: SendError) -> Self {
         match error {
             SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
+            SendError::RequestBody(_) if SlowBody::is_behind(&error) => Self::SlowBody(error),
             SendError::RequestBody(_) => Self::RequestBody(error),
             SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
         }

@@ -87,7 +87,12 @@ impl Gate {
 }
 
 fn arrival() -> Arrival {
-    Arrival { peer: Some("192.0.2.7:4711".parse().unwrap()), tls: false, at: Instant::now() }
+    Arrival {
+        peer: Some("192.0.2.7:4711".parse().unwrap()),
+        tls: false,
+        misdirected: false,
+        at: Instant::now(),
+    }
 }
 
 /// An API on a real socket that answers every request with its head, as text.

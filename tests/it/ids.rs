@@ -7,13 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Ids that have no test yet, each with what it waits for. An id leaves this list with its test.
 const PENDING: &[(&str, &str)] = &[
-    ("H32", "HTTP/2"),
-    ("H33", "HTTP/2"),
-    ("H34", "HTTP/2 floods"),
     ("H42", "WebSocket"),
     ("H43", "CORS"),
     ("H44", "100-continue"),
-    ("H48", "TLS"),
     ("H49", "connection reuse"),
     ("H50", "loops"),
 ];
