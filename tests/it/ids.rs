@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Ids that have no test yet, each with what it waits for. An id leaves this list with its test.
 const PENDING: &[(&str, &str)] = &[
-    ("T5", "altered signature padding"),
     ("T32", "the revoked file"),
-    ("T35", "timing"),
     ("K1", "keys by URL"),
     ("K2", "keys by URL"),
     ("K3", "keys by URL"),
@@ -17,7 +15,6 @@ const PENDING: &[(&str, &str)] = &[
     ("K5", "keys by URL"),
     ("K6", "keys by file"),
     ("K7", "rotation"),
-    ("H41", "patterns"),
     ("H42", "WebSocket"),
     ("H43", "CORS"),
     ("H44", "100-continue"),
