@@ -98,6 +98,8 @@ pub struct Running {
 pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
+    // Before anybody can know that it runs: until then a SIGHUP would end it.
+    let hangup = enter(shared.handle(), lifecycle::hangup)?;
     let access_log = match settings.access_log {
         AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
@@ -156,7 +158,6 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     for (name, address) in &addresses {
         tracing::info!(listener = name, %address, "listening");
     }
-    let hangup = enter(shared.handle(), lifecycle::hangup)?;
     shared.spawn(Arc::clone(&reloader).follow_signals(hangup, stages.stop.clone()));
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
     readiness.set_ready();
