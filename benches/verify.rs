@@ -28,7 +28,12 @@ fn verifier(cache_entries: u64) -> Verifier {
         ],
         ..WorkspaceConfig::named("acme")
     };
-    Verifier::new(Config { workspaces: vec![workspace], cache_entries }, Arc::new(SystemClock)).unwrap().0
+    Verifier::new(
+        Config { workspaces: vec![workspace], cache_entries, ..Config::default() },
+        Arc::new(SystemClock),
+    )
+    .unwrap()
+    .0
 }
 
 fn token(algorithm: Algorithm) -> String {

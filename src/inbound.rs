@@ -30,7 +30,7 @@ use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
 use crate::token::Verified;
 pub use condition::VARIABLES;
-use decision::decide;
+use decision::{decide, preflight};
 use forward::forward;
 use record::Record;
 use rejection::Rejection;
@@ -79,6 +79,9 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
+        if record.arrival().misdirected {
+            return Err(Rejection::Misdirected);
+        }
         let hops = self.hops.next(&head.headers)?;
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
@@ -89,7 +92,10 @@ impl Inbound {
                 return answer;
             }
         }
-        let permit = decide(&view.snapshot.verifier, upstream, &head, &body, record)?;
+        let permit = match preflight(upstream, &head, &body) {
+            Some(permit) => permit,
+            None => decide(&view.snapshot.verifier, upstream, &head, record).await?,
+        };
 
         let upgrade = Upgrade::asked(&mut head, &body);
         if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {

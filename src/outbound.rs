@@ -92,7 +92,7 @@ impl Outbound {
 
     /// Who asks, what for, and the call.
     async fn serve(&self, mut request: Request<Body>, seen: &mut Seen) -> Result<Answer, Rejection> {
-        let caller = self.callers.load().identify(request.headers())?;
+        let caller = self.callers.load_full().identify(request.headers()).await?;
         seen.caller(&caller);
         let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
         seen.target(&target);

@@ -6,10 +6,18 @@ pub mod caller;
 pub mod claims;
 pub mod error;
 pub mod explain;
+mod issuer;
 pub mod jws;
 pub mod keys;
 pub mod mint;
+pub mod policy;
+mod recent;
+pub mod revocations;
+pub mod source;
+pub mod status;
+pub mod throttle;
 pub mod verify;
+mod wanted;
 
 #[cfg(test)]
 mod testing;
@@ -18,4 +26,7 @@ pub use caller::Caller;
 pub use claims::Claims;
 pub use error::TokenError;
 pub use keys::{Config, KeyPolicy, WorkspaceConfig};
-pub use verify::{Policy, Verified, Verifier};
+pub use policy::Policy;
+pub use status::KeyStatus;
+pub use throttle::Budget;
+pub use verify::{Verified, Verifier};

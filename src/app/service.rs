@@ -121,7 +121,7 @@ impl Handler for ServiceListener {
         if self.outbound.is_mine(request.uri().path()) {
             return self.outbound.handle(request, arrival).await;
         }
-        match self.callers.load().identify(request.headers()) {
+        match self.callers.load_full().identify(request.headers()).await {
             Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
             Ok(caller) => {
                 let api = Arc::clone(&self.api);

@@ -16,7 +16,7 @@ pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_N
 pub(super) use upstream::{
     Allow, Cors, Host, Mode, Preflight, Protocol, Rule, Target, Upstream, UpstreamTls, Url,
 };
-pub(super) use workspace::{Algorithm, KeyPolicy, Workspace};
+pub(super) use workspace::{Algorithm, Jwks, KeyPolicy, Workspace};
 
 /// Sidegate: the auth sidecar.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -36,6 +36,8 @@ pub(super) struct Sidegate {
     pub(super) access_log: AccessLog,
     /// What is kept in memory.
     pub(super) cache: Cache,
+    /// What verifying tokens may cost.
+    pub(super) verification: Verification,
     /// Issuers of tokens, by the key that their tokens carry.
     pub(super) workspaces: BTreeMap<String, Workspace>,
     /// Where customers and connections are kept; needed by the outbound listener.
@@ -89,12 +91,27 @@ pub(super) struct Inbound {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ServerTls {
     /// The certificate chain, leaf first.
-    pub(super) certificate: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Text>,
     /// The private key.
-    pub(super) key: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<Text>,
+    /// More of them, chosen by the name that a caller asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) certificates: Vec<Certificate>,
     /// Asks callers for a certificate that one of these authorities signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_ca: Option<Text>,
+}
+
+/// A certificate of several.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Certificate {
+    /// The certificate chain, leaf first.
+    pub(super) certificate: Text,
+    /// The private key.
+    pub(super) key: Text,
 }
 
 /// Limits of a listener.
@@ -238,6 +255,21 @@ pub(super) struct Cache {
 impl Default for Cache {
     fn default() -> Self {
         Self { tokens: 10_000 }
+    }
+}
+
+/// What verifying tokens may cost.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Verification {
+    /// The share of each worker's time, in percent, that costly signatures which do not hold may take; 100 is no limit.
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) bad_signatures: u8,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self { bad_signatures: 5 }
     }
 }
 

@@ -13,31 +13,34 @@ use super::token_header;
 use crate::http::Body;
 use crate::token::{Verified, Verifier};
 
+/// The permit of a preflight that the upstream wants to answer itself.
+pub(super) fn preflight<'r>(upstream: &'r Upstream, head: &Parts, body: &Body) -> Option<Permit<'r>> {
+    let preflight = upstream.cors.as_ref()?.forwarded(head, body)?;
+    Some(Permit::open_to_preflight(upstream, &preflight))
+}
+
 /// What the rules say; or, where they are only watched, a permit all the same. The target is the one that is forwarded.
-pub(super) fn decide<'r>(
+pub(super) async fn decide<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
-    body: &Body,
     record: &mut Record<'r>,
 ) -> Result<Permit<'r>, Rejection> {
-    if let Some(preflight) = upstream.cors.as_ref().and_then(|cors| cors.forwarded(head, body)) {
-        return Ok(Permit::open_to_preflight(upstream, &preflight));
-    }
-    let refused = match enforce(verifier, upstream, head, record) {
+    let refused = match enforce(verifier, upstream, head, record).await {
         Ok(permit) => return Ok(permit),
         Err(refused) => refused,
     };
     let reason = refused.reason();
     let permit = Permit::observe(upstream, refused, || {
-        verified(verifier, upstream, &head.headers, record).ok().flatten()
+        let token = token_header::read(&head.headers, &upstream.config.token_headers).ok()??;
+        verifier.verify(token, &upstream.config.policy).inspect(|verified| record.verified(verified)).ok()
     })?;
     record.would_reject(reason);
     Ok(permit)
 }
 
 /// The rule, the token if the rule cares for one, and what the rule says to it.
-fn enforce<'r>(
+async fn enforce<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
@@ -49,19 +52,19 @@ fn enforce<'r>(
     if let Some(permit) = Permit::open(route) {
         return Ok(permit);
     }
-    let verified = verified(verifier, upstream, &head.headers, record)?;
+    let verified = verified(verifier, upstream, &head.headers, record).await?;
     Permit::admit(route, verified)
 }
 
 /// The token that the request carries, if it carries one.
-fn verified(
+async fn verified(
     verifier: &Verifier,
     upstream: &Upstream,
     headers: &HeaderMap,
     record: &mut Record<'_>,
 ) -> Result<Option<Verified>, Rejection> {
     let Some(token) = token_header::read(headers, &upstream.config.token_headers)? else { return Ok(None) };
-    let verified = verifier.verify(token, &upstream.config.policy)?;
+    let verified = verifier.verify_or_fetch(token, &upstream.config.policy).await?;
     record.verified(&verified);
     Ok(Some(verified))
 }

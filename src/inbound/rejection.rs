@@ -1,12 +1,15 @@
 //! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
 //! Never tells a caller which check a token failed; that stands in the log.
 
-use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, TRAILER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, WWW_AUTHENTICATE,
+};
 use http::{Method, Response, StatusCode};
 
 use crate::formula::FormulaError;
 use crate::http::headers::Malformed;
 use crate::http::hops::Loop;
+use crate::http::listener::SlowBody;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -42,6 +45,12 @@ pub enum Rejection {
     /// Any other fault of the token: callers cannot tell them apart.
     #[error("the token is not valid")]
     InvalidToken(#[source] TokenError),
+    /// The workspace's keys are not there, so that nothing can be said of the token.
+    #[error("tokens of this workspace cannot be verified right now")]
+    KeysUnavailable(#[source] TokenError),
+    /// Too many bad signatures came just now for this token's to be checked.
+    #[error("too many tokens cannot be verified right now")]
+    VerificationSaturated(#[source] TokenError),
     /// The rule demands a customer, and the token names none.
     #[error("the token speaks for no customer")]
     CustomerRequired,
@@ -78,6 +87,12 @@ pub enum Rejection {
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
+    /// The caller was too slow with its own body.
+    #[error("the request's body came too slowly")]
+    SlowBody(#[source] SendError),
+    /// The listener has several certificates, and none is for the request's host.
+    #[error("this host is not served over this connection")]
+    Misdirected,
     /// The upstream was not reached, or hung up before it answered.
     #[error("the service cannot be reached")]
     UpstreamDown(#[source] SendError),
@@ -98,6 +113,8 @@ impl Rejection {
             Self::NoToken => "no_token",
             Self::ExpiredToken(_) => "expired_token",
             Self::UnreadableToken | Self::InvalidToken(_) => "invalid_token",
+            Self::KeysUnavailable(_) => "keys_unavailable",
+            Self::VerificationSaturated(_) => "verification_saturated",
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::ClaimsNotAllowed => "claims_not_allowed",
@@ -110,6 +127,8 @@ impl Rejection {
             Self::UpgradeNotAllowed => "upgrade_not_allowed",
             Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
+            Self::SlowBody(_) => "request_timeout",
+            Self::Misdirected => "misdirected",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
         }
@@ -130,6 +149,8 @@ impl Rejection {
     pub fn blame(&self) -> Blame {
         match self {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
+            Self::KeysUnavailable(_) => Blame::ThirdParty,
+            Self::VerificationSaturated(_) => Blame::Us,
             Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
@@ -150,6 +171,7 @@ impl Rejection {
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::KeysUnavailable(_) | Self::VerificationSaturated(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::CustomerRequired
             | Self::AdminRequired
             | Self::ClaimsNotAllowed
@@ -157,6 +179,8 @@ impl Rejection {
             | Self::ConditionFailed(_)
             | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
+            Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -175,10 +199,13 @@ impl Rejection {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        if let Self::KeysUnavailable(_) | Self::VerificationSaturated(_) = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
         }
-        if let Self::Malformed(_) | Self::RequestBody(_) = self {
+        if let Self::Malformed(_) | Self::RequestBody(_) | Self::SlowBody(_) = self {
             // Where the caller's framing is in doubt, nothing more is read from that connection.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -245,6 +272,8 @@ impl From<TokenError> for Rejection {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Expired => Self::ExpiredToken(error),
+            TokenError::KeysUnavailable => Self::KeysUnavailable(error),
+            TokenError::Saturated => Self::VerificationSaturated(error),
             _ => Self::InvalidToken(error),
         }
     }
@@ -254,6 +283,7 @@ impl From<SendError> for Rejection {
     fn from(error: SendError) -> Self {
         match error {
             SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
+            SendError::RequestBody(_) if SlowBody::is_behind(&error) => Self::SlowBody(error),
             SendError::RequestBody(_) => Self::RequestBody(error),
             SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
         }

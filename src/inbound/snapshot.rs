@@ -237,7 +237,7 @@ mod tests {
 
     fn verifier() -> Arc<Verifier> {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
-        let config = Config { workspaces: Vec::new(), cache_entries: 0 };
+        let config = Config { workspaces: Vec::new(), cache_entries: 0, ..Config::default() };
         Arc::new(Verifier::new(config, clock).unwrap().0)
     }
 

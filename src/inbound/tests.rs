@@ -67,7 +67,7 @@ impl Gate {
             secret: Some(Secret::new(SECRET.to_owned())),
             ..WorkspaceConfig::named("acme")
         };
-        let config = Config { workspaces: vec![workspace], cache_entries: 100 };
+        let config = Config { workspaces: vec![workspace], cache_entries: 100, ..Config::default() };
         let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::new(AccessLog::to_buffer(log.clone()), clock);
@@ -87,7 +87,12 @@ impl Gate {
 }
 
 fn arrival() -> Arrival {
-    Arrival { peer: Some("192.0.2.7:4711".parse().unwrap()), tls: false, at: Instant::now() }
+    Arrival {
+        peer: Some("192.0.2.7:4711".parse().unwrap()),
+        tls: false,
+        misdirected: false,
+        at: Instant::now(),
+    }
 }
 
 /// An API on a real socket that answers every request with its head, as text.

@@ -47,11 +47,11 @@ impl Callers {
     ///
     /// # Errors
     /// Without a caller, with more than one, or with a token that does not verify.
-    pub fn identify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
+    pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
         let pair = pair(headers)?;
         match (self.token(headers)?, pair) {
             (Some(token), pair) => {
-                let caller = Caller::from_token(self.verifier.verify(token, &self.policy)?);
+                let caller = Caller::from_token(self.verifier.verify_or_fetch(token, &self.policy).await?);
                 if pair.is_some() && pair != caller.owner() {
                     return Err(Rejection::CallersDisagree);
                 }

@@ -51,6 +51,9 @@ pub enum Rejection {
     /// Any other fault of the token; callers cannot tell them apart.
     #[error("the token is not valid")]
     InvalidToken(#[source] TokenError),
+    /// Nothing can be said of the token: its workspace's keys are not there, or too many bad signatures came just now.
+    #[error("the token cannot be verified right now")]
+    UnverifiableToken(#[source] TokenError),
     /// An admin token without a customer selected a connection by something else than its id.
     #[error("the token names no customer")]
     CustomerRequired,
@@ -112,6 +115,7 @@ impl Rejection {
             Self::TokenHeadersDisagree => "token_headers_disagree",
             Self::ExpiredToken(_) => "expired_token",
             Self::UnreadableToken | Self::InvalidToken(_) => "invalid_token",
+            Self::UnverifiableToken(error) => error.code(),
             Self::CustomerRequired => "customer_required",
             Self::NothingHere => "nothing_here",
             Self::UnknownConnection { .. } | Self::Call(CallError::NoConnection) => "unknown_connection",
@@ -157,6 +161,8 @@ impl Rejection {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Store(_) | Self::Call(CallError::Store(_)) => Blame::Us,
+            Self::UnverifiableToken(TokenError::KeysUnavailable) => Blame::ThirdParty,
+            Self::UnverifiableToken(_) => Blame::Us,
             Self::Call(CallError::Refresh { source, .. }) => source.blame(),
             _ => match self.code() {
                 "integration_unavailable" | "misconfigured_connector" | "egress_refused" | "plain_target" => {
@@ -192,9 +198,12 @@ impl Rejection {
             "disconnected" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
             "third_party_down" | "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
             "third_party_timeout" => StatusCode::GATEWAY_TIMEOUT,
-            "provider_down" | "throttled_until" | "stopping" | "store_down" => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            "provider_down"
+            | "throttled_until"
+            | "stopping"
+            | "store_down"
+            | "keys_unavailable"
+            | "verification_saturated" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -254,6 +263,7 @@ impl Rejection {
     fn retry_after(&self) -> HeaderValue {
         let known = match self {
             Self::Call(CallError::Refresh { retry_after, .. }) => *retry_after,
+            Self::UnverifiableToken(_) => Some(Duration::from_secs(1)),
             _ => None,
         };
         let wait = known.unwrap_or(RETRY_AFTER_DOWN);
@@ -274,6 +284,7 @@ impl Rejection {
             Self::TokenHeadersDisagree => "more than one token was sent, and they differ".into(),
             Self::ExpiredToken(_) => "the token has expired".into(),
             Self::UnreadableToken | Self::InvalidToken(_) => "the token is not valid".into(),
+            Self::UnverifiableToken(_) => "the token cannot be verified right now".into(),
             Self::CustomerRequired => "the token names no customer: select the connection by its id".into(),
             Self::NothingHere => "nothing is served here".into(),
             Self::UnknownConnection { selector } => format!("there is no connection `{selector}`"),
@@ -338,6 +349,7 @@ impl From<TokenError> for Rejection {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Expired => Self::ExpiredToken(error),
+            TokenError::KeysUnavailable | TokenError::Saturated => Self::UnverifiableToken(error),
             _ => Self::InvalidToken(error),
         }
     }

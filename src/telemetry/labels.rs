@@ -92,6 +92,35 @@ impl RefreshOutcome {
     }
 }
 
+/// How a reading of a key set or of a list of revocations ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoadOutcome {
+    /// It is another one, and in use.
+    Changed,
+    /// It is the one in use.
+    Unchanged,
+    /// There was nothing to read: no answer, another status, no file.
+    Failed,
+    /// What was read cannot be used.
+    Refused,
+}
+
+impl LoadOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Changed, Self::Unchanged, Self::Failed, Self::Refused];
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What stands for everything that has no label of its own, as OpenTelemetry spells it.
 pub const OTHER: &str = "_OTHER";
 

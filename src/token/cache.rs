@@ -1,5 +1,5 @@
 //! Verified tokens, so that a repeated one costs a digest instead of a signature.
-//! Never knows what makes a token good: whoever asks checks times and policy again on every hit.
+//! Never knows what makes a token good: whoever asks checks keys, revocations, times and policy again on every hit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +15,11 @@ use crate::clock::{Clock, Timestamp};
 /// The longest an entry stays, for tokens that never expire.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The memory that a cache may take for each token it is made for. A larger token takes the place of several.
+const BYTES_PER_ENTRY: u32 = 4096;
+
 /// The full SHA-256 of a token: a shorter one could be made to collide.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -26,16 +29,26 @@ impl Fingerprint {
         bytes.copy_from_slice(digest.as_ref());
         Self(bytes)
     }
+
+    /// Its first eight bytes, to choose a place by.
+    pub(super) fn prefix(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_ne_bytes(*first))
+    }
 }
 
-/// The cache of one verifier, and so of one generation of keys: new keys come with a new verifier and an empty cache,
-/// which is how a withdrawn key stops working at once. Failures are never kept.
+/// The cache of one verifier, bounded by entries and by bytes. Failures are never kept here.
 pub(super) struct Cache(Moka<Fingerprint, Verified>);
 
 impl Cache {
     /// A cache for this many tokens; for none, there is no cache.
     pub(super) fn new(entries: u64, clock: Arc<dyn Clock>) -> Option<Self> {
-        let build = || Moka::builder().max_capacity(entries).expire_after(UntilExpiry(clock)).build();
+        let build = || {
+            Moka::builder()
+                .max_capacity(entries.saturating_mul(u64::from(BYTES_PER_ENTRY)))
+                .weigher(|_, verified: &Verified| weight(verified.size()))
+                .expire_after(UntilExpiry(clock))
+                .build()
+        };
         (entries > 0).then(|| Self(build()))
     }
 
@@ -46,12 +59,26 @@ impl Cache {
     pub(super) fn insert(&self, fingerprint: Fingerprint, verified: Verified) {
         self.0.insert(fingerprint, verified);
     }
+
+    pub(super) fn remove(&self, fingerprint: &Fingerprint) {
+        self.0.invalidate(fingerprint);
+    }
+
+    /// How many tokens are in it, give or take what is being put in or thrown out just now.
+    pub(super) fn len(&self) -> u64 {
+        self.0.entry_count()
+    }
 }
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("entries", &self.0.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Cache").field("entries", &self.len()).finish_non_exhaustive()
     }
+}
+
+/// No entry weighs less than its share, so that the number of entries is bounded too.
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).max(BYTES_PER_ENTRY)
 }
 
 /// An entry goes when its token expires. This only frees the memory; it decides nothing.
@@ -88,5 +115,13 @@ mod tests {
         assert!(Fingerprint::of("a.b.c") == Fingerprint::of("a.b.c"));
         assert!(Fingerprint::of("a.b.c") != Fingerprint::of("a.b.d"));
         assert_eq!(Fingerprint::of("").0[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+    }
+
+    #[test]
+    fn t34_a_small_token_weighs_its_share_and_a_large_one_more() {
+        assert_eq!(weight(0), BYTES_PER_ENTRY);
+        assert_eq!(weight(4096), BYTES_PER_ENTRY);
+        assert_eq!(weight(40_000), 40_000);
+        assert_eq!(weight(usize::MAX), u32::MAX);
     }
 }

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::error::TokenError;
+use crate::clock::Timestamp;
 use crate::names::{CustomerId, WorkspaceKey};
 
 /// What a token says.
@@ -132,6 +134,44 @@ pub(super) fn check_audience(all: &Map<String, Value>, audiences: &[String]) -> 
         is_ours |= audiences.iter().any(|ours| ours == audience);
     }
     if is_ours { Ok(()) } else { Err(TokenError::Audience) }
+}
+
+/// Whether the header's `typ` is one of `types` (RFC 8725 section 3.11). Case does not count, nor does a leading
+/// `application/` (RFC 7515 section 4.1.9).
+///
+/// # Errors
+/// [`TokenError::Type`] if it is none of them or absent.
+pub(super) fn check_type(typ: Option<&str>, types: &[String]) -> Result<(), TokenError> {
+    let typ = typ.ok_or(TokenError::Type)?;
+    let is_ours = types.iter().any(|ours| short_type(ours).eq_ignore_ascii_case(short_type(typ)));
+    if is_ours { Ok(()) } else { Err(TokenError::Type) }
+}
+
+fn short_type(typ: &str) -> &str {
+    match typ.split_once('/') {
+        Some((tree, short)) if tree.eq_ignore_ascii_case("application") && !short.contains('/') => short,
+        _ => typ,
+    }
+}
+
+/// Whether a token is good for `longest` at most: from `iat`, or from now if there is none or it lies ahead, to `exp`.
+///
+/// # Errors
+/// [`TokenError::Lifetime`] if it is good for longer, or for ever; [`TokenError::BadClaim`] for a time that is none.
+pub(super) fn check_lifetime(
+    all: &Map<String, Value>,
+    longest: Duration,
+    now: Timestamp,
+) -> Result<(), TokenError> {
+    let expires_at = numeric_date(all, "exp")?.ok_or(TokenError::Lifetime)?;
+    let now = now.as_secs_f64();
+    let from = numeric_date(all, "iat")?.map_or(now, |issued_at| issued_at.min(now));
+    if expires_at - from <= longest.as_secs_f64() { Ok(()) } else { Err(TokenError::Lifetime) }
+}
+
+/// Who the token speaks for, as [`Claims::id`] has it; nobody where that cannot be told.
+pub(super) fn customer_id(all: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    ["id", "tenantKey", "sub"].iter().find_map(|name| customer(all, name).ok().flatten())
 }
 
 /// One value of two claims that mean the same.

@@ -60,6 +60,21 @@ pub enum TokenError {
     /// `aud` names none of the workspace's audiences.
     #[error("the token is meant for another audience")]
     Audience,
+    /// `typ` is none of the workspace's types (RFC 8725 section 3.11).
+    #[error("the token is of another type than the workspace takes")]
+    Type,
+    /// The token is good for longer than the workspace allows, or for ever.
+    #[error("the token lives longer than the workspace allows")]
+    Lifetime,
+    /// The workspace's revocations name it.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The workspace's key set was never read, or not for too long; nothing is known of the token.
+    #[error("the workspace's key set is not available")]
+    KeysUnavailable,
+    /// Too many signatures did not hold just now; nothing is known of the token.
+    #[error("too many bad signatures are being checked")]
+    Saturated,
 }
 
 impl TokenError {
@@ -85,6 +100,16 @@ impl TokenError {
             Self::BadClaim(_) => "bad_claim",
             Self::ConflictingClaims(..) => "conflicting_claims",
             Self::Audience => "audience",
+            Self::Type => "type",
+            Self::Lifetime => "lifetime",
+            Self::Revoked => "revoked",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::Saturated => "verification_saturated",
         }
+    }
+
+    /// Whether a key that is not there may be to blame.
+    pub(super) fn is_for_want_of_a_key(&self) -> bool {
+        matches!(self, Self::UnknownKid | Self::NoKey | Self::AlgorithmNotAllowed | Self::KeysUnavailable)
     }
 }

@@ -1,6 +1,8 @@
 //! What a token holds and what would become of it, for a person who wonders why it is refused.
 //! Never shows a value of `fields`, a signature or a key.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -9,7 +11,8 @@ use super::claims;
 use super::error::TokenError;
 use super::jws::{self, json};
 use super::keys::{Algorithm, Key, KeySet};
-use super::verify::{Policy, Verified, Verifier};
+use super::policy::Policy;
+use super::verify::{Verified, Verifier};
 use crate::names::WorkspaceKey;
 
 /// What a token holds and what would become of it: for `sidegate token explain`.
@@ -34,7 +37,8 @@ impl Verifier {
         let mut parts = token.split('.').map(object);
         let (header, claims) = (parts.next().flatten(), parts.next().flatten());
         let named = claims.as_ref().and_then(|claims| claims::workspace(claims).ok().flatten());
-        let keys = named.and_then(|named| self.keys_of(named));
+        let state = named.and_then(|named| self.workspaces.get(named)).map(|issuer| issuer.state());
+        let keys = state.as_ref().map(|state| &state.keys);
         let outcome = self.verify(token, policy);
         let mut remarks: Vec<String> =
             outcome.as_ref().err().map(|error| self.remark(token, *error, keys)).into_iter().collect();
@@ -59,7 +63,7 @@ impl Verifier {
                 "a token is three base64url parts with two dots between them".to_owned()
             }
             TokenError::NoWorkspace | TokenError::UnknownWorkspace => {
-                let known: Vec<&str> = self.workspaces().map(WorkspaceKey::as_str).collect();
+                let known: Vec<&str> = self.workspaces.keys().map(WorkspaceKey::as_str).collect();
                 format!("`iss` must be one of the configured workspaces: {}", known.join(", "))
             }
             TokenError::WorkspaceNotAllowed => {
@@ -80,6 +84,18 @@ impl Verifier {
             TokenError::Audience => {
                 "the workspace's `audiences` must list one of the token's `aud`".to_owned()
             }
+            TokenError::Type => "the workspace's `types` must list the header's `typ`".to_owned(),
+            TokenError::Lifetime => {
+                "the issuer must make tokens that end sooner, or the workspace's `maxLifetime` must allow it"
+                    .to_owned()
+            }
+            TokenError::Revoked => "the file under the workspace's `revoked` names it".to_owned(),
+            TokenError::KeysUnavailable => format!(
+                "{}; without it the workspace's keys are: {}",
+                self.last_error(token).unwrap_or_else(|| "the key set was not read yet".to_owned()),
+                describe(keys)
+            ),
+            TokenError::Saturated => "ask again".to_owned(),
             TokenError::BadClaim(_) | TokenError::ConflictingClaims(..) | TokenError::NoExpiry => {
                 "the issuer must correct it".to_owned()
             }
@@ -90,6 +106,14 @@ impl Verifier {
             TokenError::NoKey => "give the workspace a key".to_owned(),
         };
         format!("{error}; {advice}")
+    }
+}
+
+impl Verifier {
+    /// Why the key set of the token's workspace could not be read.
+    fn last_error(&self, token: &str) -> Option<String> {
+        let claims = object(token.split('.').nth(1)?)?;
+        self.workspaces.get(claims::workspace(&claims).ok()??)?.status().last_error
     }
 }
 
@@ -104,7 +128,7 @@ fn key_name(token: &str, keys: &KeySet, workspace: &str) -> Option<String> {
 }
 
 fn describe(keys: Option<&KeySet>) -> String {
-    let describe = |key: &Key| {
+    let describe = |key: &Arc<Key>| {
         let algorithms: Vec<&str> = key.algorithms().map(Algorithm::as_str).collect();
         let kid = key.kid().map_or(String::new(), |kid| format!(", kid {kid}"));
         format!("{} ({}{kid})", key.name(), algorithms.join(" "))

@@ -25,6 +25,8 @@ pub struct Jws<'a> {
     pub algorithm: Algorithm,
     /// The key it says it was signed with: an opaque name to look up, nothing more (RFC 7515 section 4.1.4).
     pub kid: Option<KeyId>,
+    /// What it says it is (RFC 7515 section 4.1.9).
+    pub typ: Option<String>,
     /// What was signed: header and payload as they were sent.
     pub signing_input: &'a [u8],
     /// The decoded payload.
@@ -54,13 +56,13 @@ pub fn parse(token: &str) -> Result<Jws<'_>, TokenError> {
         return Err(TokenError::Malformed("its header is too long"));
     }
     let header = decode(header, "its header is not canonical base64url")?;
-    let (algorithm, kid) = read_header(&header)?;
+    let Header { algorithm, kid, typ } = read_header(&header)?;
     let payload = decode(payload, "its payload is not canonical base64url")?;
     let signature = decode(signature, "its signature is not canonical base64url")?;
     if signature.is_empty() {
         return Err(TokenError::Malformed("it has no signature"));
     }
-    Ok(Jws { algorithm, kid, signing_input: signing_input.as_bytes(), payload, signature })
+    Ok(Jws { algorithm, kid, typ, signing_input: signing_input.as_bytes(), payload, signature })
 }
 
 /// Reads a decoded payload as a set of claims.
@@ -77,7 +79,13 @@ fn decode(part: &str, problem: &'static str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed(problem))
 }
 
-fn read_header(header: &[u8]) -> Result<(Algorithm, Option<KeyId>), TokenError> {
+struct Header {
+    algorithm: Algorithm,
+    kid: Option<KeyId>,
+    typ: Option<String>,
+}
+
+fn read_header(header: &[u8]) -> Result<Header, TokenError> {
     let header = json::object(header)
         .map_err(|_| TokenError::Malformed("its header is not one strict JSON object"))?;
     if header.contains_key("crit") {
@@ -88,6 +96,9 @@ fn read_header(header: &[u8]) -> Result<(Algorithm, Option<KeyId>), TokenError> 
             return Err(TokenError::UnsupportedHeader(name));
         }
     }
+    if header.get("cty").and_then(Value::as_str).is_some_and(is_nested) {
+        return Err(TokenError::UnsupportedHeader("cty"));
+    }
     let Some(Value::String(algorithm)) = header.get("alg") else {
         return Err(TokenError::Malformed("its header has no `alg`"));
     };
@@ -97,7 +108,13 @@ fn read_header(header: &[u8]) -> Result<(Algorithm, Option<KeyId>), TokenError> 
         Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(KeyId::from(kid.as_str())),
         Some(_) => return Err(TokenError::Malformed("its `kid` is not a string of at most 256 bytes")),
     };
-    Ok((algorithm, kid))
+    let typ = header.get("typ").and_then(Value::as_str).map(str::to_owned);
+    Ok(Header { algorithm, kid, typ })
+}
+
+/// Whether `cty` says that the payload is a token itself (RFC 7519 section 5.2).
+fn is_nested(cty: &str) -> bool {
+    ["jwt", "application/jwt"].iter().any(|nested| cty.eq_ignore_ascii_case(nested))
 }
 
 #[cfg(test)]

@@ -1,18 +1,29 @@
 //! The keys of each workspace: what the configuration gives, and what is prepared from it once.
-//! Never knows of tokens' claims or of requests; does no file or network I/O.
+//! Never knows of requests; does no file or network I/O.
 
 mod algorithm;
 mod jwk;
+mod loader;
 mod material;
 mod pem;
 mod set;
 mod strength;
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use set::{Key, KeySet};
 
+use super::claims;
+use super::error::TokenError;
+use super::jws::Jws;
+use super::throttle::Budget;
+use crate::clock::Timestamp;
+use crate::http::egress::Egress;
 use crate::names::WorkspaceKey;
 use crate::secret::Secret;
 
@@ -34,6 +45,8 @@ pub struct Config {
     pub workspaces: Vec<WorkspaceConfig>,
     /// How many verified tokens are kept; 0 turns the cache off.
     pub cache_entries: u64,
+    /// How much of a worker's time signatures that do not hold may cost.
+    pub bad_signatures: Budget,
 }
 
 /// One issuer and its key sources, already read from disk by the caller.
@@ -48,13 +61,19 @@ pub struct WorkspaceConfig {
     /// PEM public keys.
     pub public_keys: Vec<PublicKey>,
     /// A JWK set.
-    pub jwks: Option<JwksSource>,
+    pub jwks: Option<Jwks>,
     /// Narrows what the keys allow; empty: whatever the keys allow.
     pub algorithms: Vec<Algorithm>,
     /// How strong its keys must be.
     pub key_policy: KeyPolicy,
     /// The audiences one of which `aud` must name; empty: `aud` is not looked at.
     pub audiences: Vec<String>,
+    /// The types one of which the header's `typ` must be; empty: `typ` is not looked at.
+    pub types: Vec<String>,
+    /// The longest a token may be good for, from its issue to its `exp`; none: for ever.
+    pub max_lifetime: Option<Duration>,
+    /// What is refused though its signature holds.
+    pub revoked: Option<TextFile>,
 }
 
 impl WorkspaceConfig {
@@ -70,12 +89,73 @@ impl WorkspaceConfig {
             algorithms: Vec::new(),
             key_policy: KeyPolicy::default(),
             audiences: Vec::new(),
+            types: Vec::new(),
+            max_lifetime: None,
+            revoked: None,
         }
+    }
+
+    /// Whether `algorithms` leaves this one.
+    pub(super) fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.is_empty() || self.algorithms.contains(&algorithm)
+    }
+
+    /// What the workspace asks of its tokens beside a signature.
+    pub(super) fn admits(
+        &self,
+        jws: &Jws<'_>,
+        all: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        if !self.types.is_empty() {
+            claims::check_type(jws.typ.as_deref(), &self.types)?;
+        }
+        if !self.audiences.is_empty() {
+            claims::check_audience(all, &self.audiences)?;
+        }
+        match self.max_lifetime {
+            Some(longest) => claims::check_lifetime(all, longest, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the other is the same but for the texts of files that are read again anyway.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        // Every field by name, so that none is forgotten.
+        let Self {
+            key,
+            secret,
+            secret_disabled,
+            public_keys,
+            jwks,
+            algorithms,
+            key_policy,
+            audiences,
+            types,
+            max_lifetime,
+            revoked,
+        } = self;
+        let same_secret = match (secret, &other.secret) {
+            (Some(one), Some(other)) => one.matches(other.expose().as_bytes()),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let path = |file: &Option<TextFile>| file.as_ref().map(|file| file.path.clone());
+        same_secret
+            && *key == other.key
+            && *secret_disabled == other.secret_disabled
+            && *public_keys == other.public_keys
+            && jwks.as_ref().map(Jwks::without_text) == other.jwks.as_ref().map(Jwks::without_text)
+            && *algorithms == other.algorithms
+            && *key_policy == other.key_policy
+            && *audiences == other.audiences
+            && *types == other.types
+            && *max_lifetime == other.max_lifetime
+            && path(revoked) == path(&other.revoked)
     }
 }
 
 /// A PEM public key (SPKI, PKCS#1, or X.509 certificate).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// The operator's label; means nothing to a token.
     pub name: String,
@@ -87,12 +167,64 @@ pub struct PublicKey {
     pub pem: String,
 }
 
-/// A JWK set (RFC 7517 section 5) as read from a file.
-#[derive(Debug, Clone)]
-pub struct JwksSource {
-    /// Where the text was read from, for complaints.
-    pub file: PathBuf,
-    /// The text of the file.
+/// A JWK set (RFC 7517 section 5) and how it is kept fresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jwks {
+    /// Where it is.
+    pub source: JwksSource,
+    /// How often it is fetched from a URL, where its server does not say otherwise; never less often.
+    pub refresh: Duration,
+    /// How long after a key that is not there was looked for another one is looked for.
+    pub cooldown: Duration,
+    /// How long a set is used that could not be read again.
+    pub stale_limit: Duration,
+    /// Whether the process is not ready without it.
+    pub required: bool,
+}
+
+/// Where a JWK set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JwksSource {
+    /// In a file, which is read again when it changes.
+    File(TextFile),
+    /// At a URL.
+    Url {
+        /// The URL, http or https.
+        url: Url,
+        /// Which addresses it may be at.
+        egress: Egress,
+    },
+}
+
+impl Jwks {
+    /// A set from there, everything else as by default.
+    #[must_use]
+    pub fn new(source: JwksSource) -> Self {
+        Self {
+            source,
+            refresh: Duration::from_secs(10 * 60),
+            cooldown: Duration::from_secs(30),
+            stale_limit: Duration::from_secs(24 * 60 * 60),
+            required: true,
+        }
+    }
+
+    /// The same, as it is before a file was read.
+    fn without_text(&self) -> Self {
+        let mut bare = self.clone();
+        if let JwksSource::File(file) = &mut bare.source {
+            file.text.clear();
+        }
+        bare
+    }
+}
+
+/// A file and the text that was read from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held when the configuration was read.
     pub text: String,
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::{Map, Value, json};
 
 use super::keys::{Algorithm, Config, PublicKey, WorkspaceConfig};
 use super::mint::{SigningKey, mint};
@@ -47,7 +49,7 @@ pub(super) fn public_key(name: &str, pem: &str) -> PublicKey {
 /// A verifier with a cache and the clock it reads.
 pub(super) fn verifier(workspaces: Vec<WorkspaceConfig>) -> (Verifier, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
-    let config = Config { workspaces, cache_entries: 100 };
+    let config = Config { workspaces, cache_entries: 100, ..Config::default() };
     let (verifier, _) = Verifier::new(config, Arc::clone(&clock) as _).unwrap();
     (verifier, clock)
 }
@@ -86,4 +88,27 @@ pub(super) fn raw_token_by(secret: &[u8], header: &str, payload: &str) -> String
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+/// The P-256 key of the tests as an entry of a set.
+pub(super) fn entry(kid: &str) -> Value {
+    let spki = SubjectPublicKeyInfoDer::from_pem_slice(P256.as_bytes()).unwrap();
+    let (x, y) = spki[spki.len() - 64..].split_at(32);
+    let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));
+    json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": kid, "x": x, "y": y})
+}
+
+/// The text of a set with these keys.
+pub(super) fn set(kids: &[&str]) -> String {
+    json!({ "keys": kids.iter().map(|kid| entry(kid)).collect::<Vec<_>>() }).to_string()
+}
+
+/// A token of the customer `anna`, signed by the key called `kid`.
+pub(super) fn anna_by(kid: &str) -> String {
+    customer_by(kid, "anna")
+}
+
+pub(super) fn customer_by(kid: &str, customer: &str) -> String {
+    let claims = object(&json!({"iss": "acme", "id": customer, "iat": NOW, "exp": NOW + 10_000_000}));
+    mint(&claims, Algorithm::ES256, &signing_key(Algorithm::ES256), Some(kid)).unwrap()
 }

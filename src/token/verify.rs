@@ -3,62 +3,40 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use super::cache::{Cache, Fingerprint};
 use super::claims::{self, Claims};
 use super::error::TokenError;
-use super::jws::{self, MAX_TOKEN};
-use super::keys::{Algorithm, Config, KeyComplaint, KeySet};
+use super::issuer::{Generation, Issuer, State};
+use super::jws::{self, Jws, MAX_TOKEN};
+use super::keys::{Algorithm, Config, Key, KeyComplaint};
+use super::policy::Policy;
+use super::revocations::Subject;
+use super::status::KeyStatus;
+use super::throttle::{self, Budget};
+use super::{recent, wanted::Reading};
 use crate::clock::{Clock, Timestamp};
 use crate::names::{KeyId, WorkspaceKey};
 use crate::telemetry::metrics::TokenMetrics;
 
-/// What an upstream asks of a token beyond a valid signature.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// Workspaces whose tokens are taken; empty: all.
-    pub workspaces: Vec<WorkspaceKey>,
-    /// How far the clocks of issuer and gate may differ: `exp` is stretched and `nbf` brought forward by it.
-    pub leeway: Duration,
-    /// Whether a token without `exp` is refused.
-    pub require_expiry: bool,
-}
-
-impl Policy {
-    fn takes(&self, workspace: &WorkspaceKey) -> bool {
-        self.workspaces.is_empty() || self.workspaces.contains(workspace)
-    }
-
-    /// What depends on the policy and the time, and so is asked on every use of a token, cached or not.
-    fn admits(&self, verified: &Verified, now: Timestamp) -> Result<(), TokenError> {
-        if !self.takes(&verified.claims().workspace) {
-            return Err(TokenError::WorkspaceNotAllowed);
-        }
-        let (now, leeway) = (now.as_secs_f64(), self.leeway.as_secs_f64());
-        match verified.claims().expires_at {
-            None if self.require_expiry => return Err(TokenError::NoExpiry),
-            Some(expires_at) if now >= expires_at + leeway => return Err(TokenError::Expired),
-            _ => {}
-        }
-        if verified.inner.not_before.is_some_and(|not_before| not_before > now + leeway) {
-            return Err(TokenError::NotActive);
-        }
-        Ok(())
-    }
-}
+/// What a token's claims take in memory for each byte of the token, roughly: parsed JSON is wordy.
+const BYTES_PER_BYTE: usize = 6;
 
 /// A token whose signature and times hold. Made only in this file, by [`Verifier::verify`]; cheap to clone.
 ///
 /// ```compile_fail,E0451
 /// fn forge(inner: std::sync::Arc<()>) -> sidegate::token::Verified {
-///     sidegate::token::Verified { inner }
+///     sidegate::token::Verified { inner, generation: 0 }
 /// }
 /// ```
 #[derive(Clone)]
 pub struct Verified {
     inner: Arc<VerifiedInner>,
+    /// Which keys and revocations it was compared with last.
+    generation: u64,
 }
 
 struct VerifiedInner {
@@ -66,6 +44,10 @@ struct VerifiedInner {
     not_before: Option<f64>,
     algorithm: Algorithm,
     kid: Option<KeyId>,
+    key: Weak<Key>,
+    /// That of the workspace, as it goes on.
+    generation: Generation,
+    size: usize,
 }
 
 impl Verified {
@@ -86,6 +68,29 @@ impl Verified {
     pub fn kid(&self) -> Option<&KeyId> {
         self.inner.kid.as_ref()
     }
+
+    /// `nbf`: when it begins to be good.
+    pub(super) fn not_before(&self) -> Option<f64> {
+        self.inner.not_before
+    }
+
+    /// Roughly what it takes in memory.
+    pub(super) fn size(&self) -> usize {
+        self.inner.size
+    }
+
+    /// Whether the workspace's keys and revocations are still those it was compared with.
+    fn is_current(&self) -> bool {
+        self.generation == self.inner.generation.now()
+    }
+
+    /// The same, compared with what the workspace has now; none if its key was withdrawn or it was revoked.
+    fn compared_with(&self, state: &State, now: Timestamp) -> Option<Self> {
+        let subject = Subject { claims: &self.claims().all, kid: self.kid().map(KeyId::as_str) };
+        let is_good =
+            state.keys.holds(&self.inner.key) && !state.revocations.revoke(subject, now.as_secs_f64());
+        is_good.then(|| Self { inner: Arc::clone(&self.inner), generation: state.generation })
+    }
 }
 
 impl fmt::Debug for Verified {
@@ -97,19 +102,17 @@ impl fmt::Debug for Verified {
     }
 }
 
-/// All keys, prepared once, and the verified-token cache. Shared by all workers.
+/// All workspaces with their keys, and the verified tokens. Shared by all workers.
 #[derive(Debug)]
 pub struct Verifier {
-    workspaces: HashMap<WorkspaceKey, Workspace>,
+    /// Tells its tokens from those of others in what a worker remembers.
+    id: u64,
+    pub(super) workspaces: HashMap<WorkspaceKey, Arc<Issuer>>,
+    cache_entries: u64,
     cache: Option<Cache>,
-    clock: Arc<dyn Clock>,
-    metrics: TokenMetrics,
-}
-
-#[derive(Debug)]
-struct Workspace {
-    keys: KeySet,
-    audiences: Vec<String>,
+    budget: Budget,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: TokenMetrics,
 }
 
 impl Verifier {
@@ -121,18 +124,77 @@ impl Verifier {
         config: Config,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Vec<KeyComplaint>), Vec<KeyComplaint>> {
+        Self::with(config, clock, TokenMetrics::default(), Issuer::new)
+    }
+
+    /// The same for another configuration, from what this one has: a workspace that stays as it is goes on as it is, and
+    /// one whose key set is at the same URL begins with that set. If nothing changes it is this very verifier, whose
+    /// remembered tokens are good as they are.
+    ///
+    /// # Errors
+    /// As [`Verifier::new`].
+    pub fn succeeded_by(
+        self: &Arc<Self>,
+        config: Config,
+    ) -> Result<(Arc<Self>, Vec<KeyComplaint>), Vec<KeyComplaint>> {
+        for issuer in self.workspaces.values() {
+            issuer.wanted.wake();
+        }
+        let same = |config: &super::WorkspaceConfig| {
+            self.workspaces.get(&config.key).filter(|issuer| issuer.config.is_like(config))
+        };
+        if config.cache_entries == self.cache_entries
+            && config.bad_signatures == self.budget
+            && config.workspaces.len() == self.workspaces.len()
+            && config.workspaces.iter().all(|workspace| same(workspace).is_some())
+        {
+            return Ok((Arc::clone(self), Vec::new()));
+        }
+        let (clock, metrics) = (Arc::clone(&self.clock), self.metrics.clone());
+        let (verifier, complaints) = Self::with(config, clock, metrics, |config| {
+            if let Some(issuer) = same(&config) {
+                return (Arc::clone(issuer), Vec::new());
+            }
+            let (issuer, complaints) = Issuer::new(config);
+            if let Some(before) = self.workspaces.get(&issuer.config.key) {
+                issuer.inherit(before);
+            }
+            (issuer.into(), complaints)
+        })?;
+        for gone in self.workspaces.keys().filter(|key| !verifier.workspaces.contains_key(*key)) {
+            self.metrics.forget(gone.as_str());
+        }
+        Ok((Arc::new(verifier), complaints))
+    }
+
+    fn with<I: Into<Arc<Issuer>>>(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        metrics: TokenMetrics,
+        mut issuer: impl FnMut(super::WorkspaceConfig) -> (I, Vec<KeyComplaint>),
+    ) -> Result<(Self, Vec<KeyComplaint>), Vec<KeyComplaint>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut workspaces = HashMap::new();
         let mut complaints = Vec::new();
         for workspace in config.workspaces {
-            let (keys, of_its_keys) = KeySet::new(&workspace);
+            let key = workspace.key.clone();
+            let (issuer, of_its_keys) = issuer(workspace);
             complaints.extend(of_its_keys);
-            workspaces.insert(workspace.key, Workspace { keys, audiences: workspace.audiences });
+            workspaces.insert(key, issuer.into());
         }
         if complaints.iter().any(|complaint| complaint.fatal) {
             return Err(complaints);
         }
-        let cache = Cache::new(config.cache_entries, Arc::clone(&clock));
-        Ok((Self { workspaces, cache, clock, metrics: TokenMetrics::default() }, complaints))
+        let verifier = Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            workspaces,
+            cache_entries: config.cache_entries,
+            cache: Cache::new(config.cache_entries, Arc::clone(&clock)),
+            budget: config.bad_signatures,
+            clock,
+            metrics,
+        };
+        Ok((verifier, complaints))
     }
 
     /// Counts what it does in `metrics`.
@@ -141,60 +203,177 @@ impl Verifier {
         Self { metrics, ..self }
     }
 
-    /// Signature, claims, times; the cache makes a repeated token cheap. No I/O.
+    /// How the keys of each workspace are, in the order of their names.
+    #[must_use]
+    pub fn key_status(&self) -> Vec<KeyStatus> {
+        let mut all: Vec<_> = self.workspaces.values().map(|issuer| issuer.status()).collect();
+        all.sort_by(|one, other| one.workspace.cmp(&other.workspace));
+        all
+    }
+
+    /// Signature, claims, times; a token that was seen before costs a digest. No I/O.
     ///
     /// # Errors
     /// The first reason found to refuse the token, see [`TokenError`].
     pub fn verify(&self, token: &str, policy: &Policy) -> Result<Verified, TokenError> {
-        let now = self.clock.now();
-        let Some(cache) = &self.cache else { return self.verify_afresh(token, policy, now) };
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong);
         }
+        let now = self.clock.now();
+        let Some(cache) = &self.cache else { return self.verify_afresh(token, None, policy, now) };
         let fingerprint = Fingerprint::of(token);
-        if let Some(verified) = cache.get(&fingerprint) {
+        if let Some(verified) = self.remembered(cache, &fingerprint, now) {
             self.metrics.cache_hits.inc();
             policy.admits(&verified, now)?;
             return Ok(verified);
         }
-        let verified = self.verify_afresh(token, policy, now)?;
+        let verified = self.verify_afresh(token, Some(fingerprint), policy, now)?;
+        recent::remember_verified(self.id, fingerprint, verified.clone());
         cache.insert(fingerprint, verified.clone());
+        self.metrics.cache_entries.set(i64::try_from(cache.len()).unwrap_or(i64::MAX));
         Ok(verified)
     }
 
-    /// The claims are read before the signature is verified only to choose the keys: nothing is concluded from them.
-    fn verify_afresh(&self, token: &str, policy: &Policy, now: Timestamp) -> Result<Verified, TokenError> {
+    /// As [`Verifier::verify`]; but a token that names a key which is not there waits for the key set to be read again, if
+    /// it may be.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn verify_or_fetch(&self, token: &str, policy: &Policy) -> Result<Verified, TokenError> {
+        let refusal = match self.verify(token, policy) {
+            Err(refusal) if refusal.is_for_want_of_a_key() => refusal,
+            outcome => return outcome,
+        };
+        let Some((issuer, kid, reading)) = self.look_for_key(token) else { return Err(refusal) };
+        reading.end().await;
+        let outcome = self.verify(token, policy);
+        if matches!(&outcome, Err(refusal) if refusal.is_for_want_of_a_key()) {
+            issuer.wanted.is_missing(kid.as_ref().map(KeyId::as_str), self.clock.now());
+        }
+        outcome
+    }
+
+    /// The reading that may bring the token's key.
+    fn look_for_key(&self, token: &str) -> Option<(&Issuer, Option<KeyId>, Reading)> {
+        let jws = jws::parse(token).ok()?;
+        let all = jws::claims(&jws.payload).ok()?;
+        let issuer = self.workspaces.get(claims::workspace(&all).ok()??)?;
+        let cooldown = issuer.config.jwks.as_ref()?.cooldown;
+        if !issuer.may_bring(jws.algorithm) {
+            return None;
+        }
+        let kid = jws.kid.as_ref().map(KeyId::as_str);
+        let reading = issuer.wanted.look_for(kid, self.clock.now(), cooldown)?;
+        Some((issuer, jws.kid, reading))
+    }
+
+    /// The token as it was verified before, if its key and everything else is still so.
+    fn remembered(&self, cache: &Cache, fingerprint: &Fingerprint, now: Timestamp) -> Option<Verified> {
+        let (verified, is_near) = match recent::verified(self.id, fingerprint) {
+            Some(verified) => (verified, true),
+            None => (cache.get(fingerprint)?, false),
+        };
+        if verified.is_current() {
+            if !is_near {
+                recent::remember_verified(self.id, *fingerprint, verified.clone());
+            }
+            return Some(verified);
+        }
+        let issuer = self.workspaces.get(&verified.claims().workspace)?;
+        let compared = verified.compared_with(&issuer.state(), now);
+        match &compared {
+            Some(verified) => {
+                recent::remember_verified(self.id, *fingerprint, verified.clone());
+                cache.insert(*fingerprint, verified.clone());
+            }
+            None => cache.remove(fingerprint),
+        }
+        compared
+    }
+
+    /// What costs little is checked before the signature, which costs much: claims are read before they are proven, but
+    /// nothing is concluded from them except refusals.
+    fn verify_afresh(
+        &self,
+        token: &str,
+        fingerprint: Option<Fingerprint>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Verified, TokenError> {
         self.metrics.cache_misses.inc();
         let begun = Instant::now();
         let jws = jws::parse(token)?;
         let all = jws::claims(&jws.payload)?;
         let named = claims::workspace(&all)?.ok_or(TokenError::NoWorkspace)?;
-        let (key, workspace) = self.workspaces.get_key_value(named).ok_or(TokenError::UnknownWorkspace)?;
-        if !policy.takes(key) {
-            return Err(TokenError::WorkspaceNotAllowed);
-        }
-        let signature = workspace.keys.verify(&jws);
-        self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
-        signature?;
-        if !workspace.audiences.is_empty() {
-            claims::check_audience(&all, &workspace.audiences)?;
-        }
+        let issuer = self.workspaces.get(named).ok_or(TokenError::UnknownWorkspace)?;
+        policy.admits_workspace(&issuer.config.key)?;
         let not_before = claims::numeric_date(&all, "nbf")?;
-        let claims = Claims::from_json(all)?;
-        let inner = VerifiedInner { claims, not_before, algorithm: jws.algorithm, kid: jws.kid };
-        let verified = Verified { inner: Arc::new(inner) };
-        policy.admits(&verified, now)?;
-        Ok(verified)
+        policy.admits_times(claims::numeric_date(&all, "exp")?, not_before, now)?;
+        issuer.config.admits(&jws, &all, now)?;
+        let state = issuer.state();
+        let subject = Subject { claims: &all, kid: jws.kid.as_ref().map(KeyId::as_str) };
+        if state.revocations.revoke(subject, now.as_secs_f64()) {
+            return Err(TokenError::Revoked);
+        }
+        let signer = self.signer(&state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
+        self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
+        let key = signer?;
+        let inner = VerifiedInner {
+            claims: Claims::from_json(all)?,
+            not_before,
+            algorithm: jws.algorithm,
+            key: Arc::downgrade(key),
+            generation: issuer.generation(),
+            size: token.len() * BYTES_PER_BYTE,
+            kid: jws.kid,
+        };
+        Ok(Verified { inner: Arc::new(inner), generation: state.generation })
     }
 
-    /// The prepared keys of one workspace, for `token explain`.
-    pub(super) fn keys_of(&self, workspace: &str) -> Option<&KeySet> {
-        self.workspaces.get(workspace).map(|workspace| &workspace.keys)
-    }
-
-    /// The workspaces it knows, for `token explain`.
-    pub(super) fn workspaces(&self) -> impl Iterator<Item = &WorkspaceKey> {
-        self.workspaces.keys()
+    /// The key that made the signature. A costly signature is not checked twice in vain, nor while those that did not hold
+    /// have used up their share of this worker's time.
+    fn signer<'s>(
+        &self,
+        state: &'s State,
+        jws: &Jws<'_>,
+        fingerprint: impl FnOnce() -> Fingerprint,
+    ) -> Result<&'s Arc<Key>, TokenError> {
+        let mut fingerprint = std::cell::LazyCell::new(fingerprint);
+        let mut costly = false;
+        let candidates = state
+            .keys
+            .candidates(jws)
+            .map_err(|refusal| if state.has_set { refusal } else { TokenError::KeysUnavailable })?;
+        for (key, prepared) in candidates {
+            if prepared.is_cheap() {
+                if prepared.verify(jws) {
+                    return Ok(key);
+                }
+                continue;
+            }
+            if !costly && recent::is_refused(self.id, state.generation, &fingerprint) {
+                return Err(TokenError::BadSignature);
+            }
+            costly = true;
+            let begin = Instant::now();
+            if !throttle::may_check(self.budget, begin) {
+                return Err(TokenError::Saturated);
+            }
+            if prepared.verify(jws) {
+                return Ok(key);
+            }
+            let end = Instant::now();
+            throttle::pay(prepared.cost.measured(end.saturating_duration_since(begin)), end);
+        }
+        if costly {
+            recent::remember_refused(
+                self.id,
+                state.generation,
+                *std::cell::LazyCell::force_mut(&mut fingerprint),
+            );
+        }
+        // The set that is not there may hold the key that made it.
+        Err(if state.has_set { TokenError::BadSignature } else { TokenError::KeysUnavailable })
     }
 }
 

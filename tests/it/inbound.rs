@@ -2,15 +2,20 @@
 //! The ids in the names are those of the attacks that a reviewer would try.
 
 mod framing;
+mod h2_conformance;
+mod h2_floods;
+mod h2_requests;
 mod headers;
 mod literals;
 mod paths;
 mod readings;
 mod responses;
 mod rules;
+mod slow;
 mod smuggling;
 mod stopping;
 mod streaming;
+mod tls;
 mod tokens;
 mod unread;
 mod upgrades;

@@ -1,6 +1,7 @@
 //! A whole Sidegate in this process, the API behind it as a socket that writes down every byte, and callers that speak
 //! raw bytes. Never shares code with what it tests, but for making tokens.
 
+pub(crate) mod http_2;
 mod origin;
 mod peer;
 mod process;

@@ -19,7 +19,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("http", "names secret clock report telemetry"),
     ("formula", "names secret report document"),
     ("seal", "names secret clock report"),
-    ("token", "names secret clock report telemetry http"),
+    ("token", "names secret clock report document telemetry http"),
     ("connector", "names secret report document formula"),
     ("store", "names secret clock report telemetry formula seal"),
     ("oauth", "names secret clock report telemetry http"),

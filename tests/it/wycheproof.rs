@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
-use sidegate::token::keys::{Algorithm, JwksSource, KeyPolicy, KeySet, WorkspaceConfig};
+use sidegate::token::keys::{Algorithm, Jwks, JwksSource, KeyPolicy, KeySet, TextFile, WorkspaceConfig};
 use sidegate::token::{TokenError, jws};
 
 const SIGNATURES: &str = include_str!("../vectors/wycheproof/json_web_signature.json");
@@ -106,7 +106,7 @@ fn key_set(group: &Value) -> KeySet {
 
 fn workspace(set: &Value) -> WorkspaceConfig {
     WorkspaceConfig {
-        jwks: Some(JwksSource { file: "jwks.json".into(), text: set.to_string() }),
+        jwks: Some(Jwks::new(JwksSource::File(TextFile { path: "jwks.json".into(), text: set.to_string() }))),
         key_policy: KeyPolicy::Strict,
         ..WorkspaceConfig::named("wycheproof")
     }

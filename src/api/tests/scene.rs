@@ -93,7 +93,8 @@ impl Scene {
             secret: Some(SECRET.to_owned().into()),
             ..WorkspaceConfig::named(name)
         });
-        let config = token::Config { workspaces: workspaces.into(), cache_entries: 0 };
+        let config =
+            token::Config { workspaces: workspaces.into(), cache_entries: 0, ..token::Config::default() };
         let (verifier, _) = Verifier::new(config, self.clock.clone()).unwrap();
         Caller::from_token(verifier.verify(&token, &Policy::default()).unwrap())
     }
@@ -107,7 +108,7 @@ impl Scene {
     pub(in crate::api) async fn ask(&self, caller: &Caller, line: &str, body: &str) -> Told {
         let (method, uri) = line.split_once(' ').unwrap();
         let request = Request::builder().method(method).uri(uri).body(Body::full(body.to_owned())).unwrap();
-        let arrival = Arrival { peer: None, tls: false, at: Instant::now() };
+        let arrival = Arrival { peer: None, tls: false, misdirected: false, at: Instant::now() };
         let answer = self.api.handle(request, caller.clone(), arrival).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let code = headers.get("x-sidegate-rejection").map(|code| code.to_str().unwrap().to_owned());

@@ -4,7 +4,7 @@ use super::*;
 use crate::inbound::managed;
 
 fn arrival(peer: Option<&str>, tls: bool) -> Arrival {
-    Arrival { peer: peer.map(|peer| peer.parse().unwrap()), tls, at: Instant::now() }
+    Arrival { peer: peer.map(|peer| peer.parse().unwrap()), tls, misdirected: false, at: Instant::now() }
 }
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

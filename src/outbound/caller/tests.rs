@@ -25,7 +25,7 @@ fn callers(trust_caller: bool, service_secret: Option<&str>) -> Callers {
     crate::http::tls::install_crypto();
     let workspace =
         WorkspaceConfig { secret: Some(Secret::new(KEY.to_owned())), ..WorkspaceConfig::named("ws") };
-    let config = token::Config { workspaces: vec![workspace], cache_entries: 0 };
+    let config = token::Config { workspaces: vec![workspace], cache_entries: 0, ..token::Config::default() };
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
     let Ok((verifier, _)) = Verifier::new(config, clock) else { panic!("the key is sound") };
     let service_secret = service_secret.map(|secret| Secret::new(secret.to_owned()));
@@ -41,7 +41,8 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 
 /// Who it is, as `workspace/customer`, or the code of the rejection.
 fn asked(callers: &Callers, list: &[(&str, &str)]) -> String {
-    match callers.identify(&headers(list)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    match runtime.block_on(callers.identify(&headers(list))) {
         Ok(caller) => format!("{}/{}", caller.workspace(), caller.customer().map_or("-", CustomerId::as_str)),
         Err(rejection) => rejection.code().to_owned(),
     }

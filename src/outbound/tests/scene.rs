@@ -165,7 +165,7 @@ impl Scene {
         );
         let client = Client::new(tls, Duration::from_secs(5), Duration::from_secs(10));
         let calls = Calls::new(store.clone(), refresher, client, Arc::clone(&clock), REPLAY_LIMIT);
-        let keys = token::Config { workspaces: Vec::new(), cache_entries: 0 };
+        let keys = token::Config { workspaces: Vec::new(), cache_entries: 0, ..token::Config::default() };
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
         let config = Config { trust_caller: true, service_secret: None };
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(config, Arc::new(verifier))));

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::durations::Durations;
+use crate::clock::Timestamp;
+use crate::telemetry::labels::LoadOutcome;
 
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -34,6 +36,8 @@ pub struct TokenMetrics {
     pub cache_entries: Gauge,
     keys: Family<Named, Gauge>,
     jwks_fetches: Family<[(&'static str, String); 2], Counter>,
+    jwks_last_success: Family<Named, Gauge<f64, AtomicU64>>,
+    revoked_reads: Family<[(&'static str, String); 2], Counter>,
     verifications: Arc<[Durations; ALGORITHMS.len()]>,
 }
 
@@ -46,7 +50,14 @@ impl TokenMetrics {
         registry.register("sidegate_token_cache_misses", help, it.cache_misses.clone());
         registry.register("sidegate_token_cache_entries", "Tokens remembered", it.cache_entries.clone());
         registry.register("sidegate_keys", "Usable keys of a workspace", it.keys.clone());
-        registry.register("sidegate_jwks_fetches", "Fetches of a key set", it.jwks_fetches.clone());
+        registry.register("sidegate_jwks_fetches", "Readings of a key set", it.jwks_fetches.clone());
+        let help = "When a key set was last read and found good, in seconds since 1970";
+        registry.register("sidegate_jwks_last_success_timestamp_seconds", help, it.jwks_last_success.clone());
+        registry.register(
+            "sidegate_revoked_reads",
+            "Readings of a list of revocations",
+            it.revoked_reads.clone(),
+        );
         registry.register_collector(Box::new(Verifications(Arc::clone(&it.verifications))));
         it
     }
@@ -69,20 +80,35 @@ impl TokenMetrics {
     /// Forgets a workspace that is configured no more.
     pub fn forget(&self, workspace: &str) {
         self.keys.remove(&[("workspace", workspace.into())]);
-        for outcome in ["ok", "failed"] {
-            self.jwks_fetches.remove(&fetch(workspace, outcome));
+        self.jwks_last_success.remove(&[("workspace", workspace.into())]);
+        for outcome in LoadOutcome::ALL {
+            self.jwks_fetches.remove(&reading(workspace, outcome));
+            self.revoked_reads.remove(&reading(workspace, outcome));
         }
     }
 
-    /// Counts a fetch of a workspace's key set.
-    pub fn jwks_fetched(&self, workspace: &str, succeeded: bool) {
-        let outcome = if succeeded { "ok" } else { "failed" };
-        self.jwks_fetches.get_or_create(&fetch(workspace, outcome)).inc();
+    /// Counts a reading of a workspace's key set, from its URL or file.
+    pub fn jwks_fetched(&self, workspace: &str, outcome: LoadOutcome, now: Timestamp) {
+        self.jwks_fetches.get_or_create(&reading(workspace, outcome)).inc();
+        if matches!(outcome, LoadOutcome::Changed | LoadOutcome::Unchanged) {
+            self.jwks_last_success.get_or_create(&[("workspace", workspace.into())]).set(now.as_secs_f64());
+        }
+    }
+
+    /// Counts a reading of a workspace's list of revocations.
+    pub fn revoked_read(&self, workspace: &str, outcome: LoadOutcome) {
+        self.revoked_reads.get_or_create(&reading(workspace, outcome)).inc();
+    }
+
+    /// How often a list of revocations was read so.
+    #[cfg(test)]
+    pub(crate) fn revoked_reads(&self, workspace: &str, outcome: LoadOutcome) -> u64 {
+        self.revoked_reads.get_or_create(&reading(workspace, outcome)).get()
     }
 }
 
-fn fetch(workspace: &str, outcome: &str) -> [(&'static str, String); 2] {
-    [("workspace", workspace.into()), ("outcome", outcome.into())]
+fn reading(workspace: &str, outcome: LoadOutcome) -> [(&'static str, String); 2] {
+    [("workspace", workspace.into()), ("outcome", outcome.as_str().into())]
 }
 
 /// The page's side of [`TokenMetrics::verified`].

@@ -1,5 +1,5 @@
 use super::*;
-use crate::telemetry::labels::UpstreamFault;
+use crate::telemetry::labels::{LoadOutcome, UpstreamFault};
 
 fn ended(reason: &'static str, workspace: &'static str, status: u16) -> Ended<'static> {
     Ended { reason, workspace, method: "GET", status, duration: Duration::from_millis(3) }
@@ -119,7 +119,9 @@ fn rooms_count_by_the_handles_they_were_given() {
     tokens.keys("acme", 3);
     tokens.keys("gone", 1);
     tokens.forget("gone");
-    tokens.jwks_fetched("acme", false);
+    tokens.jwks_fetched("acme", LoadOutcome::Failed, Timestamp::from_secs(1));
+    tokens.jwks_fetched("acme", LoadOutcome::Changed, Timestamp::from_millis(1_500));
+    tokens.revoked_read("acme", LoadOutcome::Refused);
     metrics.life.reloads_refused.inc();
     metrics.connections("inbound").open.set(7);
     metrics.read_when_asked(move || _ = tokens.cache_entries.set(12));
@@ -127,6 +129,8 @@ fn rooms_count_by_the_handles_they_were_given() {
         r#"sidegate_token_verify_duration_seconds_bucket{le="0.001",algorithm="ES256"} 1"#,
         r#"sidegate_keys{workspace="acme"} 3"#,
         r#"sidegate_jwks_fetches_total{workspace="acme",outcome="failed"} 1"#,
+        r#"sidegate_jwks_last_success_timestamp_seconds{workspace="acme"} 1.5"#,
+        r#"sidegate_revoked_reads_total{workspace="acme",outcome="refused"} 1"#,
         r#"sidegate_config_reloads_total{outcome="refused"} 1"#,
         r#"sidegate_connections_open{listener="inbound"} 7"#,
         "sidegate_token_cache_entries 12",

@@ -24,7 +24,7 @@ fn a_good_token_is_shown_with_the_key_that_verifies_it() {
 #[test]
 fn a_refused_token_is_shown_with_the_reason_and_what_to_do() {
     let (verifier, _) = verifier(vec![full_workspace("acme")]);
-    let forged = raw_token_by(b"another", r#"{"alg":"HS256"}"#, r#"{"iss":"acme","exp":1}"#);
+    let forged = raw_token_by(b"another", r#"{"alg":"HS256"}"#, r#"{"iss":"acme","exp":4000000000}"#);
     let explanation = verifier.explain(&forged, &Policy::default());
     assert_eq!(explanation.outcome.unwrap_err(), TokenError::BadSignature);
     assert_eq!(explanation.key, None);

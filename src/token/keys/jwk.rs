@@ -1,6 +1,7 @@
 //! JWK sets (RFC 7517), entry by entry: a bad entry is refused and the others kept.
 //! Never knows which of a workspace's other keys there are.
 
+use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -19,6 +20,8 @@ const MAX_KID: usize = 256;
 pub(super) struct Entry {
     /// Its `kid`, where it has a readable one.
     pub(super) kid: Option<String>,
+    /// What it is known by when it comes again.
+    pub(super) digest: [u8; 32],
     /// Its key, or why there is none.
     pub(super) key: Result<JwkKey, Refusal>,
 }
@@ -40,10 +43,10 @@ pub(super) enum JwkMaterial {
 /// Reads a set.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, Refusal> {
     let mut set = json::object(text.as_bytes()).map_err(|error| {
-        Refusal::new(format!("the file is not strict JSON: {error}"), "give a JWK set: {\"keys\": [...]}")
+        Refusal::new(format!("the set is not strict JSON: {error}"), "give a JWK set: {\"keys\": [...]}")
     })?;
     let Some(Value::Array(keys)) = set.remove("keys") else {
-        return Err(Refusal::new("the file has no list `keys`", "give a JWK set: {\"keys\": [...]}"));
+        return Err(Refusal::new("the set has no list `keys`", "give a JWK set: {\"keys\": [...]}"));
     };
     Ok(keys.into_iter().map(entry).collect())
 }
@@ -66,7 +69,9 @@ struct Jwk {
 
 fn entry(value: Value) -> Entry {
     let kid = value.get("kid").and_then(Value::as_str).map(str::to_owned);
-    Entry { kid, key: key(value) }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(digest::digest(&digest::SHA256, value.to_string().as_bytes()).as_ref());
+    Entry { kid, digest, key: key(value) }
 }
 
 fn key(value: Value) -> Result<JwkKey, Refusal> {

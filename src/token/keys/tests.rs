@@ -20,7 +20,10 @@ fn with_pem(pem: &str) -> WorkspaceConfig {
 
 fn with_jwks(keys: &Value) -> WorkspaceConfig {
     let text = json!({ "keys": keys }).to_string();
-    WorkspaceConfig { jwks: Some(JwksSource { file: "jwks.json".into(), text }), ..workspace("acme") }
+    WorkspaceConfig {
+        jwks: Some(Jwks::new(JwksSource::File(TextFile { path: "jwks.json".into(), text }))),
+        ..workspace("acme")
+    }
 }
 
 /// The algorithms each key of the set serves.
@@ -260,7 +263,8 @@ fn t28_of_two_keys_with_one_kid_both_are_refused() {
 #[test]
 fn a_set_that_is_no_set_is_fatal() {
     for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
-        let jwks = Some(JwksSource { file: "jwks.json".into(), text: text.into() });
+        let jwks =
+            Some(Jwks::new(JwksSource::File(TextFile { path: "jwks.json".into(), text: text.into() })));
         fatal(&WorkspaceConfig { jwks, ..with_secret(SECRET) });
     }
     assert!(fatal(&with_jwks(&json!([]))).contains("no usable key"));

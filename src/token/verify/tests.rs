@@ -1,3 +1,7 @@
+mod conditions;
+
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -223,7 +227,12 @@ fn t6_an_ecdsa_signature_of_zeros_or_in_der_is_refused() {
 #[test]
 fn t14_a_nested_token_is_refused() {
     let inner = raw_token(HS256, r#"{"iss":"acme"}"#);
-    assert_eq!(refusal(&raw_token(r#"{"alg":"HS256","cty":"JWT"}"#, &inner)).code(), "malformed");
+    for cty in ["JWT", "jwt", "application/jwt"] {
+        let header = format!(r#"{{"alg":"HS256","cty":"{cty}"}}"#);
+        assert_eq!(refusal(&raw_token(&header, &inner)), TokenError::UnsupportedHeader("cty"));
+        assert_eq!(refusal(&raw_token(&header, r#"{"iss":"acme"}"#)), TokenError::UnsupportedHeader("cty"));
+    }
+    assert_eq!(refusal(&raw_token(HS256, &inner)).code(), "malformed");
 }
 
 #[test]
@@ -313,7 +322,7 @@ fn t33_failures_are_not_kept_and_without_entries_nothing_is() {
     assert!(verifier.cache.as_ref().unwrap().get(&Fingerprint::of(&forged)).is_none());
 
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
-    let config = Config { workspaces: vec![full_workspace("acme")], cache_entries: 0 };
+    let config = Config { workspaces: vec![full_workspace("acme")], cache_entries: 0, ..Config::default() };
     let (verifier, _) = Verifier::new(config, clock).unwrap();
     assert!(verifier.cache.is_none());
     assert!(verifier.verify(&raw_token(HS256, r#"{"iss":"acme"}"#), &Policy::default()).is_ok());

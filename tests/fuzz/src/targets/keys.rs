@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sidegate::token::WorkspaceConfig;
 use sidegate::token::jws;
-use sidegate::token::keys::{Algorithm, JwksSource, Key, KeySet, PublicKey};
+use sidegate::token::keys::{Algorithm, Jwks, JwksSource, KeySet, PublicKey, TextFile};
 
 /// Signed by nobody: whichever key is read, it must not hold.
 const FORGED: &str = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhY21lIn0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -13,7 +13,8 @@ const FORGED: &str = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhY21lIn0.AAAAAAAAAAAAAAAAA
 pub fn jwks(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut acme = WorkspaceConfig::named("acme");
-    acme.jwks = Some(JwksSource { file: "jwks.json".into(), text: text.to_owned() });
+    acme.jwks =
+        Some(Jwks::new(JwksSource::File(TextFile { path: "jwks.json".into(), text: text.to_owned() })));
     judge(&acme);
 }
 
@@ -26,7 +27,7 @@ pub fn pem(bytes: &[u8]) {
     let keys = judge(&acme);
     let is_shared_secret =
         |algorithm| matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512);
-    assert!(!keys.keys().iter().flat_map(Key::algorithms).any(is_shared_secret));
+    assert!(!keys.keys().iter().flat_map(|key| key.algorithms()).any(is_shared_secret));
 }
 
 fn judge(workspace: &WorkspaceConfig) -> KeySet {

@@ -1,0 +1,137 @@
+//! What a worker saw last, without a lock: the tokens it verified, and those whose signature did not hold.
+//! Never knows whether what it remembers is still so; whoever asks compares generations.
+//!
+//! Both tables have a fixed size and are asked by the whole digest of a token. Where in a table a digest stands depends
+//! on a number that is drawn for each worker, so that nobody can choose tokens that push each other out.
+
+use std::cell::RefCell;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+
+use super::Verified;
+use super::cache::Fingerprint;
+
+/// Verified tokens that a worker remembers.
+const VERIFIED: usize = 2048;
+/// Refused ones.
+const REFUSED: usize = 1024;
+/// How many places a digest may stand in.
+const WAYS: usize = 4;
+
+/// A table of `entries` places; `WAYS` of them for each digest, of which the one filled longest ago makes room.
+struct Table<T> {
+    places: Vec<Option<(Fingerprint, T)>>,
+    entries: usize,
+    seed: u64,
+    next: usize,
+}
+
+impl<T> Table<T> {
+    fn new(entries: usize) -> Self {
+        Self { places: Vec::new(), entries, seed: RandomState::new().hash_one(entries) | 1, next: 0 }
+    }
+
+    fn first_place(&self, fingerprint: &Fingerprint) -> usize {
+        let mixed = fingerprint.prefix().wrapping_mul(self.seed) >> 32;
+        usize::try_from(mixed).unwrap_or(0) % (self.entries / WAYS) * WAYS
+    }
+
+    fn get(&self, fingerprint: &Fingerprint) -> Option<&T> {
+        let first = self.first_place(fingerprint);
+        let ways = self.places.get(first..first + WAYS)?;
+        ways.iter().flatten().find(|(held, _)| held == fingerprint).map(|(_, value)| value)
+    }
+
+    fn insert(&mut self, fingerprint: Fingerprint, value: T) {
+        if self.places.is_empty() {
+            // Only now: a worker that verifies nothing should not hold the memory for it.
+            self.places.resize_with(self.entries, || None);
+        }
+        let first = self.first_place(&fingerprint);
+        let next = self.next % WAYS;
+        let Some(ways) = self.places.get_mut(first..first + WAYS) else { return };
+        let same = ways.iter().position(|place| matches!(place, Some((held, _)) if *held == fingerprint));
+        let free = || ways.iter().position(Option::is_none);
+        let place = same.or_else(free).unwrap_or(next);
+        ways[place] = Some((fingerprint, value));
+        self.next = next + 1;
+    }
+}
+
+/// What is remembered belongs to one verifier: others have other keys.
+struct Worker {
+    verified: Table<(u64, Verified)>,
+    refused: Table<(u64, u64)>,
+}
+
+thread_local! {
+    static WORKER: RefCell<Worker> =
+        RefCell::new(Worker { verified: Table::new(VERIFIED), refused: Table::new(REFUSED) });
+}
+
+/// The token as this worker verified it for `verifier`. Neither locks nor allocates.
+pub(super) fn verified(verifier: u64, fingerprint: &Fingerprint) -> Option<Verified> {
+    WORKER.with_borrow(|worker| {
+        let (whose, verified) = worker.verified.get(fingerprint)?;
+        (*whose == verifier).then(|| verified.clone())
+    })
+}
+
+pub(super) fn remember_verified(verifier: u64, fingerprint: Fingerprint, verified: Verified) {
+    WORKER.with_borrow_mut(|worker| worker.verified.insert(fingerprint, (verifier, verified)));
+}
+
+/// Whether this worker found, by the keys of `generation`, that the token's signature does not hold.
+pub(super) fn is_refused(verifier: u64, generation: u64, fingerprint: &Fingerprint) -> bool {
+    WORKER.with_borrow(|worker| worker.refused.get(fingerprint) == Some(&(verifier, generation)))
+}
+
+pub(super) fn remember_refused(verifier: u64, generation: u64, fingerprint: Fingerprint) {
+    WORKER.with_borrow_mut(|worker| worker.refused.insert(fingerprint, (verifier, generation)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(number: usize) -> Fingerprint {
+        Fingerprint::of(&number.to_string())
+    }
+
+    #[test]
+    fn t34_a_table_keeps_its_size_whatever_is_put_into_it() {
+        let mut table = Table::new(64);
+        for number in 0..10_000 {
+            table.insert(fingerprint(number), number);
+            assert_eq!(table.get(&fingerprint(number)), Some(&number), "the newest is always there");
+        }
+        let held = (0..10_000).filter(|&number| table.get(&fingerprint(number)) == Some(&number)).count();
+        assert_eq!((table.places.len(), held), (64, 64));
+    }
+
+    #[test]
+    fn a_digest_stands_once_and_the_newest_value_counts() {
+        let mut table = Table::new(64);
+        for value in 0..10 {
+            table.insert(fingerprint(1), value);
+        }
+        assert_eq!(table.get(&fingerprint(1)), Some(&9));
+        assert_eq!(table.places.iter().flatten().count(), 1);
+        assert_eq!(table.get(&fingerprint(2)), None);
+    }
+
+    #[test]
+    fn t34_where_a_digest_stands_cannot_be_foretold() {
+        let places = |table: &Table<()>| {
+            (0..64).map(|number| table.first_place(&fingerprint(number))).collect::<Vec<_>>()
+        };
+        assert_ne!(places(&Table::new(2048)), places(&Table::new(2048)));
+    }
+
+    #[test]
+    fn t33_what_was_refused_by_other_keys_is_not_refused_by_these() {
+        remember_refused(1, 1, fingerprint(1));
+        assert!(is_refused(1, 1, &fingerprint(1)));
+        assert!(!is_refused(1, 2, &fingerprint(1)) && !is_refused(2, 1, &fingerprint(1)));
+    }
+}
