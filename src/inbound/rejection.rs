@@ -8,6 +8,7 @@ use http::{Method, Response, StatusCode};
 
 use crate::formula::FormulaError;
 use crate::http::headers::Malformed;
+use crate::http::hops::Loop;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -76,6 +77,12 @@ pub enum Rejection {
     /// There are rules for this path, but for other methods: these.
     #[error("the method is not allowed here")]
     MethodNotAllowed(Vec<Method>),
+    /// The request asks for a protocol that the upstream's `upgrades` do not list.
+    #[error("a switch to this protocol is not allowed here")]
+    UpgradeNotAllowed,
+    /// The request has been here before, or in too many places like this.
+    #[error("the request goes in circles")]
+    LoopDetected,
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
@@ -110,6 +117,8 @@ impl Rejection {
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::UpgradeNotAllowed => "upgrade_not_allowed",
+            Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
@@ -133,6 +142,7 @@ impl Rejection {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
             Self::KeysUnavailable(_) => Blame::ThirdParty,
             Self::VerificationSaturated(_) => Blame::Us,
+            Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
     }
@@ -146,7 +156,9 @@ impl Rejection {
             | Self::AmbiguousPath
             | Self::AmbiguousHeader
             | Self::TokenHeadersDisagree
+            | Self::UpgradeNotAllowed
             | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
@@ -236,6 +248,12 @@ pub(super) fn disown(headers: &mut HeaderMap) {
 impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
+    }
+}
+
+impl From<Loop> for Rejection {
+    fn from(_: Loop) -> Self {
+        Self::LoopDetected
     }
 }
 

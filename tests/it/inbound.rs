@@ -12,3 +12,4 @@ mod stopping;
 mod streaming;
 mod tokens;
 mod unread;
+mod upgrades;
