@@ -7,12 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Ids that have no test yet, each with what it waits for. An id leaves this list with its test.
 const PENDING: &[(&str, &str)] = &[
-    ("T5", "altered signature padding"),
-    ("T35", "timing"),
     ("H32", "HTTP/2"),
     ("H33", "HTTP/2"),
     ("H34", "HTTP/2 floods"),
-    ("H41", "patterns"),
     ("H42", "WebSocket"),
     ("H43", "CORS"),
     ("H44", "100-continue"),
