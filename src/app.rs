@@ -95,7 +95,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     };
     let traffic = TrafficSide {
         current: Arc::new(ArcSwap::from_pointee(
-            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
+            Snapshot::first(settings.upstreams, verifier)?.guarded_by(settings.gate).counted_by(&telemetry),
         )),
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),

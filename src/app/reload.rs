@@ -161,6 +161,7 @@ impl Reloader {
         let verifier = verifier(settings.tokens, &self.telemetry, &self.clock).map_err(failed)?;
         let snapshot = self.current.load().next(settings.upstreams, Arc::clone(&verifier));
         let snapshot = snapshot.map_err(|error: SnapshotError| vec![report(&error).to_string()])?;
+        let snapshot = snapshot.guarded_by(settings.gate);
 
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {

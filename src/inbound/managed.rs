@@ -12,20 +12,21 @@ use crate::http::request_id::X_REQUEST_ID;
 
 /// Everything that begins so is Sidegate's.
 const OURS: &str = "x-sidegate-";
-/// What proxies say of the way a request took. No proxy in front of us is trusted yet, so all of it goes.
-const OF_THE_WAY: &str = "x-forwarded-";
-/// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
-const OF_THE_WAY_TOO: [&str; 9] = [
-    "forwarded",
-    "x-forwarded",
-    "x-real-ip",
-    "x-original-url",
-    "x-original-uri",
-    "x-rewrite-url",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
+/// What proxies say of the way a request took, and of the certificate with which a client came to them. What a trusted
+/// one says of the way is read before, and written anew.
+const OF_THE_WAY: [&str; 8] = [
+    "x-forwarded-",
+    "x-original-",
+    "x-rewrite-",
+    "x-client-cert",
+    "x-ssl-client-",
+    "x-amzn-mtls-",
+    "ssl-client-",
+    "client-cert",
 ];
+/// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
+const OF_THE_WAY_TOO: [&str; 6] =
+    ["forwarded", "x-forwarded", "x-real-ip", "x-http-method", "x-http-method-override", "x-method-override"];
 /// What an identity header cannot be called, and nothing may be mistaken for: HTTP itself speaks there.
 static OF_HTTP: [HeaderName; 9] = [
     header::CONNECTION,
@@ -102,8 +103,9 @@ pub(super) fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> 
 }
 
 fn is_of_the_way(name: &str) -> bool {
-    name.starts_with(['x', 'f'])
-        && (begins_folded(name, OF_THE_WAY) || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
+    name.starts_with(['x', 'f', 's', 'c'])
+        && (OF_THE_WAY.iter().any(|prefix| begins_folded(name, prefix))
+            || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
 }
 
 fn begins_folded(name: &str, prefix: &str) -> bool {

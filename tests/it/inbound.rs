@@ -3,6 +3,7 @@
 
 mod framing;
 mod headers;
+mod identity;
 mod paths;
 mod readings;
 mod responses;
