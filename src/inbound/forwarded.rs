@@ -197,7 +197,8 @@ fn parameter<'e>(element: &'e str, name: &str) -> Option<Cow<'e, str>> {
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(|character| {
-        let is_escaped = std::mem::replace(&mut escaped, quoted && character == '\\' && !escaped);
+        let is_escaped = escaped;
+        escaped = quoted && character == '\\' && !is_escaped;
         if character == '"' && !is_escaped {
             quoted = !quoted;
         }

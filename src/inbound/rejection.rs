@@ -297,7 +297,14 @@ impl From<SendError> for Rejection {
 
 /// Whether a body broke off because we broke it off.
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TooLong>())
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<TooLong>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn allow(methods: &[Method]) -> Option<HeaderValue> {
