@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::http::Body;
 use crate::http::headers::{admit, host, strip_hop_by_hop};
@@ -150,8 +149,8 @@ impl Inbound {
 }
 
 impl Handler for Inbound {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
-        self.answer(request.map(Body::incoming), arrival).await
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        self.answer(request, arrival).await
     }
 }
 
