@@ -23,7 +23,9 @@ use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
 
 use crate::http::Body;
+use crate::http::forward::upgrade::{Terms, Upgrade};
 use crate::http::headers::{admit, host, strip_hop_by_hop};
+use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
@@ -58,6 +60,7 @@ pub struct Inbound {
     view: ArcSwap<View>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
+    hops: Hops,
 }
 
 impl Inbound {
@@ -65,7 +68,7 @@ impl Inbound {
     #[must_use]
     pub fn new(current: Current, telemetry: Arc<Telemetry>) -> Self {
         let view = ArcSwap::from_pointee(View::first(current.load_full()));
-        Self { current, view, telemetry, request_ids: RequestIds::default() }
+        Self { current, view, telemetry, request_ids: RequestIds::default(), hops: Hops::default() }
     }
 
     /// What a new request is decided by, to its end. The worker's own view is made anew when another snapshot is
@@ -90,6 +93,7 @@ impl Inbound {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
         view.snapshot.shedding.check()?;
+        let hops = self.hops.next(&head.headers)?;
         let way = Way::of(&head.headers, &record.arrival(), &view.snapshot.trusted);
         record.client = way.client();
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
@@ -103,6 +107,10 @@ impl Inbound {
         }
         let permit = decide(&view.snapshot.verifier, upstream, &head, &body, record)?;
 
+        let upgrade = Upgrade::asked(&mut head, &body);
+        if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
+            return Err(Rejection::UpgradeNotAllowed);
+        }
         let caller = permit.verified().map(Verified::claims);
         let places = upstream.limits.enter(&view.snapshot.shedding, caller, record.arrival().at)?;
         record.hold(places);
@@ -110,12 +118,14 @@ impl Inbound {
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
-        managed::erase(&mut head.headers, upstream);
+        managed::erase(&mut head.headers, &permit);
         way.write(&mut head.headers, record.request_id());
         upstream.identity.write(&mut head.headers, caller);
+        head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         record.forwarding();
-        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream)).await?)
+        let upgrade = upgrade.map(|upgrade| (upgrade, Terms::default()));
+        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.

@@ -6,6 +6,7 @@ use http::header::{self, HeaderName};
 
 use super::rejection::Rejection;
 use super::routes::{Mode, Upstream, UpstreamConfig};
+use super::rules::Permit;
 use super::token_header;
 use crate::http::headers::folds_to;
 use crate::http::request_id::X_REQUEST_ID;
@@ -79,11 +80,12 @@ fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
             || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
 }
 
-/// Removes what only we, or a proxy that we trust, may say, and the token unless the upstream gets it. Where rules are
+/// Removes what only we, or a proxy that we trust, may say, and the token unless the permit keeps it. Where rules are
 /// only watched nobody was refused for a twin of a managed name, so these go, too.
-pub(super) fn erase(headers: &mut HeaderMap, upstream: &Upstream) {
+pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
+    let upstream = permit.upstream();
     let config = &upstream.config;
-    if !config.forward_token {
+    if !permit.keeps_token() {
         token_header::remove(headers, &config.token_headers);
     }
     let twins_are_left = config.mode == Mode::Observe;

@@ -13,6 +13,7 @@ use super::limits::TooLong;
 use crate::formula::FormulaError;
 use crate::http::body::BoxError;
 use crate::http::headers::Malformed;
+use crate::http::hops::Loop;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -96,6 +97,12 @@ pub enum Rejection {
     /// The request's body is longer than the upstream takes.
     #[error("the request's body is too long")]
     BodyTooLarge(#[source] BoxError),
+    /// The request asks for a protocol that the upstream's `upgrades` do not list.
+    #[error("a switch to this protocol is not allowed here")]
+    UpgradeNotAllowed,
+    /// The request has been here before, or in too many places like this.
+    #[error("the request goes in circles")]
+    LoopDetected,
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
@@ -132,6 +139,8 @@ impl Rejection {
             Self::RateLimited { .. } => "rate_limited",
             Self::TooManyInFlight { .. } => "too_many_requests_in_flight",
             Self::BodyTooLarge(_) => "body_too_large",
+            Self::UpgradeNotAllowed => "upgrade_not_allowed",
+            Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
@@ -154,6 +163,7 @@ impl Rejection {
         match self {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
             Self::Overloaded { .. } => Blame::Us,
+            Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
     }
@@ -167,7 +177,9 @@ impl Rejection {
             | Self::AmbiguousPath
             | Self::AmbiguousHeader
             | Self::TokenHeadersDisagree
+            | Self::UpgradeNotAllowed
             | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
@@ -272,6 +284,12 @@ pub(super) fn disown(headers: &mut HeaderMap) {
 impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
+    }
+}
+
+impl From<Loop> for Rejection {
+    fn from(_: Loop) -> Self {
+        Self::LoopDetected
     }
 }
 

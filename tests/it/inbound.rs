@@ -4,6 +4,7 @@
 mod framing;
 mod headers;
 mod identity;
+mod literals;
 mod paths;
 mod readings;
 mod responses;
@@ -13,3 +14,4 @@ mod stopping;
 mod streaming;
 mod tokens;
 mod unread;
+mod upgrades;
