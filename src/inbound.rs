@@ -69,7 +69,7 @@ impl Inbound {
         &self,
         view: &'r View,
         request: Request<Body>,
-        record: &mut Record<'r>,
+        record: &mut Record,
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
@@ -88,30 +88,30 @@ impl Inbound {
         forwarded::write(&mut head.headers, record.arrival(), record.request_id());
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
 
-        record.forwarding();
+        let body = record.forwarding(body);
         let pool = view.pool(permit.route());
         Ok(forward(Request::from_parts(head, body), permit, pool).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.
     async fn answer(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let id = self.request_ids.of(&head.headers);
         let view = self.view();
-        let mut record = Record::begin(&self.telemetry, id, &head, arrival);
+        let mut record = Record::begin(&self.telemetry, id.clone(), &mut head, arrival);
         let passed = self.pass(&view, Request::from_parts(head, body), &mut record).await;
         let mut answer = match passed {
             Ok(mut response) => {
-                record.passed(response.status());
                 rejection::disown(response.headers_mut());
-                response
+                record.passed(response)
             }
             Err(rejection) => {
-                record.rejected(&rejection);
-                rejection.answer()
+                let answer = rejection.answer();
+                record.rejected(&rejection, &answer);
+                answer
             }
         };
-        answer.headers_mut().insert(&X_REQUEST_ID, record.request_id().clone());
+        answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
 }
@@ -121,7 +121,7 @@ fn permit<'r>(
     verifier: &Verifier,
     route: Route<'r>,
     headers: &HeaderMap,
-    record: &mut Record<'r>,
+    record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
     let route = match Permit::open(route) {
         Ok(permit) => return Ok(permit),

@@ -56,6 +56,15 @@ impl Body {
         Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// The bytes, if they are in memory as a whole; else the body.
+    pub fn into_memory(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Full(bytes) => Ok(bytes),
+            streaming => Err(Self(streaming)),
+        }
+    }
+
     /// Whether the body comes from somewhere that may pause.
     pub(super) fn is_streaming(&self) -> bool {
         matches!(self.0, Kind::Incoming(_) | Kind::Boxed(_))
