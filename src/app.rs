@@ -222,7 +222,9 @@ impl TrafficSide {
                 runtime.block_on(async {
                     let serving: Vec<_> = serving.into_iter().map(tokio::spawn).collect();
                     for listener in serving {
-                        let _ = listener.await;
+                        if let Ok(Err(dead)) = listener.await {
+                            tracing::error!("a listener has ended: {}", crate::report::report(&dead));
+                        }
                     }
                 });
             })?);
@@ -231,7 +233,7 @@ impl TrafficSide {
     }
 }
 
-type Serving = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;
 
 fn serve<H: Handler>(bound: Bound, handler: Arc<H>, stages: &Stages) -> Serving {
     Box::pin(bound.serve(handler, stages.stop.clone(), stages.hard_stop.clone()))

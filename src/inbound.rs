@@ -1,6 +1,7 @@
 //! The public listener: lets in what a rule admits, with the verified identity in headers.
 //! Cannot reach the store or a call: it holds no third-party secret.
 
+mod decision;
 pub mod forward;
 mod forwarded;
 pub mod identity;
@@ -16,7 +17,7 @@ mod token_header;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::http::Body;
@@ -24,12 +25,12 @@ use crate::http::headers::{admit, host, strip_hop_by_hop};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
-use crate::token::{Verified, Verifier};
+use crate::token::Verified;
+use decision::decide;
 use forward::forward;
 use record::Record;
 use rejection::Rejection;
-pub use routes::{Route, Routes, UpstreamConfig};
-use rules::Permit;
+pub use routes::{Mode, Route, Routes, UpstreamConfig};
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -73,24 +74,19 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
-        let route =
-            view.snapshot.routes.find(host(&head).unwrap_or_default(), &head.method, head.uri.path())?;
-        record.routed(&route);
-        managed::refuse_twins(&head.headers, route.upstream)?;
-        let permit = permit(&view.snapshot.verifier, route, &head.headers, record)?;
+        let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
+        record.routed(upstream);
+        upstream.rewrite(&mut head.uri);
+        let permit = decide(&view.snapshot.verifier, upstream, &head, record)?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
-        let upstream = permit.route().upstream;
-        if !upstream.config.forward_token {
-            token_header::remove(&mut head.headers, &upstream.config.token_headers);
-        }
+        managed::erase(&mut head.headers, upstream);
         forwarded::write(&mut head.headers, record.arrival(), record.request_id());
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
 
         let body = record.forwarding(body);
-        let pool = view.pool(permit.route());
-        Ok(forward(Request::from_parts(head, body), permit, pool).await?)
+        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream)).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.
@@ -114,25 +110,6 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
-}
-
-/// The token, if the rule cares for one, and what the rule says to it.
-fn permit<'r>(
-    verifier: &Verifier,
-    route: Route<'r>,
-    headers: &HeaderMap,
-    record: &mut Record,
-) -> Result<Permit<'r>, Rejection> {
-    let route = match Permit::open(route) {
-        Ok(permit) => return Ok(permit),
-        Err(route) => route,
-    };
-    let token = token_header::read(headers, &route.upstream.config.token_headers)?;
-    let verified = token.map(|token| verifier.verify(token, route.policy())).transpose()?;
-    if let Some(verified) = &verified {
-        record.verified(verified);
-    }
-    Permit::admit(route, verified)
 }
 
 impl Handler for Inbound {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
-pub(super) use upstream::{Allow, Host, Rule, Target, Upstream, UpstreamTls, Url};
+pub(super) use upstream::{Allow, Host, Mode, Rule, Target, Upstream, UpstreamTls, Url};
 pub(super) use workspace::{Algorithm, KeyPolicy, Workspace};
 
 /// Sidegate: the auth sidecar.

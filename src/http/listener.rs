@@ -130,15 +130,19 @@ impl Bound {
     /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (`Connection: close`),
     /// and returns when all are done or `hard_stop` is cancelled, which drops them. Runs on the current runtime, a task
     /// per connection: a panic in a handler ends that connection and nothing else.
+    ///
+    /// # Errors
+    /// The socket cannot accept any more, before a stop was asked for. Its connections are dropped: a process that
+    /// nobody can reach must end, so that somebody starts another.
     pub async fn serve<H: Handler>(
         self,
         handler: Arc<H>,
         stop: CancellationToken,
         hard_stop: CancellationToken,
-    ) {
+    ) -> Result<(), ListenError> {
         let mut connections = JoinSet::new();
         tokio::select! {
-            () = self.accept(handler, &stop, &mut connections) => {}
+            accepted = self.accept(handler, &stop, &mut connections) => accepted?,
             () = hard_stop.cancelled() => {}
         }
         tokio::select! {
@@ -146,6 +150,7 @@ impl Bound {
             () = hard_stop.cancelled() => connections.shutdown().await,
             () = finish(&mut connections) => {}
         }
+        Ok(())
     }
 
     async fn accept<H: Handler>(
@@ -153,19 +158,15 @@ impl Bound {
         handler: Arc<H>,
         stop: &CancellationToken,
         connections: &mut JoinSet<()>,
-    ) {
-        let listener = match self.socket.listen() {
-            Ok(listener) => listener,
-            Err(error) => {
-                return tracing::error!(address = %self.address, "cannot accept: {}", report(&error));
-            }
-        };
+    ) -> Result<(), ListenError> {
+        let dead = |source| ListenError::Dead { address: self.address.clone(), source };
+        let listener = self.socket.listen().map_err(dead)?;
         let max = self.limits.max_connections;
         let server = Arc::new(connection::Server::new(handler, self.tls, self.limits, stop.clone()));
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return Ok(()),
                 Some(ended) = connections.join_next() => {
                     note(ended);
                     continue;
@@ -178,6 +179,7 @@ impl Bound {
                 }
                 // The client left before its turn.
                 Err(error) if socket::is_the_connections_own(&error) => {}
+                Err(error) if socket::is_the_end(&error) => return Err(dead(error)),
                 Err(error) => {
                     tracing::warn!(address = %self.address, "cannot accept: {}", report(&error));
                     tokio::time::sleep(BREATHER).await;

@@ -9,8 +9,7 @@
 //! ```
 
 use http::header::{HOST, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 
 use super::rules::Permit;
 use crate::http::pool::{Origin, Pool, SendError};
@@ -22,23 +21,11 @@ pub async fn forward(
     permit: Permit<'_>,
     pool: &Pool,
 ) -> Result<Response<Body>, SendError> {
-    let route = permit.route();
-    if let Some(path) = &route.path {
-        *request.uri_mut() = with_path(path, request.uri().query());
-    }
-    if !route.upstream.config.preserve_host {
-        request.headers_mut().insert(HOST, own_host(&route.upstream.config.origin));
+    let config = &permit.upstream().config;
+    if !config.preserve_host {
+        request.headers_mut().insert(HOST, own_host(&config.origin));
     }
     through::forward(pool, request).await
-}
-
-/// The target in origin-form: the path that the rule matched, and the caller's query.
-fn with_path(path: &str, query: Option<&str>) -> Uri {
-    let target = match query {
-        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-        None => PathAndQuery::try_from(path),
-    };
-    Uri::from(target.expect("a path and query that were parsed stay valid behind another prefix"))
 }
 
 /// The upstream's own name for Host; a default port is left out.
@@ -60,13 +47,6 @@ fn bracketed(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_query_stays_behind_a_changed_path() {
-        assert_eq!(with_path("/b", Some("q=1&q=%20")), "/b?q=1&q=%20");
-        assert_eq!(with_path("/b", None), "/b");
-        assert_eq!(with_path("//b", Some("")).path(), "//b");
-    }
 
     #[test]
     fn the_upstreams_own_host_leaves_out_a_default_port() {

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
-use super::managed;
 use crate::http::listener::Arrival;
 use crate::http::request_id::X_REQUEST_ID;
 
@@ -13,9 +12,8 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Erases what the caller says of the way and of us, and writes what is so. `traceparent` passes as it is.
+/// Writes what is so, over nothing: what the caller says of it was erased. `traceparent` passes as it is.
 pub(super) fn write(headers: &mut HeaderMap, arrival: Arrival, request_id: &HeaderValue) {
-    managed::erase(headers);
     if let Some(host) = headers.get(HOST).cloned() {
         headers.insert(&X_FORWARDED_HOST, host);
     }

@@ -4,9 +4,9 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 
-use super::UpstreamConfig;
 use super::rejection::Rejection;
-use super::routes::Upstream;
+use super::routes::{Mode, Upstream, UpstreamConfig};
+use super::token_header;
 use crate::http::headers::folds_to;
 use crate::http::request_id::X_REQUEST_ID;
 
@@ -64,24 +64,39 @@ pub(super) fn check(config: &UpstreamConfig) -> Result<(), String> {
 /// Refuses a name that differs from a managed one, or from one that frames the message, only in `_` or another sign for
 /// `-`: CGI and WSGI servers read the two as one, so the upstream could take the caller's for ours.
 pub(super) fn refuse_twins(headers: &HeaderMap, upstream: &Upstream) -> Result<(), Rejection> {
-    let is_twin = |name: &HeaderName| {
-        let name = name.as_str();
-        let is_same = |managed: &HeaderName| managed.as_str() != name && folds_to(name, managed.as_str());
-        name.bytes().any(|byte| byte != b'-' && !byte.is_ascii_alphanumeric())
-            && (begins_folded(name, OURS)
-                || OF_HTTP.iter().any(is_same)
-                || is_same(&X_REQUEST_ID)
-                || upstream.config.token_headers.iter().any(is_same)
-                || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
-    };
-    if headers.keys().any(is_twin) { Err(Rejection::AmbiguousHeader) } else { Ok(()) }
+    if headers.keys().any(|name| is_twin(name, upstream)) { Err(Rejection::AmbiguousHeader) } else { Ok(()) }
 }
 
-/// Removes what only we, or a proxy that we trust, may say.
-pub(super) fn erase(headers: &mut HeaderMap) {
-    let is_theirs = |name: &&HeaderName| begins_folded(name.as_str(), OURS) || is_of_the_way(name.as_str());
-    let theirs: Vec<HeaderName> = headers.keys().filter(is_theirs).cloned().collect();
-    for name in theirs {
+fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
+    let name = name.as_str();
+    let is_same = |managed: &HeaderName| managed.as_str() != name && folds_to(name, managed.as_str());
+    name.bytes().any(|byte| byte != b'-' && !byte.is_ascii_alphanumeric())
+        && (begins_folded(name, OURS)
+            || OF_HTTP.iter().any(is_same)
+            || is_same(&X_REQUEST_ID)
+            || upstream.config.token_headers.iter().any(is_same)
+            || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
+}
+
+/// Removes what only we, or a proxy that we trust, may say, and the token unless the upstream gets it. Where rules are
+/// only watched nobody was refused for a twin of a managed name, so these go, too.
+pub(super) fn erase(headers: &mut HeaderMap, upstream: &Upstream) {
+    let config = &upstream.config;
+    if !config.forward_token {
+        token_header::remove(headers, &config.token_headers);
+    }
+    let twins_are_left = config.mode == Mode::Observe;
+    remove_all(headers, |name| is_reserved(name) || (twins_are_left && is_twin(name, upstream)));
+}
+
+/// Whether a header says what only we, or a proxy that we trust, may say.
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
+    begins_folded(name.as_str(), OURS) || is_of_the_way(name.as_str())
+}
+
+pub(super) fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| goes(name)).cloned().collect();
+    for name in gone {
         headers.remove(name);
     }
 }

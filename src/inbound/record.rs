@@ -14,7 +14,8 @@ use http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::rejection::Rejection;
-use super::routes::Route;
+use super::routes::Upstream;
+use super::rules::Rule;
 use crate::http::Body;
 use crate::http::body::BoxError;
 use crate::http::listener::Arrival;
@@ -43,6 +44,7 @@ pub(super) struct Record {
     upstream: Option<Arc<Series>>,
     rule: Option<Arc<str>>,
     verified: Option<Verified>,
+    would_reject: &'static str,
     received: Received,
     forwarded_at: Option<Instant>,
     /// The status that the upstream answered and how long that took; none before.
@@ -78,6 +80,7 @@ impl Record {
             upstream: None,
             rule: None,
             verified: None,
+            would_reject: "",
             received: Received::Whole(0),
             forwarded_at: None,
             answer: None,
@@ -95,14 +98,22 @@ impl Record {
         self.arrival
     }
 
-    pub(super) fn routed(&mut self, route: &Route<'_>) {
-        self.upstream = Some(Arc::clone(&route.upstream.series));
-        self.rule = Some(Arc::clone(route.rule.pattern.text()));
+    pub(super) fn routed(&mut self, upstream: &Upstream) {
+        self.upstream = Some(Arc::clone(&upstream.series));
+    }
+
+    pub(super) fn ruled(&mut self, rule: &Rule) {
+        self.rule = Some(Arc::clone(rule.pattern.text()));
     }
 
     /// A token was verified, whatever the rule says to it.
     pub(super) fn verified(&mut self, verified: &Verified) {
         self.verified = Some(verified.clone());
+    }
+
+    /// The rules refused it, and it is forwarded because they are only watched.
+    pub(super) fn would_reject(&mut self, reason: &'static str) {
+        self.would_reject = reason;
     }
 
     /// From here on the upstream's time counts, and what it is sent.
@@ -183,6 +194,7 @@ impl Record {
             method: self.method.as_str(),
             path: self.target.as_ref().map_or("", PathAndQuery::path),
             protocol: protocol(self.version),
+            would_reject: self.would_reject,
             tls: self.arrival.tls,
             target: self.upstream.as_deref().map_or("", Series::upstream),
             rule: self.rule.as_deref().unwrap_or_default(),

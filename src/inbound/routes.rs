@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, Method};
+use http::uri::PathAndQuery;
+use http::{HeaderName, Method, Uri};
 
 use super::identity::{Identity, Property};
 use super::managed;
@@ -18,11 +19,23 @@ use crate::telemetry::labels::Door;
 use crate::telemetry::metrics::{Metrics, Series};
 use crate::token::Policy;
 
+/// What becomes of a request that the rules do not admit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is forwarded without an identity, and what would have been answered is logged and counted.
+    Observe,
+}
+
 /// One API behind the listener.
 #[derive(Clone, Debug)]
 pub struct UpstreamConfig {
     /// Its name: the stem of its file.
     pub name: UpstreamName,
+    /// Whether its rules decide, or are only watched.
+    pub mode: Mode,
     /// Where it listens.
     pub origin: Origin,
     /// How it is spoken to over TLS.
@@ -79,13 +92,11 @@ pub(super) struct Upstream {
     rules: Vec<Rule>,
 }
 
-/// Where a request goes: an upstream, the rule that decides, and the path that is forwarded.
-#[derive(Clone)]
+/// Where a request goes: an upstream and the rule that decides.
+#[derive(Clone, Copy)]
 pub struct Route<'r> {
     pub(super) upstream: &'r Upstream,
     pub(super) rule: &'r Rule,
-    /// The path that the rule matched and the upstream gets; none if it is the caller's own.
-    pub(super) path: Option<String>,
 }
 
 impl Routes {
@@ -131,12 +142,14 @@ impl Routes {
     ///
     /// No upstream, no rule, another method, or a path that a laxer reader would bring to another upstream or rule.
     pub fn find(&self, host: &str, method: &Method, path: &str) -> Result<Route<'_>, Rejection> {
+        let upstream = self.upstream(host, path)?;
+        upstream.route(method, upstream.forwarded_path(path).as_deref().unwrap_or(path))
+    }
+
+    /// The upstream for a host and the path as the caller sent it.
+    pub(super) fn upstream(&self, host: &str, path: &str) -> Result<&Upstream, Rejection> {
         let host = name(host);
-        let upstream = however_read(path, |matches| self.upstream(host, matches))?;
-        let forwarded = upstream.forwarded_path(path);
-        let shown = forwarded.as_deref().unwrap_or(path);
-        let rule = however_read(shown, |matches| upstream.rule(method, matches))?;
-        Ok(Route { upstream, rule, path: forwarded })
+        however_read(path, |matches| self.serving(host, matches))
     }
 
     /// All upstreams, in the order of [`Upstream::index`].
@@ -144,7 +157,7 @@ impl Routes {
         &self.upstreams
     }
 
-    fn upstream(&self, host: &str, path_matches: &dyn Fn(&Pattern) -> bool) -> Result<&Upstream, Rejection> {
+    fn serving(&self, host: &str, path_matches: &dyn Fn(&Pattern) -> bool) -> Result<&Upstream, Rejection> {
         let found = self.matches.iter().find(|entry| {
             let host_is_served = entry.host.as_ref().is_none_or(|served| served.eq_ignore_ascii_case(host));
             host_is_served && path_matches(&entry.paths)
@@ -162,6 +175,19 @@ impl Upstream {
         let identity = Identity::new(&config.identity);
         let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
         Self { index, config, identity, series, rules: rules.into_iter().map(Rule::new).collect() }
+    }
+
+    /// Gives the target the path that rules see and the upstream gets; the query stays.
+    pub(super) fn rewrite(&self, target: &mut Uri) {
+        if let Some(path) = self.forwarded_path(target.path()) {
+            *target = with_path(&path, std::mem::take(target));
+        }
+    }
+
+    /// The rule that decides about a method and the path that is forwarded.
+    pub(super) fn route(&self, method: &Method, path: &str) -> Result<Route<'_>, Rejection> {
+        let rule = however_read(path, |matches| self.rule(method, matches))?;
+        Ok(Route { upstream: self, rule })
     }
 
     /// The first rule whose path and method match.
@@ -208,11 +234,29 @@ impl Route<'_> {
         &self.upstream.config.name
     }
 
+    /// Whether what the rule refuses is forwarded all the same.
+    #[must_use]
+    pub fn only_observes(&self) -> bool {
+        self.upstream.config.mode == Mode::Observe
+    }
+
     /// The path of the rule that decides, as it is configured.
     #[must_use]
     pub fn rule(&self) -> &str {
         self.rule.pattern.as_str()
     }
+}
+
+/// The target with another path; the query stays as it was.
+fn with_path(path: &str, target: Uri) -> Uri {
+    let path_and_query = match target.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = target.into_parts();
+    parts.path_and_query =
+        Some(path_and_query.expect("a path and query that were parsed stay valid behind another prefix"));
+    Uri::from_parts(parts).expect("what made a target makes one with another path")
 }
 
 /// An exact host goes before any host, then the longer prefix before the shorter; equal keys are a tie.

@@ -4,8 +4,8 @@
 //! A [`Permit`] cannot be made anywhere else, nor used twice:
 //!
 //! ```compile_fail,E0451
-//! fn forge(route: sidegate::inbound::Route<'_>) -> sidegate::inbound::rules::Permit<'_> {
-//!     sidegate::inbound::rules::Permit { route, verified: None }
+//! fn forge(upstream: ()) -> sidegate::inbound::rules::Permit<'static> {
+//!     sidegate::inbound::rules::Permit { upstream, verified: None }
 //! }
 //! ```
 //! ```compile_fail,E0599
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::pattern::Pattern;
 use super::rejection::Rejection;
-use super::routes::Route;
+use super::routes::{Mode, Route, Upstream};
 use crate::token::{Claims, Verified};
 
 /// What a rule demands of whoever asks.
@@ -114,30 +114,44 @@ impl Rule {
     }
 }
 
-/// Proof that a rule admitted the request: forwarding takes one. Made by `Permit::open` and `Permit::admit` alone.
+/// Proof that a request may be forwarded: forwarding takes one. Made by `Permit::open`, `Permit::admit` and
+/// `Permit::observe` alone.
 pub struct Permit<'r> {
-    route: Route<'r>,
+    upstream: &'r Upstream,
     verified: Option<Verified>,
 }
 
 impl<'r> Permit<'r> {
-    /// The permit of a public rule, for which tokens do not count; of any other rule, the route comes back.
-    pub(super) fn open(route: Route<'r>) -> Result<Self, Route<'r>> {
+    /// The permit of a public rule, for which tokens do not count; none of any other rule.
+    pub(super) fn open(route: Route<'r>) -> Option<Self> {
         match route.rule.allow {
-            Allow::Public => Ok(Self { route, verified: None }),
-            Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => Err(route),
+            Allow::Public => Some(Self { upstream: route.upstream, verified: None }),
+            Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => None,
         }
     }
 
     /// The permit for this token, or for none, if the rule admits it.
     pub(super) fn admit(route: Route<'r>, verified: Option<Verified>) -> Result<Self, Rejection> {
         route.rule.judge(verified.as_ref().map(Verified::claims))?;
-        Ok(Self { route, verified })
+        Ok(Self { upstream: route.upstream, verified })
     }
 
-    /// What the permit was made for.
-    pub(super) fn route(&self) -> &Route<'r> {
-        &self.route
+    /// The permit for a request that is refused, if its upstream's rules are only watched; else the refusal stands.
+    /// `verified` finds the token, if there is a good one.
+    pub(super) fn observe(
+        upstream: &'r Upstream,
+        refused: Rejection,
+        verified: impl FnOnce() -> Option<Verified>,
+    ) -> Result<Self, Rejection> {
+        match upstream.config.mode {
+            Mode::Enforce => Err(refused),
+            Mode::Observe => Ok(Self { upstream, verified: verified() }),
+        }
+    }
+
+    /// What the request may be forwarded to.
+    pub(super) fn upstream(&self) -> &'r Upstream {
+        self.upstream
     }
 
     /// The token it was made for; none on public paths.
@@ -148,7 +162,7 @@ impl<'r> Permit<'r> {
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("rule", &self.route.rule()).finish_non_exhaustive()
+        f.debug_struct("Permit").field("upstream", &self.upstream.config.name).finish_non_exhaustive()
     }
 }
 
@@ -157,8 +171,8 @@ impl fmt::Debug for Permit<'_> {
 /// # Errors
 ///
 /// What the caller would be answered.
-pub fn would_admit(route: &Route<'_>, verified: Option<Verified>) -> Result<(), Rejection> {
-    Permit::admit(route.clone(), verified).map(drop)
+pub fn would_admit(route: &Route<'_>, verified: Option<&Verified>) -> Result<(), Rejection> {
+    route.rule.judge(verified.map(Verified::claims))
 }
 
 /// Equality as JSON has it: numbers by value, everything else by content. Two integers are never compared as doubles,

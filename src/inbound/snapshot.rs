@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::routes::{Route, Routes, Upstream, UpstreamConfig};
+use super::routes::{Routes, Upstream, UpstreamConfig};
 use crate::http::pool::{Origin, Pool, Settings};
 use crate::http::tls::{self, ClientTls, TlsError};
 use crate::telemetry::Telemetry;
@@ -199,9 +199,9 @@ impl View {
         Self { snapshot, pools }
     }
 
-    /// This worker's connections to the upstream of a route of this snapshot.
-    pub(super) fn pool(&self, route: &Route<'_>) -> &Pool {
-        self.pools.get(route.upstream.index).expect("there is a pool for each upstream of the routes")
+    /// This worker's connections to an upstream of this snapshot.
+    pub(super) fn pool(&self, upstream: &Upstream) -> &Pool {
+        self.pools.get(upstream.index).expect("there is a pool for each upstream of the routes")
     }
 }
 
@@ -226,8 +226,8 @@ mod tests {
     }
 
     fn pool<'v>(view: &'v View, path: &str) -> &'v Pool {
-        let route = view.snapshot.routes.find("any", &http::Method::GET, path);
-        view.pool(&route.unwrap_or_else(|_| panic!("{path} has a route")))
+        let upstream = view.snapshot.routes.upstream("any", path);
+        view.pool(upstream.unwrap_or_else(|_| panic!("{path} has an upstream")))
     }
 
     #[test]

@@ -19,7 +19,9 @@ use crate::secret::Secret;
 use crate::telemetry::AccessLog;
 use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::mint::{SigningKey, mint};
-use crate::token::{Config, Policy};
+use crate::token::{Config, Policy, Verifier};
+
+mod observe;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -35,6 +37,7 @@ impl Gate {
     fn before(port: u16, change: impl FnOnce(&mut UpstreamConfig)) -> Self {
         let mut upstream = UpstreamConfig {
             name: "api".into(),
+            mode: Mode::Enforce,
             origin: Origin::Tcp { host: "127.0.0.1".into(), port, tls: false },
             tls: ClientTls::default(),
             preserve_host: true,

@@ -35,6 +35,8 @@ pub struct RequestEvent<'a> {
     /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
     /// metric label too, so it is static: text that a caller sent does not fit.
     pub reason: &'static str,
+    /// The reason for which enforcing would have refused it; empty if it would not. A metric label too.
+    pub would_reject: &'static str,
     /// Whose fault the answer is.
     pub blame: Blame,
     /// The upstream's or integration's name; empty if none was found.
@@ -89,6 +91,7 @@ impl RequestEvent<'_> {
             trace_id: "",
             status,
             reason,
+            would_reject: "",
             blame,
             target: "",
             rule: "",
@@ -109,6 +112,11 @@ impl RequestEvent<'_> {
             detail: None,
             series: None,
         }
+    }
+
+    /// Whether nobody needs to look at it: what sampling may leave out.
+    fn is_success(&self) -> bool {
+        self.reason == OK && self.would_reject.is_empty() && self.status < 400 && self.end == End::Complete
     }
 }
 
@@ -135,8 +143,10 @@ impl Telemetry {
         let RequestEvent { reason, workspace, method, status, duration, .. } = *event;
         let ended = Ended { reason, workspace, method, status, duration };
         self.metrics.request(event.door, event.series, &ended);
-        let is_success = event.reason == OK && event.status < 400 && event.end == End::Complete;
-        if self.access_log.is_off() || (is_success && !self.access_log.samples()) {
+        if !event.would_reject.is_empty() {
+            self.metrics.would_reject(event.would_reject);
+        }
+        if self.access_log.is_off() || (event.is_success() && !self.access_log.samples()) {
             return;
         }
         thread_local!(static LINE: RefCell<(Stamp, String)> = const { RefCell::new((Stamp::new(), String::new())) });

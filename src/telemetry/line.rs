@@ -37,6 +37,7 @@ pub(super) fn write(line: &mut String, time: &str, event: &RequestEvent<'_>) {
     line.push_str(key!("status"));
     number(line, event.status);
     word(line, key!("reason"), event.reason);
+    word(line, key!("would_reject"), event.would_reject);
     word(line, key!("blame"), event.blame.as_str());
     if event.end != End::Complete {
         word(line, key!("end"), event.end.as_str());

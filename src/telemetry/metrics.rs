@@ -35,6 +35,7 @@ pub const OK: &str = "ok";
 pub struct Metrics {
     registry: Registry,
     series: AllSeries,
+    would_reject: Family<Labels<1>, Counter>,
     inbound: DoorMetrics,
     outbound: DoorMetrics,
     api: DoorMetrics,
@@ -70,6 +71,7 @@ impl Metrics {
     pub fn new(lines_lost: &Counter) -> Self {
         let mut registry = Registry::default();
         let series = AllSeries::default();
+        let would_reject = Family::<Labels<1>, Counter>::default();
         let active = Family::<Labels<1>, Gauge>::default();
         let door = |door: Door| DoorMetrics {
             series: series.of(door, ""),
@@ -89,12 +91,14 @@ impl Metrics {
         registry.register("process_start_time_seconds", help, process_start.clone());
         registry.register_collector(Box::new(series.clone()));
         registry.register("http_server_active_requests", "Requests not yet answered to the end", active);
+        registry.register("sidegate_would_reject", "Requests let through by observing", would_reject.clone());
         registry.register("sidegate_refreshes", "Credential refreshes", refreshes.clone());
         registry.register("sidegate_unsaved_tokens", "Refreshed tokens not yet stored", unsaved.clone());
         registry.register("sidegate_access_log_lines_lost", "Access log lines dropped", lines_lost.clone());
 
         Self {
             series,
+            would_reject,
             inbound,
             outbound,
             api,
@@ -124,6 +128,11 @@ impl Metrics {
     /// Lets `reading` set gauges just before a page is rendered: for what is counted elsewhere anyway.
     pub fn read_when_asked(&self, reading: impl Fn() + Send + Sync + 'static) {
         self.readings.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(reading));
+    }
+
+    /// Counts a request that was forwarded although enforcing would have refused it for this reason.
+    pub fn would_reject(&self, reason: &'static str) {
+        self.would_reject.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Counts a request in progress until the returned guard is dropped.

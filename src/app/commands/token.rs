@@ -158,8 +158,13 @@ fn explained(explain: &Explain) -> Result<(), Failed> {
         Ok(route) => {
             println!("upstream  {}", route.upstream_name());
             println!("rule      {}", route.rule());
-            match rules::would_admit(&route, explanation.outcome.ok()) {
+            match rules::would_admit(&route, explanation.outcome.as_ref().ok()) {
                 Ok(()) => println!("answer    {request} is forwarded"),
+                Err(rejection) if route.only_observes() => {
+                    println!(
+                        "answer    {request} is forwarded, for its upstream only observes; else: {rejection}"
+                    );
+                }
                 Err(rejection) => println!("answer    {request} is refused: {rejection}"),
             }
         }

@@ -17,6 +17,9 @@ pub(in crate::config) struct Upstream {
     /// Which requests are for it; default: all.
     #[serde(default, rename = "match")]
     pub(in crate::config) matching: Match,
+    /// Whether what the rules refuse is refused, or forwarded and only logged and counted.
+    #[serde(default)]
+    pub(in crate::config) mode: Mode,
     /// Which tokens count.
     #[serde(default)]
     pub(in crate::config) token: Token,
@@ -108,6 +111,17 @@ impl Default for Match {
     fn default() -> Self {
         Self { hosts: Vec::new(), path_prefix: "/".into() }
     }
+}
+
+/// What becomes of a request that the rules do not admit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Mode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is forwarded without an identity, and what would have been answered is logged and counted.
+    Observe,
 }
 
 /// Which tokens count at an upstream.

@@ -13,8 +13,8 @@ use crate::config::resolve::Resolver;
 use crate::document::did_you_mean;
 use crate::http::pool::Origin;
 use crate::http::tls::ClientTls;
-use crate::inbound::UpstreamConfig;
 use crate::inbound::identity::Property;
+use crate::inbound::{Mode, UpstreamConfig};
 use crate::token::Policy;
 
 /// Headers that carry the message itself: an identity in one of them would break it.
@@ -50,6 +50,7 @@ impl Resolver<'_> {
         let Place { origin, tls, host, strip_prefix, add_prefix } = place?;
         Some(UpstreamConfig {
             name: name.into(),
+            mode: self.mode(typed.mode, &path.key("mode")),
             origin,
             tls,
             preserve_host: host == Host::Preserve,
@@ -65,6 +66,18 @@ impl Resolver<'_> {
             connect_timeout: typed.timeouts.connect.0,
             response_head_timeout: typed.timeouts.response_head.0,
         })
+    }
+
+    fn mode(&mut self, typed: raw::Mode, path: &KeyPath) -> Mode {
+        match typed {
+            raw::Mode::Enforce => Mode::Enforce,
+            raw::Mode::Observe => {
+                let cure =
+                    "see `would_reject` in the access log and in sidegate_would_reject_total, then enforce";
+                self.warn(path, format!("`{path}` lets through what the rules refuse"), cure);
+                Mode::Observe
+            }
+        }
     }
 
     fn place_of(&mut self, typed: &raw::Url, path: &KeyPath) -> Option<Place> {

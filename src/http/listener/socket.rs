@@ -46,6 +46,15 @@ pub enum ListenError {
     /// The certificate or its key is not usable.
     #[error("TLS cannot be set up")]
     Tls(#[source] TlsError),
+    /// The socket was taken away under a listener that serves.
+    #[error("nothing can be accepted on {address} any more")]
+    Dead {
+        /// The address.
+        address: Address,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// A socket that listens and belongs to no runtime yet.
@@ -116,6 +125,12 @@ pub(super) fn is_the_connections_own(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// Whether accepting failed because there is no listening socket any more: EBADF, EINVAL, ENOTSOCK or
+/// EOPNOTSUPP by Linux's numbers. Anything else, like too many open files, passes.
+pub(super) fn is_the_end(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(9 | 22 | 88 | 95))
+}
+
 fn bind_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the connections of the last run to leave TIME_WAIT.
@@ -174,6 +189,20 @@ fn advice(source: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_no_longer_listens_is_told_from_a_passing_lack() {
+        let any_port = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bound = bind(&any_port, false).unwrap();
+        let Bound::Tcp(socket) = bound.try_clone().unwrap() else { unreachable!("it is a TCP socket") };
+        let listener = bound.listen().unwrap();
+        Socket::from(socket).shutdown(std::net::Shutdown::Both).unwrap();
+        let error = listener.accept().await.err().unwrap();
+        assert!(is_the_end(&error) && !is_the_connections_own(&error), "{error:?}");
+        for passing in [24, 23, 12, 105] {
+            assert!(!is_the_end(&io::Error::from_raw_os_error(passing)), "{passing}");
+        }
+    }
 
     #[tokio::test]
     async fn an_accepted_connection_does_not_gather_small_writes() {

@@ -87,7 +87,7 @@ struct Running {
     handler: Arc<Paths>,
     stop: CancellationToken,
     hard_stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ListenError>>,
 }
 
 fn config() -> Config {
@@ -206,7 +206,7 @@ async fn a_graceful_stop_finishes_what_is_in_flight_and_closes_what_is_idle() {
     running.handler.go_on.notify_one();
     let answer = busy.rest().await;
     assert!(answer.contains("connection: close\r\n") && answer.ends_with("held"), "{answer}");
-    soon(running.task).await.unwrap();
+    soon(running.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_hard_stop_waits_for_nobody() {
     soon(running.handler.held.notified()).await;
     running.stop.cancel();
     running.hard_stop.cancel();
-    soon(running.task).await.unwrap();
+    soon(running.task).await.unwrap().unwrap();
     assert_eq!(busy.rest().await, "");
     soon(running.handler.given_up.notified()).await;
 }

@@ -4,6 +4,7 @@ use crate::inbound::rules::Allow;
 pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> UpstreamConfig {
     UpstreamConfig {
         name: name.into(),
+        mode: Mode::Enforce,
         origin: Origin::Tcp { host: "127.0.0.1".into(), port: 3000, tls: false },
         tls: ClientTls::default(),
         preserve_host: true,
@@ -35,6 +36,13 @@ fn found(routes: &Routes, host: &str, method: &Method, path: &str) -> String {
         Ok(route) => format!("{} {}", route.upstream_name(), route.rule()),
         Err(rejection) => rejection.code().to_owned(),
     }
+}
+
+/// The target that the upstream gets for a target as it was sent.
+fn rewritten(routes: &Routes, target: &str) -> String {
+    let mut target: Uri = target.parse().unwrap();
+    routes.upstream("h", target.path()).unwrap().rewrite(&mut target);
+    target.to_string()
 }
 
 #[test]
@@ -153,8 +161,11 @@ fn rules_see_the_path_that_is_forwarded() {
         ("/orders/", "/v1/", "/v1/*"),
         ("/orders/a%20b", "/v1/a%20b", "/v1/*"),
     ] {
-        let route = routes.find("h", &Method::GET, path).unwrap();
-        assert_eq!((route.path.as_deref(), route.rule()), (Some(forwarded), rule), "{path}");
+        assert_eq!(
+            (rewritten(&routes, path), found(&routes, "h", &Method::GET, path)),
+            (forwarded.into(), format!("orders {rule}")),
+            "{path}"
+        );
     }
     assert_eq!(found(&routes, "h", &Method::GET, "/ordersx"), "no_upstream");
 }
@@ -163,10 +174,10 @@ fn rules_see_the_path_that_is_forwarded() {
 fn a_stripped_path_still_begins_with_a_slash() {
     let config = UpstreamConfig { strip_prefix: Some("/orders".into()), ..upstream("orders", &[], "/") };
     let routes = Routes::new(vec![config]).unwrap();
-    let forwarded = |path| routes.find("h", &Method::GET, path).unwrap().path;
-    assert_eq!(forwarded("/orders").as_deref(), Some("/"));
-    assert_eq!(forwarded("/orders/x").as_deref(), Some("/x"));
-    assert_eq!(forwarded("/other"), None);
+    for (path, forwarded) in [("/orders", "/"), ("/orders/x", "/x"), ("/other", "/other"), ("/orders?", "/?")]
+    {
+        assert_eq!(rewritten(&routes, path), forwarded, "{path}");
+    }
 }
 
 #[test]
@@ -182,4 +193,12 @@ fn an_identity_header_that_could_not_be_ours_alone_is_an_error() {
     }
     let twice = ["x-user", "x_user"].map(|name| (HeaderName::from_static(name), Property::Id)).to_vec();
     assert!(Routes::new(vec![UpstreamConfig { identity: twice, ..upstream("api", &[], "/") }]).is_err());
+}
+
+#[test]
+fn the_query_and_the_host_stay_when_the_path_changes() {
+    let with_path = |path, target: &str| with_path(path, target.parse().unwrap());
+    assert_eq!(with_path("/b", "/a?q=1&q=%20"), "/b?q=1&q=%20");
+    assert_eq!(with_path("/b", "http://h:1/a"), "http://h:1/b");
+    assert_eq!(with_path("//b", "/?").path(), "//b");
 }

@@ -50,3 +50,13 @@ async fn only_a_socket_file_that_nobody_listens_on_is_replaced() {
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     std::fs::remove_file(&path).unwrap();
 }
+
+#[tokio::test]
+async fn a_listener_whose_socket_dies_says_so_instead_of_waiting_for_nobody() {
+    let bound = bind(&config(), false).unwrap();
+    let socket::Bound::Tcp(same) = bound.try_clone().unwrap().socket else { panic!("it listens on a port") };
+    let serving = bound.serve(Arc::<Paths>::default(), CancellationToken::new(), CancellationToken::new());
+    socket2::Socket::from(same).shutdown(std::net::Shutdown::Both).unwrap();
+    let dead = soon(serving).await.expect_err("nobody can connect any more");
+    assert!(matches!(dead, ListenError::Dead { .. }), "{dead}");
+}

@@ -41,7 +41,7 @@ struct Scene {
     handler: Arc<Shouting>,
     stop: CancellationToken,
     hard_stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ListenError>>,
 }
 
 async fn scene(limits: impl FnOnce(&mut Limits)) -> Scene {
@@ -84,7 +84,7 @@ async fn h13_a_refused_upgrade_switches_nothing() {
     scene.peer.say(&refused.replace("connection: upgrade", "connection: upgrade, close")).await;
     assert!(scene.peer.rest().await.ends_with("\r\n\r\nno"));
     scene.stop.cancel();
-    soon(scene.task).await.unwrap();
+    soon(scene.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_graceful_stop_waits_for_a_tunnel_and_a_hard_one_cuts_it() {
     assert_eq!(scene.peer.until("?").await, "STILL THERE?");
     assert!(!scene.task.is_finished());
     scene.hard_stop.cancel();
-    soon(scene.task).await.unwrap();
+    soon(scene.task).await.unwrap().unwrap();
     soon(scene.handler.cut.notified()).await;
     assert_eq!(scene.peer.rest().await, "");
 }
