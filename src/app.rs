@@ -77,7 +77,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
     };
-    let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
+    let telemetry = Telemetry::new(access_log.sampling(settings.access_log_sample), Arc::clone(&clock));
     let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
     let verifier = Arc::new(verifier.counting(telemetry.metrics.tokens.clone()));
     let readiness = Readiness::default();

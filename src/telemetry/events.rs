@@ -205,7 +205,7 @@ mod tests {
     fn successes_are_sampled_evenly_and_everything_else_is_always_written() {
         let buffer = Arc::new(Mutex::new(Vec::new()));
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
-        let telemetry = Telemetry::new(AccessLog::to_buffer(buffer.clone()).sampling(0.25), clock);
+        let telemetry = Telemetry::new(AccessLog::to_buffer(buffer.clone()).sampling(25), clock);
         let success = RequestEvent { status: 200, reason: OK, ..event("/success") };
         let cut = RequestEvent { end: End::UpstreamCut, ..success };
         let failed = RequestEvent { status: 500, ..success };

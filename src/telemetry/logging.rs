@@ -55,10 +55,10 @@ impl AccessLog {
         Self { sink: Sink::Buffer(buffer), lost: Counter::default(), sample: Sample::default() }
     }
 
-    /// Only this share of successful requests is written, evenly; 1 writes all. Everything else is always written.
+    /// Only so many of a hundred successful requests are written, evenly. Everything else is always written.
     #[must_use]
-    pub fn sampling(mut self, share: f64) -> Self {
-        self.sample = Sample::of(share);
+    pub fn sampling(mut self, percent: u8) -> Self {
+        self.sample = Sample { percent: u64::from(percent.min(100)), sum: AtomicU64::new(0) };
         self
     }
 
@@ -120,33 +120,26 @@ impl Drop for AccessLog {
     }
 }
 
-/// Takes a share of what it is asked for, evenly and without randomness: each adds its share, and whichever brings the sum
-/// past the next whole number is taken.
+/// Takes so many of a hundred, evenly and without randomness: each adds its part, and whichever brings the sum past the
+/// next hundred is taken.
 struct Sample {
-    /// In 2^-32.
-    share: u64,
+    percent: u64,
     sum: AtomicU64,
 }
 
 impl Sample {
-    const WHOLE: u64 = 1 << 32;
-
-    fn of(share: f64) -> Self {
-        Self { share: (share.clamp(0.0, 1.0) * Self::WHOLE as f64) as u64, sum: AtomicU64::new(0) }
-    }
-
     fn takes(&self) -> bool {
-        if self.share == Self::WHOLE {
+        if self.percent == 100 {
             return true;
         }
-        let before = self.sum.fetch_add(self.share, Ordering::Relaxed);
-        before.wrapping_add(self.share) / Self::WHOLE != before / Self::WHOLE
+        let before = self.sum.fetch_add(self.percent, Ordering::Relaxed);
+        before.wrapping_add(self.percent) / 100 != before / 100
     }
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { share: Self::WHOLE, sum: AtomicU64::new(0) }
+        Self { percent: 100, sum: AtomicU64::new(0) }
     }
 }
 
