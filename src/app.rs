@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod lifecycle;
+mod open_files;
 pub mod rehearsal;
 mod service;
 

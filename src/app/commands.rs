@@ -150,6 +150,7 @@ fn run(configured: &Configured) -> Result<(), Failed> {
     for warning in settings.warnings.iter().chain(&found.warnings) {
         tracing::warn!("{warning}");
     }
+    super::open_files::raise();
     let running = super::start(settings, Arc::new(SystemClock))?;
     let ended = running.until_signalled().context("the signal handlers could not be installed")?;
     tracing::info!(?ended, "stopped");

@@ -35,7 +35,9 @@ fn to_origin_form(uri: &mut Uri) {
         return;
     }
     let path = std::mem::take(uri).into_parts().path_and_query;
-    *uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+    // Of `http://host#fragment` an empty path is left, which reads as `/` and would be written as nothing.
+    *uri =
+        Uri::from(path.filter(|path| path.as_str() != "/").unwrap_or_else(|| PathAndQuery::from_static("/")));
 }
 
 #[cfg(test)]

@@ -11,3 +11,4 @@ mod smuggling;
 mod stopping;
 mod streaming;
 mod tokens;
+mod unread;

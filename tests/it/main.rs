@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails says so by panicking
 mod commands;
 mod config;
+mod dice;
 mod docs;
+mod fuzz;
 mod ids;
 mod inbound;
+mod smoke;
 mod store;
 mod support;
 mod tidy;

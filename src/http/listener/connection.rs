@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -108,7 +108,7 @@ async fn http_1<H, S>(
     let watch = Watch::new();
     let stream = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
     let service = service_fn(|request: Request<Incoming>| {
-        let serving = watch.serving();
+        let serving = watch.serving(!request.body().is_end_stream());
         let handler = Arc::clone(&server.handler);
         let arrival = Arrival { peer, tls, at: Instant::now() };
         async move {

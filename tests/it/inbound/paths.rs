@@ -18,6 +18,15 @@ fn h4_a_fragment_is_cut_for_rule_and_api_alike() {
 }
 
 #[test]
+fn h2_h4_of_a_url_that_is_only_a_host_the_api_gets_the_root() {
+    let origin = Origin::new();
+    let gate = Gate::before(&origin);
+    assert_eq!(gate.get("http://api.test#x", &as_anna()).status, 200);
+    assert_eq!(gate.get("http://api.test", &as_anna()).status, 200);
+    assert!(origin.seen().iter().all(|seen| seen.line() == "GET / HTTP/1.1"), "{:?}", origin.seen());
+}
+
+#[test]
 fn h5_what_servers_read_in_two_ways_is_refused() {
     let origin = Origin::new();
     let gate = Gate::with(&origin, GUARDED);
