@@ -66,9 +66,9 @@ impl Inbound {
     }
 
     /// The request's way; every line can only refuse or go on.
-    async fn pass<'r>(
+    async fn pass(
         &self,
-        view: &'r View,
+        view: &View,
         request: Request<Body>,
         record: &mut Record,
     ) -> Result<Response<Body>, Rejection> {

@@ -62,7 +62,7 @@ impl Seen {
     }
 
     /// The event of one that was not.
-    pub(super) fn refused<'a>(&'a self, rejection: &Rejection, detail: &'a String) -> RequestEvent<'a> {
+    pub(super) fn refused<'a>(&'a self, rejection: &Rejection, detail: &'a impl Display) -> RequestEvent<'a> {
         self.event(rejection.status().as_u16(), rejection.code(), rejection.blame(), Some(detail))
     }
 
