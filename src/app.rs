@@ -5,6 +5,7 @@ pub mod commands;
 pub mod lifecycle;
 mod open_files;
 pub mod rehearsal;
+pub mod reload;
 mod service;
 
 use std::sync::Arc;
@@ -17,13 +18,15 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::admin::health::Health;
 use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
-use crate::config::{AccessLogTo, Listeners, Settings, Shutdown};
+use crate::config::{AccessLogTo, Listeners, Settings};
 use crate::connector::Catalog;
 use crate::http::listener::{self, Address, Bound, Handler};
 use crate::inbound::{Current, Inbound, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry};
-use crate::token::Verifier;
+use crate::token::keys::KeyComplaint;
+use crate::token::{self, Verifier};
 use lifecycle::{Ended, Stages};
+use reload::{Cause, Reloader, Report, Started};
 use service::ServiceSide;
 
 /// Threads of the runtime that everything but the traffic listeners shares.
@@ -34,7 +37,7 @@ const SHARED_THREADS: usize = 2;
 pub enum StartError {
     /// Keys that cannot be used, all of them.
     #[error("{}", lines(.0))]
-    Keys(Vec<crate::token::keys::KeyComplaint>),
+    Keys(Vec<KeyComplaint>),
     /// Upstreams that contradict each other, or whose certificates cannot be used.
     #[error(transparent)]
     Upstreams(#[from] crate::inbound::SnapshotError),
@@ -58,7 +61,7 @@ pub enum StartError {
 /// A Sidegate that serves until it is shut down.
 pub struct Running {
     addresses: Vec<(&'static str, Address)>,
-    shutdown: Shutdown,
+    reloader: Arc<Reloader>,
     stages: Stages,
     readiness: Readiness,
     workers: Vec<JoinHandle<()>>,
@@ -79,14 +82,13 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Off => AccessLog::off(),
     };
     let telemetry = Telemetry::new(access_log.sampling(settings.access_log_sample), Arc::clone(&clock));
-    let (verifier, _) = Verifier::new(settings.tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
-    let verifier = Arc::new(verifier.counting(telemetry.metrics.tokens.clone()));
+    let verifier = verifier(settings.tokens, &telemetry, &clock)?;
     let readiness = Readiness::default();
 
     let service = match settings.service {
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
-            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry), clock);
+            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry), Arc::clone(&clock));
             Some(Arc::new(ServiceSide::build(service, parts, shared.handle().clone())?))
         }
         None => None,
@@ -99,12 +101,14 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         service: service.clone(),
     };
 
+    show_state(&telemetry, &traffic.current, &readiness);
+
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
     let mut addresses = Vec::new();
     let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
     if let Some(config) = &settings.listeners.health {
-        let health = Arc::new(Health::new(telemetry, readiness.clone()));
+        let health = Arc::new(Health::new(Arc::clone(&telemetry), readiness.clone()));
         let bound = enter(shared.handle(), || listener::bind(config, false))?;
         addresses.push(("health", bound.address()));
         // Health answers to the very end: an orchestrator must be able to watch the drain.
@@ -113,9 +117,30 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     for (name, address) in &addresses {
         tracing::info!(listener = name, %address, "listening");
     }
+    let started = Started {
+        sources: settings.sources,
+        fixed: settings.fixed,
+        poll: settings.reload.poll,
+        watched: settings.watched,
+        shutdown: settings.shutdown,
+    };
+    let reloader = Reloader::new(started, traffic.current, service.clone(), telemetry, clock);
+    let hangup = enter(shared.handle(), lifecycle::hangup)?;
+    shared.spawn(Arc::clone(&reloader).follow_signals(hangup, stages.stop.clone()));
+    shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
     readiness.set_ready();
     unless_started.disarm();
-    Ok(Running { addresses, shutdown: settings.shutdown, stages, readiness, workers, service, shared })
+    Ok(Running { addresses, reloader, stages, readiness, workers, service, shared })
+}
+
+/// The keys of every workspace, counted in the metrics.
+fn verifier(
+    config: token::Config,
+    telemetry: &Telemetry,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Verifier>, StartError> {
+    let (verifier, _) = Verifier::new(config, Arc::clone(clock)).map_err(StartError::Keys)?;
+    Ok(Arc::new(verifier.counting(telemetry.metrics.tokens.clone())))
 }
 
 impl Running {
@@ -123,6 +148,18 @@ impl Running {
     #[must_use]
     pub fn addresses(&self) -> &[(&'static str, Address)] {
         &self.addresses
+    }
+
+    /// Reads the configuration again and puts it in force if nothing is wrong with it, as SIGHUP does.
+    #[must_use]
+    pub fn reload(&self) -> Report {
+        self.reloader.reload(Cause::Request)
+    }
+
+    /// How the last reload ended, whoever wanted it.
+    #[must_use]
+    pub fn last_reload(&self) -> Option<Report> {
+        self.reloader.last()
     }
 
     /// Serves until SIGTERM or SIGINT, then winds down.
@@ -153,7 +190,7 @@ impl Running {
             let _ = drained.await;
         };
         let ended = self.shared.block_on(lifecycle::wind_down(
-            self.shutdown,
+            self.reloader.shutdown(),
             &self.stages,
             &self.readiness,
             drained,
@@ -232,6 +269,18 @@ impl TrafficSide {
         }
         Ok(workers)
     }
+}
+
+/// What the page of metrics asks others for when it is asked itself. Weakly, or telemetry would hold itself.
+fn show_state(telemetry: &Telemetry, current: &Current, readiness: &Readiness) {
+    let life = telemetry.metrics.life.clone();
+    let (current, readiness) = (Arc::downgrade(current), readiness.clone());
+    telemetry.metrics.read_when_asked(move || {
+        let generation = current.upgrade().map_or(0, |current| current.load().generation);
+        life.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        let is_draining = readiness.unmet().is_some_and(|unmet| unmet.condition == "draining");
+        life.draining.set(i64::from(is_draining));
+    });
 }
 
 type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;

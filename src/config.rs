@@ -4,6 +4,7 @@
 mod check;
 mod environment;
 mod files;
+mod fixed;
 mod init;
 mod interpolate;
 mod layers;
@@ -13,8 +14,10 @@ mod resolve;
 mod schema;
 mod secret_source;
 mod show;
+mod watched;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,13 +29,15 @@ use crate::seal::keyring::SealingKey;
 use crate::{outbound, store, token};
 
 pub use environment::{environment, log_level};
+pub use fixed::Fixed;
 pub use init::{InitError, init};
 pub use path::Places;
 pub use schema::schemas;
 pub use show::show;
+pub use watched::Watched;
 
 /// Where a configuration comes from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// Files and folders, the later over the earlier.
     pub paths: Vec<PathBuf>,
@@ -40,6 +45,16 @@ pub struct Sources {
     pub flags: Flags,
     /// The process environment, as [`environment`] reads it.
     pub environment: BTreeMap<String, String>,
+}
+
+/// Without the environment, which may hold secrets.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("paths", &self.paths)
+            .field("flags", &self.flags)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The short form for one upstream and one workspace, as typed on the command line.
@@ -62,6 +77,8 @@ pub struct Settings {
     pub workers: usize,
     /// How to stop.
     pub shutdown: Shutdown,
+    /// How changed files are noticed.
+    pub reload: Reload,
     /// Where the access log goes.
     pub access_log: AccessLogTo,
     /// How many of a hundred successful requests it gets.
@@ -78,6 +95,21 @@ pub struct Settings {
     pub warnings: Vec<Complaint>,
     /// Where each value was typed, for a room that finds fault with one.
     pub places: Places,
+    /// What only a restart changes.
+    pub fixed: Fixed,
+    /// Where all of this comes from, to read it again.
+    pub sources: Sources,
+    /// Every file that it was read from.
+    pub watched: Watched,
+}
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub struct Reading {
+    /// The settings, or every complaint that can be found at once, in the order of files and lines.
+    pub settings: Result<Settings, Vec<Complaint>>,
+    /// Every file that was read, or would have been.
+    pub watched: Watched,
 }
 
 /// Where Sidegate listens; a listener that is not named is off.
@@ -89,6 +121,8 @@ pub struct Listeners {
     pub outbound: Option<listener::Config>,
     /// For probes and metrics.
     pub health: Option<listener::Config>,
+    /// For the operator.
+    pub admin: Option<listener::Config>,
 }
 
 /// What the outbound listener needs.
@@ -111,6 +145,13 @@ pub struct Shutdown {
     pub grace: Duration,
 }
 
+/// How a running process notices that its configuration changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// How often the files are looked at; never, if none.
+    pub poll: Option<Duration>,
+}
+
 /// Where the access log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessLogTo {
@@ -125,6 +166,12 @@ pub enum AccessLogTo {
 /// # Errors
 /// Every complaint that can be found at once, in the order of files and lines.
 pub fn load(sources: &Sources) -> Result<Settings, Vec<Complaint>> {
-    let layered = layers::merge(sources);
-    resolve::settings(layered, &sources.environment)
+    read(sources).settings
+}
+
+/// The same, with the files that were read even where they do not hold together: whoever mends one of them wants it read
+/// again.
+#[must_use]
+pub fn read(sources: &Sources) -> Reading {
+    resolve::settings(layers::merge(sources), sources)
 }

@@ -22,6 +22,14 @@ pub struct Stages {
     pub hard_stop: CancellationToken,
 }
 
+/// SIGHUPs, from now on. Without anybody to take them they would end the process.
+///
+/// # Errors
+/// The handler could not be installed.
+pub fn hangup() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 /// Resolves with the first SIGTERM or SIGINT.
 ///
 /// # Errors

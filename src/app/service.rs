@@ -20,7 +20,7 @@ use crate::http::client::Client;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls::{self, ClientTls};
 use crate::oauth::TokenEndpoint;
-use crate::outbound::{Outbound, caller::Callers};
+use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::Refresher;
 use crate::seal::Keyring;
 use crate::store::Store;
@@ -95,6 +95,12 @@ impl ServiceSide {
         );
         let (api, callers) = (Arc::clone(&self.api), Arc::clone(&self.callers));
         Ok(ServiceListener { outbound, api, callers, shared: self.shared.clone() })
+    }
+
+    /// Believes other callers and knows other third parties from the next call on.
+    pub(super) fn reload(&self, config: Option<outbound::Config>, verifier: Arc<Verifier>, catalog: Catalog) {
+        self.callers.store(Arc::new(self.callers.load().reloaded(verifier, config)));
+        self.catalog.store(Arc::new(catalog));
     }
 
     /// Waits for token exchanges in flight to be stored.

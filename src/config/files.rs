@@ -11,6 +11,7 @@ use super::check::{Source, Walk};
 use super::interpolate::interpolate;
 use super::path::{KeyPath, Place, Places};
 use super::schema::Shape;
+use super::watched::{Watched, listing};
 use crate::document::{self, Complaint, Kind, Node, Position};
 
 /// What the files say.
@@ -22,6 +23,8 @@ pub(super) struct Files {
     pub(super) connectors: BTreeMap<String, PathBuf>,
     /// Environment variables that the files read by name, so that they are not taken for keys.
     pub(super) mentioned: BTreeSet<String>,
+    /// Everything that was read.
+    pub(super) watched: Watched,
 }
 
 /// Reads every file that `paths` name, and what stands beside them.
@@ -53,6 +56,7 @@ const FOLDERS: [&str; 2] = ["upstreams", "integrations"];
 impl Reader<'_> {
     fn path(&mut self, path: &Path) {
         if path.is_dir() {
+            self.files.watched.note(path);
             let before = self.seen.len();
             let main = ["sidegate.yaml", "sidegate.yml"].map(|name| path.join(name)).into_iter();
             for file in main.filter(|file| file.is_file()) {
@@ -76,13 +80,19 @@ impl Reader<'_> {
 
     fn beside(&mut self, folder: &Path) {
         for map in FOLDERS {
-            for file in listing(&folder.join(map)).into_iter().filter(|file| is_yaml(file)) {
+            for file in self.listing(&folder.join(map)).into_iter().filter(|file| is_yaml(file)) {
                 self.entry(map, &file);
             }
         }
-        for connector in listing(&folder.join("connectors")).into_iter().filter(|path| path.is_dir()) {
+        for connector in self.listing(&folder.join("connectors")).into_iter().filter(|path| path.is_dir()) {
             self.connector(connector);
         }
+    }
+
+    /// A folder that cannot be listed holds nothing; one that is not there is common.
+    fn listing(&mut self, folder: &Path) -> Vec<PathBuf> {
+        self.files.watched.note(folder);
+        listing(folder).unwrap_or_default()
     }
 
     fn main(&mut self, path: &Path) {
@@ -123,6 +133,7 @@ impl Reader<'_> {
         }
         let source: Arc<str> = folder.join("spec.yml").to_string_lossy().into();
         let place = Place::in_file(&source, Position { line: 1, column: 1 });
+        self.files.watched.note_all_below(&folder);
         self.refuse_second("connectors", &name, &place);
         self.places.set(KeyPath::of(&["connectors", &name]), place);
         self.files.connectors.insert(name, folder);
@@ -146,6 +157,7 @@ impl Reader<'_> {
         if !self.seen.insert(path.to_owned()) {
             return None;
         }
+        self.files.watched.note(path);
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
@@ -174,17 +186,6 @@ impl Reader<'_> {
         let place = Place { source: path.to_string_lossy().into(), position: None };
         self.complaints.push(place.complaint(problem, cure));
     }
-}
-
-/// The entries of a folder in order; hidden ones, such as Kubernetes' `..data`, are left out.
-fn listing(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut paths: Vec<_> = entries
-        .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
-        .map(|entry| entry.path())
-        .collect();
-    paths.sort();
-    paths
 }
 
 fn is_yaml(path: &Path) -> bool {

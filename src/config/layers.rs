@@ -11,6 +11,7 @@ use super::check::{Source, Walk};
 use super::environment::{self, insert, text_node};
 use super::path::{KeyPath, Place, Places};
 use super::schema::Shape;
+use super::watched::Watched;
 use super::{Flags, Sources, files, raw};
 use crate::document::Complaint;
 
@@ -21,6 +22,8 @@ pub(super) struct Layered {
     /// The folders under connectors/, by key.
     pub(super) connectors: BTreeMap<String, PathBuf>,
     pub(super) complaints: Vec<Complaint>,
+    /// Every file that was read.
+    pub(super) watched: Watched,
 }
 
 /// Reads and merges all layers. With complaints, `raw` is what could be read in spite of them.
@@ -43,7 +46,7 @@ pub(super) fn merge(sources: &Sources) -> Layered {
         complaints.extend(error.into_iter().map(|error| from_figment(&error, &places)));
         raw::Sidegate::default()
     });
-    Layered { raw, places, connectors: files.connectors, complaints }
+    Layered { raw, places, connectors: files.connectors, complaints, watched: files.watched }
 }
 
 struct Layer(&'static str, Dict);

@@ -28,6 +28,8 @@ pub(super) struct Sidegate {
     pub(super) workers: Option<usize>,
     /// How Sidegate stops.
     pub(super) shutdown: Shutdown,
+    /// How changed files are noticed.
+    pub(super) reload: Reload,
     /// One line for each request.
     pub(super) access_log: AccessLog,
     /// What is kept in memory.
@@ -61,6 +63,9 @@ pub(super) struct Listeners {
     /// For probes and metrics: /healthz, /readyz, /metrics and nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) health: Option<Health>,
+    /// For the operator: the status page, reload and drain; loopback and unix only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) admin: Option<Admin>,
 }
 
 /// A listener for callers of the API.
@@ -150,6 +155,14 @@ pub(super) struct Health {
     pub(super) address: String,
 }
 
+/// The listener for the operator.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Admin {
+    /// `IP:PORT` of this machine alone, or `unix:/path`.
+    pub(super) address: String,
+}
+
 /// How Sidegate stops.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -163,6 +176,20 @@ pub(super) struct Shutdown {
 impl Default for Shutdown {
     fn default() -> Self {
         Self { delay: Span::seconds(5), grace: Span::seconds(25) }
+    }
+}
+
+/// Reloading.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Reload {
+    /// How often every file that was read is looked at for changes; 0s is never.
+    pub(super) poll: Span,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { poll: Span::seconds(5) }
     }
 }
 

@@ -10,9 +10,11 @@ mod workspaces;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::fixed::Fixed;
 use super::layers::Layered;
 use super::path::{KeyPath, Places};
-use super::{AccessLogTo, ServiceSettings, Settings, Shutdown, raw};
+use super::watched::Watched;
+use super::{AccessLogTo, Reading, Reload, ServiceSettings, Settings, Shutdown, Sources, raw};
 use crate::document::{Complaint, did_you_mean};
 use crate::seal::keyring::SealingKey;
 use crate::store;
@@ -20,23 +22,30 @@ use crate::store;
 /// Connections whose opened credentials are kept in memory.
 const CACHED_CREDENTIALS: u64 = 10_000;
 
-/// Resolves what was typed.
-///
-/// # Errors
-/// Every complaint of the walk and of the meaning together.
-pub(super) fn settings(
-    layered: Layered,
-    environment: &BTreeMap<String, String>,
-) -> Result<Settings, Vec<Complaint>> {
-    let Layered { raw, places, connectors, complaints } = layered;
+/// Resolves what was typed; without settings, every complaint of the walk and of the meaning together.
+pub(super) fn settings(layered: Layered, sources: &Sources) -> Reading {
+    let Layered { raw, places, connectors, complaints, watched } = layered;
     let incomplete = !complaints.is_empty();
-    let mut resolver =
-        Resolver { places: &places, environment, complaints, warnings: Vec::new(), incomplete };
+    let mut resolver = Resolver {
+        places: &places,
+        environment: &sources.environment,
+        complaints,
+        warnings: Vec::new(),
+        watched,
+        incomplete,
+    };
     let settings = resolver.settings(&raw, &connectors);
-    let Resolver { mut complaints, mut warnings, .. } = resolver;
+    let Resolver { mut complaints, mut warnings, watched, .. } = resolver;
     tidy(&mut complaints);
     tidy(&mut warnings);
-    if complaints.is_empty() { Ok(Settings { warnings, places, ..settings }) } else { Err(complaints) }
+    let settings = complaints.is_empty().then(|| Settings {
+        warnings,
+        places,
+        sources: sources.clone(),
+        watched: watched.clone(),
+        ..settings
+    });
+    Reading { settings: settings.ok_or(complaints), watched }
 }
 
 /// Collects complaints while the sections are resolved.
@@ -45,6 +54,7 @@ pub(super) struct Resolver<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
     complaints: Vec<Complaint>,
     warnings: Vec<Complaint>,
+    pub(super) watched: Watched,
     /// The walk left something out, so that what is missing here may only have been misspelled.
     incomplete: bool,
 }
@@ -62,6 +72,7 @@ impl Resolver<'_> {
             workers: raw.workers.unwrap_or_else(available_workers),
             shutdown: Shutdown { delay: raw.shutdown.delay.0, grace: raw.shutdown.grace.0 },
             access_log_sample: raw.access_log.sample,
+            reload: Reload { poll: Some(raw.reload.poll.0).filter(|poll| !poll.is_zero()) },
             access_log: match raw.access_log.to {
                 raw::LogTarget::Stdout => AccessLogTo::Stdout,
                 raw::LogTarget::Off => AccessLogTo::Off,
@@ -70,8 +81,11 @@ impl Resolver<'_> {
             upstreams,
             integrations,
             service,
+            fixed: Fixed::of(raw),
             warnings: Vec::new(),
             places: Places::default(),
+            sources: Sources::default(),
+            watched: Watched::default(),
         }
     }
 

@@ -89,6 +89,7 @@ impl Resolver<'_> {
     /// The path that was typed at `path`, if there is a file.
     pub(super) fn existing_file(&mut self, typed: &str, path: &KeyPath) -> Option<PathBuf> {
         let file = self.places.file_named(path, Path::new(typed));
+        self.watched.note(&file);
         let shown = file.display();
         let (problem, cure) = match fs::metadata(&file) {
             Ok(about) if about.is_file() => return Some(file),

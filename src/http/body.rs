@@ -64,11 +64,6 @@ impl Body {
             streaming => Err(Self(streaming)),
         }
     }
-
-    /// Whether the body comes from somewhere that may pause.
-    pub(super) fn is_streaming(&self) -> bool {
-        matches!(self.0, Kind::Incoming(_) | Kind::Boxed(_))
-    }
 }
 
 impl HttpBody for Body {

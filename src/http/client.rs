@@ -17,6 +17,8 @@ use super::pool::{Origin, Pool, SendError, Settings};
 const MAX_POOLS: usize = 512;
 /// How many unused connections an origin keeps.
 const MAX_IDLE: usize = 32;
+/// How long a third party may pause within a body.
+const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an unused connection is kept; many servers close after a minute, some after five seconds.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -84,11 +86,13 @@ impl Client {
         Settings {
             connect_timeout: self.connect_timeout,
             response_head_timeout: self.response_head_timeout,
+            body_idle_timeout: BODY_IDLE_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             max_idle: MAX_IDLE,
             tls: Some(Arc::clone(&self.tls)),
             server_name: None,
             egress: Some(egress),
+            private: Arc::default(),
         }
     }
 }

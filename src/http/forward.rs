@@ -2,7 +2,7 @@
 //! Never decides whether it may pass; who calls this has decided.
 
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri, Version, header};
+use http::{Request, Response, Uri, Version};
 
 use super::Body;
 use super::headers::strip_hop_by_hop;
@@ -15,15 +15,10 @@ use super::pool::{Pool, SendError};
 /// Headers of our own are safe only if [`strip_hop_by_hop`] ran before they were written.
 pub async fn forward(pool: &Pool, mut request: Request<Body>) -> Result<Response<Body>, SendError> {
     strip_hop_by_hop(request.headers_mut());
-    // Without it hyper sends no trailers: a trailer could pass for a header of ours.
-    request.headers_mut().remove(header::TRAILER);
     *request.version_mut() = Version::HTTP_11;
     to_origin_form(request.uri_mut());
 
     let mut response = pool.send(request).await?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(SendError::Broken("the upstream switched protocols without being asked".into()));
-    }
     strip_hop_by_hop(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     Ok(response)

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Removes hop-by-hop fields: the fixed set (RFC 9110 section 7.6.1) and those that Connection lists. Host and
-/// Content-Length stay even if listed.
+/// Content-Length stay even if listed. Of TE it leaves that trailers are taken, which is true of us as well.
 ///
 /// Must run before anybody writes a header of our own: a caller could list its name in Connection.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -17,6 +17,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
+    let takes_trailers = headers.contains_key(header::TE)
+        && headers.get_all(header::TE).iter().any(|value| lists(value, "trailers"));
     if headers.contains_key(header::CONNECTION) {
         let listed: Vec<HeaderValue> = headers.get_all(header::CONNECTION).iter().cloned().collect();
         for connection in &listed {
@@ -26,6 +28,17 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name)).cloned() {
         headers.remove(name);
     }
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Whether a comma-separated value lists `token`.
+pub(super) fn lists(value: &HeaderValue, token: &str) -> bool {
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|listed| listed.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Fields that speak about one connection (RFC 9110 section 7.6.1), the older ones that implementations still send,

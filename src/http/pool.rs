@@ -1,21 +1,22 @@
-//! HTTP/1.1 connections to one origin, kept between requests.
-//! Never knows why a request is made, and never sends one twice once any of it was written.
+//! HTTP connections to one origin, kept between requests.
+//! Never knows why a request is made, and never sends one twice that may have been acted on, unless that does no harm.
 
 mod connect;
-mod exchange;
-mod framing;
+mod http1;
 mod idle;
+mod stream;
+mod trailers;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::HeaderName;
 use http::{Request, Response};
-use hyper::client::conn::http1::SendRequest;
 
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError};
-use exchange::Attempt;
+use http1::{Connection, Home, Received, Upload, exchange};
 use idle::Idle;
 
 /// Scheme, host and port, or a socket file: where connections are kept.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// From the request, or the last piece of its body, to the response head.
     pub response_head_timeout: Duration,
+    /// How long the upstream may pause within a response's body.
+    pub body_idle_timeout: Duration,
     /// How long a connection is kept unused; below the upstream's own, or requests meet closing connections.
     pub idle_timeout: Duration,
     /// How many unused connections are kept; 0 means a new one for each request.
@@ -51,6 +54,8 @@ pub struct Settings {
     pub server_name: Option<Arc<str>>,
     /// None: dial whatever resolves (the configured upstream); Some: the guard decides (third parties).
     pub egress: Option<Egress>,
+    /// Names that a trailer must not have, either way, besides those that HTTP forbids and Sidegate's own.
+    pub private: Arc<[HeaderName]>,
 }
 
 /// Why there is no response.
@@ -76,62 +81,63 @@ pub enum SendError {
     Broken(#[source] BoxError),
 }
 
-/// A connection that can take a request.
-type Sender = SendRequest<Body>;
-
 /// Idle HTTP/1.1 connections to one origin, the one used last first. One per worker, so that its lock is never
-/// contended. A connection serves whoever comes next: nothing may be sent that authenticates a connection (NTLM).
+/// contended. A connection serves whoever comes next, so one on which anybody authenticates the connection itself (NTLM,
+/// Negotiate) is closed after that exchange.
 pub struct Pool {
     origin: Origin,
     settings: Settings,
-    idle: Arc<Idle>,
+    home: Home,
 }
 
 impl Pool {
     /// A pool without connections; nothing is dialled before the first request.
     #[must_use]
     pub fn new(origin: Origin, settings: Settings) -> Self {
-        let idle = Arc::new(Idle::new(settings.max_idle, settings.idle_timeout));
-        Self { origin, settings, idle }
+        let home = Home {
+            idle: Arc::new(Idle::new(settings.max_idle, settings.idle_timeout)),
+            body_idle: settings.body_idle_timeout,
+            private: Arc::clone(&settings.private),
+        };
+        Self { origin, settings, home }
     }
 
     /// Sends on an idle connection or a new one, streaming both ways; the connection comes back when the response has
-    /// been read to its end, and is closed when it is dropped before. Framing headers are written anew from the bodies.
+    /// been read to its end and the request has gone, and is closed when either is dropped before. Framing headers are
+    /// written anew from the bodies; the request's body is not asked for before there is a connection.
     ///
-    /// At most one retry, on a new connection, where a kept one turned out closed and hyper gave the request back
-    /// unsent. The target must be origin-form, Host set. Dropping the future closes the connection.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, SendError> {
-        framing::of_request(&mut request);
-        let method = request.method().clone();
-        let limit = self.settings.response_head_timeout;
-
-        let attempt = match self.idle.take() {
-            Some(kept) => exchange::attempt(kept, request, limit).await?,
-            None => Attempt::Unsent(request),
-        };
-        let (response, connection) = match attempt {
-            Attempt::Answered(response, connection) => (response, connection),
-            Attempt::Unsent(request) => self.send_anew(request, limit).await?,
-        };
-
-        if !framing::is_plain(response.headers()) {
-            return Err(SendError::Broken("its Transfer-Encoding is not exactly one chunked".into()));
-        }
-        let mut response = self.idle.lend(connection, response);
-        framing::of_response(&method, &mut response);
-        Ok(response)
+    /// At most one retry, on a new connection, where a kept one turned out closed without a word: if nothing was written,
+    /// or the request may be sent twice and is in memory as a whole. Host must be set. Dropping the future closes the
+    /// connection.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
+        let received = self.received(request).await?;
+        Ok(received.into_response(&self.home))
     }
 
-    async fn send_anew(
-        &self,
-        request: Request<Body>,
-        limit: Duration,
-    ) -> Result<(Response<hyper::body::Incoming>, Sender), SendError> {
-        let connection = connect::connect(&self.origin, &self.settings).await?;
-        match exchange::attempt(connection, request, limit).await? {
-            Attempt::Answered(response, connection) => Ok((response, connection)),
-            Attempt::Unsent(_) => Err(SendError::Broken("a new connection closed at once".into())),
+    async fn received(&self, request: Request<Body>) -> Result<Received, SendError> {
+        let limit = self.settings.response_head_timeout;
+        let kept = self.home.idle.take();
+        let is_new = kept.is_none();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let (upload, asked) = Upload::new(request, connection.take_buffer(), &self.home.private);
+        let failed = match exchange(connection, upload, &asked, limit).await {
+            Ok(received) => return Ok(received),
+            Err(failed) => failed,
+        };
+        match failed.again {
+            Some(upload) if !is_new && self.home.idle.may_send_again() => {
+                let connection = self.connect().await?;
+                exchange(connection, upload, &asked, limit).await.map_err(|failed| failed.error)
+            }
+            _ => Err(failed.error),
         }
+    }
+
+    async fn connect(&self) -> Result<Box<Connection>, SendError> {
+        connect::connect(&self.origin, &self.settings).await.map(Connection::new)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Raw peers for the tests of this room: what is said and seen on a socket, byte for byte.
 //! Never parses HTTP beyond the empty line that ends a head.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -101,11 +102,13 @@ pub(super) fn settings() -> Settings {
     Settings {
         connect_timeout: PATIENCE,
         response_head_timeout: PATIENCE,
+        body_idle_timeout: PATIENCE,
         idle_timeout: PATIENCE,
         max_idle: 8,
         tls: None,
         server_name: None,
         egress: None,
+        private: Arc::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderName;
 
 use super::routes::{Routes, Upstream, UpstreamConfig};
 use crate::http::pool::{Origin, Pool, Settings};
@@ -14,6 +15,8 @@ use crate::http::tls::{self, ClientTls, TlsError};
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
+/// How long an upstream may pause within a response's body.
+const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Unused connections that a worker keeps to one upstream.
@@ -120,11 +123,13 @@ impl Link {
         let settings = Settings {
             connect_timeout: config.connect_timeout,
             response_head_timeout: config.response_head_timeout,
+            body_idle_timeout: BODY_IDLE_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             max_idle: MAX_IDLE,
             tls,
             server_name: config.tls.server_name.as_deref().map(Into::into),
             egress: None,
+            private: private_names(config),
         };
         let kept = before
             .iter()
@@ -140,17 +145,33 @@ impl Link {
     }
 }
 
+/// What a trailer must not be called: it could pass for an identity, or for a token.
+fn private_names(config: &UpstreamConfig) -> Arc<[HeaderName]> {
+    config.identity.iter().map(|(name, _)| name).chain(&config.token_headers).cloned().collect()
+}
+
 /// Whether connections made with `one` serve for `other`. Taken apart, so that a new setting cannot be forgotten here.
 fn same_settings(one: &Settings, other: &Settings) -> bool {
-    let Settings { connect_timeout, response_head_timeout, idle_timeout, max_idle, tls, server_name, egress } =
-        one;
+    let Settings {
+        connect_timeout,
+        response_head_timeout,
+        body_idle_timeout,
+        idle_timeout,
+        max_idle,
+        tls,
+        server_name,
+        egress,
+        private,
+    } = one;
     *connect_timeout == other.connect_timeout
         && *response_head_timeout == other.response_head_timeout
+        && *body_idle_timeout == other.body_idle_timeout
         && *idle_timeout == other.idle_timeout
         && *max_idle == other.max_idle
         && tls.as_ref().map(Arc::as_ptr) == other.tls.as_ref().map(Arc::as_ptr)
         && *server_name == other.server_name
         && *egress == other.egress
+        && *private == other.private
 }
 
 /// The certificate files of an upstream and what was in them: a renewed certificate needs new connections.

@@ -20,7 +20,7 @@ const CUSTOMER: &str = "x-sidegate-customer";
 
 /// Finds out who asks. Shared by the credential proxy and the API; a reload swaps it whole.
 pub struct Callers {
-    config: Config,
+    config: Arc<Config>,
     verifier: Arc<Verifier>,
     policy: Policy,
 }
@@ -29,6 +29,17 @@ impl Callers {
     /// Tokens of every workspace are taken.
     #[must_use]
     pub fn new(config: Config, verifier: Arc<Verifier>) -> Self {
+        Self { config: Arc::new(config), verifier, policy: Policy::default() }
+    }
+
+    /// The same after a reload: other keys, and another service secret if there is a `config`. Whether whoever connects is
+    /// trusted stays as it is, for the address that makes it safe stays too.
+    #[must_use]
+    pub fn reloaded(&self, verifier: Arc<Verifier>, config: Option<Config>) -> Self {
+        let config = match config {
+            Some(config) => Arc::new(Config { trust_caller: self.config.trust_caller, ..config }),
+            None => Arc::clone(&self.config),
+        };
         Self { config, verifier, policy: Policy::default() }
     }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sidegate::app::reload::Report;
 use sidegate::app::{self, Running, StartError};
 use sidegate::clock::SystemClock;
 use sidegate::config::{self, Flags, Sources};
@@ -90,7 +91,7 @@ impl Drop for Folder {
 /// A Sidegate that serves in this process until the test ends.
 pub(crate) struct Gate {
     running: Option<Running>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Gate {
@@ -112,12 +113,8 @@ impl Gate {
 
     /// The same where it may fail to start.
     pub(crate) fn try_configured(more: &str) -> Result<Self, StartError> {
-        let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
-        let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
-        let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
         let folder = Folder::new();
-        let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
-        folder.write("sidegate.yaml", &(more + COMMON + workers + stop));
+        folder.write("sidegate.yaml", &whole(more));
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
         let sources = Sources {
@@ -127,7 +124,28 @@ impl Gate {
         };
         let settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
         let running = app::start(settings, Arc::new(SystemClock))?;
-        Ok(Self { running: Some(running), _folder: folder })
+        Ok(Self { running: Some(running), folder })
+    }
+
+    /// Where its files are: sidegate.yaml, acme and globex.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of its configuration, as an editor that renames it into place.
+    pub(crate) fn rewrite(&self, name: &str, text: &str) {
+        self.folder.write(".new", text);
+        fs::rename(self.folder().join(".new"), self.folder().join(name)).unwrap();
+    }
+
+    /// Another sidegate.yaml, with what is common to all of them.
+    pub(crate) fn reconfigure(&self, more: &str) {
+        self.rewrite("sidegate.yaml", &whole(more));
+    }
+
+    /// Reads the configuration again, as SIGHUP does.
+    pub(crate) fn reload(&self) -> Report {
+        self.running.as_ref().unwrap().reload()
     }
 
     pub(crate) fn address(&self, listener: &str) -> SocketAddr {
@@ -172,6 +190,15 @@ const COMMON: &str = "
 workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}
 accessLog: {to: off}
 ";
+
+/// A sidegate.yaml with this at its beginning.
+fn whole(more: &str) -> String {
+    let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
+    let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
+    let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
+    let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
+    more + COMMON + workers + stop
+}
 
 /// Waits until something is so.
 #[track_caller]

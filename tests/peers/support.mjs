@@ -78,7 +78,9 @@ export async function eventually(what, check, patience = 60_000) {
 
 /** One counter's or gauge's value, summed over the labels that match. */
 export async function metric(gate, name, labels = '') {
-  const lines = (await gate.metrics()).split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
+  const text = await gate.metrics();
+  assert(text.includes(name.replace(/_total$/, '')), `there is no metric ${name}`);
+  const lines = text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
   return lines.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
 }
 
@@ -210,13 +212,13 @@ export async function inParallel(count, width, work) {
 /** Callers that ask without pause on kept connections until told to stop; every answer is counted, and the first that was not well is kept. */
 export class Load {
   constructor(url, { callers = 8, headers = () => asCustomer(), path = '/', body } = {}) {
-    Object.assign(this, { url, headers, path, body, done: 0, failures: [], isStopping: false });
+    Object.assign(this, { url, headers, path, body, done: 0, failures: [], isStopping: false, turns: Array(callers).fill(0) });
     this.agent = new http.Agent({ keepAlive: true, maxSockets: callers });
-    this.lanes = Promise.all(Array.from({ length: callers }, () => this.#lane()));
+    this.lanes = Promise.all(Array.from({ length: callers }, (_, caller) => this.#lane(caller)));
   }
 
-  async #lane() {
-    while (!this.isStopping) {
+  async #lane(caller) {
+    for (; !this.isStopping; this.turns[caller] += 1) {
       const failure = await this.#ask().catch((error) => error.code ?? String(error));
       if (failure) this.failures.push(failure); else this.done += 1;
     }
@@ -231,6 +233,12 @@ export class Load {
   async more(count) {
     const until = this.done + count;
     await eventually(`${count} more answers; failures: ${this.failures.slice(0, 3)}`, () => this.done >= until || this.failures.length > 100);
+  }
+
+  /** Waits until every caller has been answered what it asked before now, and once more what it asked after. */
+  async turnover() {
+    const before = [...this.turns];
+    await eventually('every caller has asked anew', () => this.turns.every((turn, caller) => turn > before[caller] + 1));
   }
 
   async stop() {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { Load, Raw, api, ask, descriptors, eventually, gateBefore, inParallel, listen, memory, mirror, scale, tell, tokenHeader, token } from './support.mjs';
+import { Load, Raw, api, ask, descriptors, eventually, gateBefore, inParallel, listen, memory, metric, mirror, scale, tell, tokenHeader, token } from './support.mjs';
 
 /** An API that is played by hand: `play(socket, head)` once a request's head is there. */
 const played = (t, play) => listen(t, net.createServer((socket) => {
@@ -65,7 +65,7 @@ for (const [name, { play: way, seen }] of Object.entries(misbehaviours)) {
     play = (socket) => socket.write(ok);
     // What was said too much on one connection is nobody's answer: the next ones get theirs.
     for (let i = 0; i < 20; i += 1) assert.deepEqual(await outcome(gate), [200, 'ok']);
-    await eventually('nothing is in flight', async () => /sidegate_active_requests\{door="inbound"\} 0/.test(await gate.metrics()));
+    await eventually('nothing is in flight', async () => await metric(gate, 'http_server_active_requests', 'door="inbound"') === 0);
     await eventually('no descriptor is left', () => descriptors(gate) <= before + 22);
     assert.equal((await ask(gate.inbound)).text, 'ok');
   });

@@ -21,12 +21,14 @@ impl Resolver<'_> {
             let address = self.address(&raw.address, &path.key("health"))?;
             Some(listener::Config { address, tls: None, limits: Limits::default() })
         });
+        let admin = raw.admin.as_ref().and_then(|raw| self.admin(raw, &path.key("admin")));
         let mut taken: Vec<(KeyPath, &Address)> =
             inbound.iter().map(|(path, one)| (path.clone(), &one.address)).collect();
         taken.extend(outbound.iter().map(|one| (path.key("outbound"), &one.address)));
         taken.extend(health.iter().map(|one| (path.key("health"), &one.address)));
+        taken.extend(admin.iter().map(|one| (path.key("admin"), &one.address)));
         self.refuse_same_addresses(&taken);
-        Listeners { inbound: inbound.into_iter().map(|(_, one)| one).collect(), outbound, health }
+        Listeners { inbound: inbound.into_iter().map(|(_, one)| one).collect(), outbound, health, admin }
     }
 
     fn inbound(
@@ -45,6 +47,17 @@ impl Resolver<'_> {
             Some((path, listener::Config { address: address?, tls, limits: limits(&one.limits) }))
         };
         typed.into_iter().filter_map(resolve).collect()
+    }
+
+    /// Whoever reaches it may stop the process, so only this machine may.
+    fn admin(&mut self, raw: &raw::Admin, path: &KeyPath) -> Option<listener::Config> {
+        let address = self.address(&raw.address, path)?;
+        if !is_local(&address) {
+            let problem = "the admin listener would be open to other machines";
+            self.error(&path.key("address"), problem, "listen on 127.0.0.1, [::1] or unix:/path");
+            return None;
+        }
+        Some(listener::Config { address, tls: None, limits: Limits::default() })
     }
 
     /// Whom the outbound listener believes.

@@ -1,19 +1,18 @@
-//! The stack of unused connections, and the response bodies that bring theirs back.
+//! The stack of unused connections, and how many requests may be sent a second time.
 //! Never dials and never sends.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Response;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-use super::Sender;
-use crate::http::body::Body;
+use super::http1::Connection;
+
+/// How much of the allowance a second sending takes, of which each request earns one: a tenth of all may be sent twice.
+const PRICE: u32 = 10;
+/// How much of it can be saved: ten sendings.
+const MOST_SAVED: u32 = 10 * PRICE;
 
 /// Unused connections, the oldest in front.
 pub(super) struct Idle {
@@ -22,48 +21,41 @@ pub(super) struct Idle {
     kept: Mutex<Kept>,
 }
 
-#[derive(Default)]
 struct Kept {
     stack: VecDeque<Unused>,
     /// Whether the task that closes what nobody used runs.
     sweeping: bool,
+    /// What second sendings are paid from.
+    allowance: u32,
 }
 
 struct Unused {
-    connection: Sender,
+    connection: Box<Connection>,
     since: Instant,
 }
 
 impl Idle {
     pub(super) fn new(max: usize, timeout: Duration) -> Self {
-        Self { max, timeout, kept: Mutex::default() }
+        let kept = Kept { stack: VecDeque::new(), sweeping: false, allowance: MOST_SAVED };
+        Self { max, timeout, kept: Mutex::new(kept) }
     }
 
-    /// The connection used last that can take a request. Passed over are those that closed, and those that still
-    /// finish an upload whose answer came early.
-    pub(super) fn take(&self) -> Option<Sender> {
+    /// The connection used last. Passed over are those that closed, and those on which something came that nobody asked
+    /// for: it would be taken for the response.
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
         let mut kept = self.lock();
-        while kept.stack.back().is_some_and(|last| last.connection.is_closed()) {
-            kept.stack.pop_back();
-        }
-        let at = kept.stack.iter().rposition(|unused| unused.connection.is_ready())?;
-        kept.stack.remove(at).map(|unused| unused.connection)
-    }
-
-    /// The response with a body that brings `connection` back once it has been read to its end. One without a body
-    /// brings it back at once.
-    pub(super) fn lend(self: &Arc<Self>, connection: Sender, response: Response<Incoming>) -> Response<Body> {
-        response.map(|incoming| {
-            if incoming.is_end_stream() {
-                self.put(connection);
-                return Body::empty();
+        kept.allowance = (kept.allowance + 1).min(MOST_SAVED);
+        while let Some(mut last) = kept.stack.pop_back() {
+            if last.connection.is_quiet() {
+                return Some(last.connection);
             }
-            Body::boxed(Lent { incoming, connection: Some(connection), home: Arc::clone(self) })
-        })
+        }
+        None
     }
 
-    pub(super) fn put(self: &Arc<Self>, connection: Sender) {
-        if self.max == 0 || connection.is_closed() {
+    /// Keeps a connection whose exchange is over; one that brought more than its response is closed.
+    pub(super) fn put(self: &Arc<Self>, mut connection: Box<Connection>) {
+        if self.max == 0 || !connection.is_quiet() {
             return;
         }
         let mut kept = self.lock();
@@ -74,6 +66,19 @@ impl Idle {
         if !kept.sweeping {
             kept.sweeping = true;
             tokio::spawn(sweep(Arc::downgrade(self), self.timeout));
+        }
+    }
+
+    /// Whether a request may be sent a second time; pays for it. A server that closes one connection after another must
+    /// not be met with twice the requests.
+    pub(super) fn may_send_again(&self) -> bool {
+        let mut kept = self.lock();
+        match kept.allowance.checked_sub(PRICE) {
+            Some(left) => {
+                kept.allowance = left;
+                true
+            }
+            None => false,
         }
     }
 
@@ -101,54 +106,10 @@ impl Idle {
 }
 
 /// One task per pool, and only while something is kept, so that a request sets no timer of its own.
-async fn sweep(idle: std::sync::Weak<Idle>, timeout: Duration) {
+async fn sweep(idle: Weak<Idle>, timeout: Duration) {
     let mut next = Some(Instant::now() + timeout);
     while let Some(at) = next {
         sleep_until(at).await;
         next = idle.upgrade().and_then(|idle| idle.close_old());
-    }
-}
-
-/// A response body and the connection it arrives on.
-struct Lent {
-    incoming: Incoming,
-    /// Until the end or an error. Dropped with the body, it closes the connection.
-    connection: Option<Sender>,
-    home: Arc<Idle>,
-}
-
-impl HttpBody for Lent {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Err(_))) => this.connection = None,
-            Poll::Ready(None) => this.bring_back(),
-            Poll::Ready(Some(Ok(_))) if this.incoming.is_end_stream() => this.bring_back(),
-            _ => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-impl Lent {
-    fn bring_back(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.home.put(connection);
-        }
     }
 }

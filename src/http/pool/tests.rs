@@ -1,4 +1,8 @@
+mod equal;
 mod limits;
+mod played;
+mod responses;
+mod retry;
 mod streaming;
 
 use std::time::Duration;
@@ -6,13 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame};
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::http::egress::Class;
 use crate::http::testing::{Peer, Upstream, get, request, settings, soon, text};
+pub(super) use played::Played;
 
 fn pool(upstream: &Upstream) -> Arc<Pool> {
     pool_with(upstream, settings())
@@ -109,50 +113,6 @@ async fn a_connection_in_use_is_not_shared() {
     assert_eq!(text(answered(second).await.into_body()).await, "ok");
 }
 
-/// A connection that is closed, but whose task has not run since, so that the pool cannot know.
-async fn stale_connection() -> Sender {
-    let (ours, theirs) = tokio::io::duplex(1024);
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
-    tokio::spawn(connection);
-    let mut sender: Sender = sender;
-    sender.ready().await.unwrap();
-    drop(theirs);
-    assert!(sender.is_ready());
-    sender
-}
-
-#[tokio::test]
-async fn a_stale_connection_costs_one_retry_and_the_body_is_sent_whole() {
-    let upstream = Upstream::new().await;
-    let pool = pool(&upstream);
-    let (feed, body) = fed();
-    feed.send(Ok("hello".into())).await.unwrap();
-    drop(feed);
-    let stale = stale_connection().await;
-    assert!(matches!(
-        exchange::attempt(stale, request("POST", "/", Body::full("x")), settings().response_head_timeout)
-            .await,
-        Ok(Attempt::Unsent(_))
-    ));
-
-    lend_out(&pool, stale_connection().await);
-    let (sent, upstream_saw) = tokio::join!(pool.send(request("POST", "/", body)), async {
-        let mut peer = upstream.accept().await;
-        let head = peer.head().await;
-        let body = peer.until("\r\n0\r\n\r\n").await;
-        peer.say("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n").await;
-        (head, body)
-    });
-    assert_eq!(sent.unwrap().status(), 201);
-    assert!(upstream_saw.0.contains("transfer-encoding: chunked"), "{}", upstream_saw.0);
-    assert_eq!(upstream_saw.1, "5\r\nhello\r\n0\r\n\r\n");
-}
-
-/// Puts a connection on the stack, as the end of a response does.
-fn lend_out(pool: &Pool, connection: Sender) {
-    pool.idle.put(connection);
-}
-
 #[tokio::test]
 async fn a_new_connection_that_closes_is_not_tried_again() {
     let upstream = Upstream::new().await;
@@ -238,5 +198,5 @@ async fn many_requests_on_several_threads_are_all_answered() {
     for task in tasks {
         soon(task).await.unwrap();
     }
-    assert!(pool.idle.len() <= 8);
+    assert!(pool.home.idle.len() <= 8);
 }

@@ -2,6 +2,7 @@
 //! Never looked at on a request's way: each handle is held by whoever counts.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -108,6 +109,8 @@ impl prometheus_client::collector::Collector for Verifications {
 pub struct LifeMetrics {
     /// The generation of the configuration that is served; 1 at the start.
     pub config_generation: Gauge,
+    /// When a configuration was last taken, in seconds since 1970; the start counts.
+    pub config_taken_at: Gauge<f64, AtomicU64>,
     /// Reloads that were taken.
     pub reloads_applied: Counter,
     /// Reloads that were refused, the old configuration staying in force.
@@ -127,6 +130,8 @@ impl LifeMetrics {
         };
         let help = "Generation of the configuration in force";
         registry.register("sidegate_config_generation", help, it.config_generation.clone());
+        let at = "When a configuration was last taken, in seconds since 1970";
+        registry.register("sidegate_config_last_success_timestamp_seconds", at, it.config_taken_at.clone());
         registry.register("sidegate_config_reloads", "Attempts to reload the configuration", reloads);
         registry.register("sidegate_draining", "1 while stopping", it.draining.clone());
         it

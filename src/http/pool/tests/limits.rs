@@ -14,6 +14,25 @@ async fn a_silent_upstream_is_given_up_and_left() {
 }
 
 #[tokio::test]
+async fn a_body_that_stands_still_is_an_error_and_one_that_moves_is_not_cut() {
+    let upstream = Upstream::new().await;
+    let limited = Settings { body_idle_timeout: Duration::from_millis(500), ..settings() };
+    let sent = sending(&pool_with(&upstream, limited), get());
+    let mut peer = upstream.accept().await;
+    peer.head().await;
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n").await;
+    let mut body = answered(sent).await.into_body();
+    // Longer than the limit in all, each pause far shorter.
+    for _ in 0..8 {
+        peer.say("piece").await;
+        assert_eq!(soon(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "piece");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(soon(body.frame()).await.unwrap().is_err());
+    assert_eq!(peer.rest().await, "", "the connection is closed");
+}
+
+#[tokio::test]
 async fn an_upload_that_moves_is_not_cut_and_one_that_stands_still_is() {
     let upstream = Upstream::new().await;
     let limited = Settings { response_head_timeout: Duration::from_millis(500), ..settings() };
@@ -103,7 +122,7 @@ async fn the_oldest_goes_where_more_come_back_than_are_kept() {
         rest = other.rest() => rest,
     };
     assert_eq!(closed, "");
-    assert_eq!(pool.idle.len(), 1);
+    assert_eq!(pool.home.idle.len(), 1);
 }
 
 #[tokio::test]
@@ -116,5 +135,5 @@ async fn an_unused_connection_is_closed_after_its_time() {
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     answered(sent).await;
     assert_eq!(peer.rest().await, "", "it is closed");
-    assert_eq!(pool.idle.len(), 0);
+    assert_eq!(pool.home.idle.len(), 0);
 }

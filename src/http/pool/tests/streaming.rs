@@ -17,23 +17,6 @@ async fn a_response_cut_short_is_an_error_and_not_an_end() {
 }
 
 #[tokio::test]
-async fn a_response_with_two_framings_keeps_the_one_that_was_obeyed() {
-    let upstream = Upstream::new().await;
-    let pool = pool(&upstream);
-    let sent = sending(&pool, get());
-    let mut peer = upstream.accept().await;
-    peer.head().await;
-    peer.say(
-        "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-    )
-    .await;
-    let response = answered(sent).await;
-    assert!(!response.headers().contains_key("content-length"));
-    assert!(!response.headers().contains_key("transfer-encoding"));
-    assert_eq!(text(response.into_body()).await, "hello");
-}
-
-#[tokio::test]
 async fn bodies_stream_in_chunks_both_ways_at_once() {
     let upstream = Upstream::new().await;
     let (feed, body) = fed();
@@ -46,12 +29,14 @@ async fn bodies_stream_in_chunks_both_ways_at_once() {
     let mut response = answered(sent).await;
     let piece = soon(response.body_mut().frame()).await.unwrap().unwrap();
     assert_eq!(piece.into_data().unwrap(), "pong");
+    // Whoever reads the answer drives the upload as well.
+    let reading = tokio::spawn(text(response.into_body()));
     feed.send(Ok("ping again".into())).await.unwrap();
     assert_eq!(peer.until("again\r\n").await, "A\r\nping again\r\n");
     drop(feed);
     assert_eq!(peer.until("\r\n\r\n").await, "0\r\n\r\n");
     peer.say("0\r\n\r\n").await;
-    assert_eq!(text(response.into_body()).await, "");
+    assert_eq!(soon(reading).await.unwrap(), "");
 }
 
 #[tokio::test]
@@ -148,7 +133,7 @@ async fn a_broken_upload_is_the_callers_and_reaches_the_upstream_as_one() {
 }
 
 #[tokio::test]
-async fn an_early_answer_keeps_the_connection_busy_until_the_upload_is_over() {
+async fn h31_an_early_answer_ends_the_upload_and_its_connection() {
     let upstream = Upstream::new().await;
     let pool = pool(&upstream);
     let (feed, body) = fed();
@@ -157,10 +142,71 @@ async fn an_early_answer_keeps_the_connection_busy_until_the_upload_is_over() {
     peer.head().await;
     peer.say("HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await;
     assert_eq!(text(answered(sent).await.into_body()).await, "no");
-    let next = sending(&pool, get());
-    let mut other = upstream.accept().await;
-    other.head().await;
-    next.abort();
+    assert_eq!(peer.rest().await, "", "it is closed without an end that would make the body look whole");
+    soon(feed.closed()).await;
+    assert_eq!(pool.home.idle.len(), 0);
+}
+
+#[tokio::test]
+async fn h31_an_early_answer_streams_while_the_upload_goes_on() {
+    let upstream = Upstream::new().await;
+    let pool = pool(&upstream);
+    let (feed, body) = fed();
+    let sent = sending(&pool, request("POST", "/", body));
+    let mut peer = upstream.accept().await;
+    peer.head().await;
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n").await;
+    let mut body = answered(sent).await.into_body();
+    let reading = tokio::spawn(async move { body.frame().await.unwrap().unwrap().into_data().unwrap() });
+    feed.send(Ok("more".into())).await.unwrap();
+    assert_eq!(peer.until("more\r\n").await, "4\r\nmore\r\n");
     drop(feed);
     assert_eq!(peer.until("\r\n\r\n").await, "0\r\n\r\n");
+    peer.say("thanks").await;
+    assert_eq!(soon(reading).await.unwrap(), "thanks");
+    assert_eq!(pool.home.idle.len(), 1, "both have ended, so it is kept");
+}
+
+#[tokio::test]
+async fn h31_an_answer_to_an_upload_that_is_refused_is_heard() {
+    let upstream = Upstream::new().await;
+    let (feed, body) = fed();
+    let sent = sending(&pool(&upstream), request("POST", "/", body));
+    let mut peer = upstream.accept().await;
+    peer.head().await;
+    peer.say("HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 2\r\n\r\nno").await;
+    drop(peer);
+    feed.send(Ok(Bytes::from(vec![b'u'; MIB]))).await.ok();
+    assert_eq!(answered(sent).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_body_of_another_length_than_it_says_is_the_callers_fault() {
+    for (said, sent) in [(5, "four"), (3, "four")] {
+        let upstream = Upstream::new().await;
+        let sending =
+            sending(&pool(&upstream), request("POST", "/", Body::boxed(Said(said, Body::full(sent)))));
+        let mut peer = upstream.accept().await;
+        assert!(matches!(refused(sending).await, SendError::RequestBody(_)), "{said}");
+        assert!(!peer.rest().await.ends_with("four!"));
+    }
+}
+
+/// A body that says a length of its own.
+struct Said(u64, Body);
+
+impl HttpBody for Said {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        std::pin::Pin::new(&mut self.1).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        hyper::body::SizeHint::with_exact(self.0)
+    }
 }

@@ -1,0 +1,238 @@
+//! A response from its head on: the body as it arrives, and the connection when it has.
+//! Never gives a connection back that holds, or still owes, a single byte.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::HeaderName;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::chunked::{Decoder, Piece};
+use super::connection::Connection;
+use super::exchange::Received;
+use super::head::Framing;
+use super::upload::{Upload, UploadError};
+use crate::http::body::{Body, BoxError};
+use crate::http::pool::idle::Idle;
+use crate::http::pool::trailers::{announce_harmless, keep_harmless};
+
+/// What a response's body needs to know of its pool.
+#[derive(Clone)]
+pub(in crate::http::pool) struct Home {
+    pub(in crate::http::pool) idle: Arc<Idle>,
+    /// How long the upstream may pause within a body.
+    pub(in crate::http::pool) body_idle: Duration,
+    /// Names that a trailer must not have.
+    pub(in crate::http::pool) private: Arc<[HeaderName]>,
+}
+
+impl Received {
+    /// The response. What came with the head is in memory and needs no connection any more.
+    pub(in crate::http::pool) fn into_response(self, home: &Home) -> Response<Body> {
+        let Self { head, mut connection, upload } = self;
+        let whole = match head.framing {
+            Framing::None => Some(Body::empty()),
+            Framing::Length(length) => usize::try_from(length)
+                .ok()
+                .filter(|length| *length <= connection.read.len())
+                .map(|length| Body::full(connection.read.split_to(length).freeze())),
+            Framing::Chunked | Framing::Close => None,
+        };
+        let body = match (whole, head.framing) {
+            (Some(body), _) => {
+                // An upload that is not over is given up: its response is complete.
+                if head.keeps && upload.is_none() {
+                    home.idle.put(connection);
+                }
+                body
+            }
+            (None, framing) => Body::boxed(Answer {
+                framing: match framing {
+                    Framing::Length(left) => Left::Length(left),
+                    Framing::Chunked => Left::Chunked(Decoder::new()),
+                    Framing::Close | Framing::None => Left::Close,
+                },
+                line: Some(Line { connection, upload, keeps: head.keeps }),
+                home: home.clone(),
+                deadline: None,
+                broken: None,
+            }),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        announce_harmless(response.headers_mut(), &home.private);
+        if let Some(reason) = head.reason {
+            response.extensions_mut().insert(reason);
+        }
+        response
+    }
+}
+
+/// A body on its way in.
+struct Answer {
+    framing: Left,
+    /// None once the body has ended, well or not. Dropped with the body, it closes the connection.
+    line: Option<Line>,
+    home: Home,
+    /// Until when the next piece must come; none unless it is waited for.
+    deadline: Option<Instant>,
+    /// What it ends with, told only after all that came before has had its chance to leave.
+    broken: Option<BoxError>,
+}
+
+/// How much of a body is left.
+enum Left {
+    Length(u64),
+    Chunked(Decoder),
+    Close,
+}
+
+/// The connection, and the request that may still be on its way out.
+struct Line {
+    connection: Box<Connection>,
+    upload: Option<Upload>,
+    keeps: bool,
+}
+
+/// What stood in the bytes that are here.
+enum Step {
+    Data(Bytes),
+    Trailers(http::HeaderMap),
+    End,
+    More,
+}
+
+impl Left {
+    fn step(&mut self, connection: &mut Connection) -> Result<Step, BoxError> {
+        let read = &mut connection.read;
+        match self {
+            Self::Length(0) => Ok(Step::End),
+            _ if read.is_empty() => Ok(Step::More),
+            Self::Length(left) => {
+                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(read.len());
+                *left -= length as u64;
+                Ok(Step::Data(read.split_to(length).freeze()))
+            }
+            Self::Chunked(decoder) => Ok(match decoder.next(read)? {
+                Piece::Data(data) => Step::Data(data),
+                Piece::End(trailers) if trailers.is_empty() => Step::End,
+                Piece::End(trailers) => Step::Trailers(trailers),
+                Piece::More => Step::More,
+            }),
+            Self::Close => Ok(Step::Data(read.split().freeze())),
+        }
+    }
+}
+
+impl Answer {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, BoxError>> {
+        let Some(line) = &mut self.line else { return Poll::Ready(Ok(Step::End)) };
+        if line.poll_upload(cx)? {
+            self.deadline = None;
+        }
+        loop {
+            match self.framing.step(&mut line.connection)? {
+                Step::More => {}
+                step => {
+                    self.deadline = None;
+                    return Poll::Ready(Ok(step));
+                }
+            }
+            match line.connection.poll_fill(cx)? {
+                Poll::Ready(1..) => {}
+                Poll::Ready(0) => {
+                    return Poll::Ready(match self.framing {
+                        Left::Close => Ok(Step::End),
+                        _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                    });
+                }
+                Poll::Pending => {
+                    let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.home.body_idle);
+                    ready!(line.connection.poll_overdue(deadline, cx));
+                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+                }
+            }
+        }
+    }
+
+    /// Ends the body; a connection that owes nothing is given back.
+    fn finish(&mut self) {
+        let Some(line) = self.line.take() else { return };
+        if line.keeps && line.upload.is_none() {
+            self.home.idle.put(line.connection);
+        }
+    }
+}
+
+impl Line {
+    /// Goes on with the upload; whether it moved.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<bool, BoxError> {
+        let Some(upload) = &mut self.upload else { return Ok(false) };
+        match upload.poll(&mut self.connection.stream, cx) {
+            Poll::Pending => return Ok(upload.has_moved()),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(UploadError::Body(error))) => return Err(error),
+            // The upstream wants no more of it; what it says counts nevertheless.
+            Poll::Ready(Err(UploadError::Write(_))) => self.keeps = false,
+        }
+        self.connection.spare = self.upload.take().map(Upload::into_buffer).unwrap_or_default();
+        Ok(true)
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = match ready!(this.poll_step(cx)) {
+            Ok(Step::Data(data)) => Some(Ok(Frame::data(data))),
+            Ok(Step::Trailers(mut trailers)) => {
+                this.finish();
+                keep_harmless(&mut trailers, &this.home.private);
+                (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)))
+            }
+            Ok(Step::End | Step::More) => None,
+            Err(error) => {
+                (this.line, this.broken) = (None, Some(error));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        };
+        if frame.is_none() || this.is_at_its_end() {
+            this.finish();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.line.is_none() && self.broken.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.framing {
+            Left::Length(left) => SizeHint::with_exact(left),
+            Left::Chunked(_) | Left::Close => SizeHint::default(),
+        }
+    }
+}
+
+impl Answer {
+    fn is_at_its_end(&self) -> bool {
+        matches!(self.framing, Left::Length(0))
+    }
+}

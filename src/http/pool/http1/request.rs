@@ -1,0 +1,121 @@
+//! The head of a request, written with framing and connection fields of our own.
+//! Never copies a framing field: where the body ends is said by the body itself.
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use crate::http::pool::trailers::announced;
+
+/// What must be remembered of a request to read its response.
+pub(in crate::http::pool) struct Asked {
+    pub(super) is_head: bool,
+    /// Whether sending it twice does what sending it once does (RFC 9110 section 9.2.2).
+    pub(in crate::http::pool) is_idempotent: bool,
+    /// The protocols it asks to switch to.
+    pub(super) upgrade: Option<HeaderValue>,
+    /// It waits for a 100 before its body.
+    pub(super) expects: bool,
+    /// It authenticates the connection rather than itself.
+    pub(super) binds: bool,
+}
+
+/// How a request's body says where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(u64),
+    Chunked,
+}
+
+/// Writes the head of a request with such a body.
+pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, private: &[HeaderName]) -> Asked {
+    line(out, &[head.method.as_str().as_bytes(), b" ", head.uri.path().as_bytes()]);
+    if let Some(query) = head.uri.query() {
+        line(out, &[b"?", query.as_bytes()]);
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+
+    let mut asked = Asked {
+        is_head: head.method == Method::HEAD,
+        is_idempotent: is_idempotent(&head.method),
+        upgrade: None,
+        expects: false,
+        binds: false,
+    };
+    let (mut said_length, mut takes_trailers) = (false, false);
+    for (name, value) in &head.headers {
+        match *name {
+            header::CONTENT_LENGTH => said_length = true,
+            header::TRANSFER_ENCODING | header::CONNECTION => {}
+            header::UPGRADE => {
+                asked.upgrade = Some(value.clone());
+                field(out, name.as_str(), value.as_bytes());
+            }
+            header::TE => {
+                takes_trailers = true;
+                field(out, name.as_str(), value.as_bytes());
+            }
+            header::EXPECT => {
+                asked.expects = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+                field(out, name.as_str(), value.as_bytes());
+            }
+            header::TRAILER => {
+                if let Some(names) = announced(value, private) {
+                    field(out, name.as_str(), names.as_bytes());
+                }
+            }
+            header::AUTHORIZATION => {
+                asked.binds |= authenticates_a_connection(value);
+                field(out, name.as_str(), value.as_bytes());
+            }
+            _ => field(out, name.as_str(), value.as_bytes()),
+        }
+    }
+    match (asked.upgrade.is_some(), takes_trailers) {
+        (true, true) => field(out, "connection", b"upgrade, te"),
+        (true, false) => field(out, "connection", b"upgrade"),
+        (false, true) => field(out, "connection", b"te"),
+        (false, false) => {}
+    }
+    match framing {
+        // A length of 0 stays where it was given: some servers refuse a POST without one.
+        Framing::Length(0) if !said_length => {}
+        Framing::Length(length) => {
+            field(out, "content-length", itoa::Buffer::new().format(length).as_bytes());
+        }
+        Framing::Chunked => field(out, "transfer-encoding", b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+    asked
+}
+
+/// Writes trailer fields.
+pub(super) fn write_trailers(out: &mut Vec<u8>, trailers: &HeaderMap) {
+    for (name, value) in trailers {
+        field(out, name.as_str(), value.as_bytes());
+    }
+}
+
+/// NTLM always, and Negotiate often, makes the server take everything else on the connection for the same user.
+pub(super) fn authenticates_a_connection(value: &HeaderValue) -> bool {
+    let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate")
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    )
+}
+
+/// No value holds a line end: [`HeaderValue`] cannot.
+fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    line(out, &[name.as_bytes(), b": ", value, b"\r\n"]);
+}
+
+fn line(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+}
