@@ -6,6 +6,7 @@
 //! holds what that engine answered, and the tests here give the same answers.
 
 mod coercion;
+mod condition;
 mod filters;
 mod locator;
 mod logic;
@@ -16,6 +17,7 @@ mod text;
 mod value;
 mod variables;
 
+pub use condition::Condition;
 pub use template::{FormulaError, Template};
 pub use value::Value;
 pub use variables::Variables;

@@ -1,6 +1,8 @@
 //! The public listener: lets in what a rule admits, with the verified identity in headers.
 //! Cannot reach the store or a call: it holds no third-party secret.
 
+mod condition;
+pub mod cors;
 mod decision;
 pub mod forward;
 mod forwarded;
@@ -18,7 +20,6 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use crate::http::Body;
 use crate::http::headers::{admit, host, strip_hop_by_hop};
@@ -26,6 +27,7 @@ use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
 use crate::token::Verified;
+pub use condition::VARIABLES;
 use decision::decide;
 use forward::forward;
 use record::Record;
@@ -77,7 +79,13 @@ impl Inbound {
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
-        let permit = decide(&view.snapshot.verifier, upstream, &head, record)?;
+        if let Some(cors) = &upstream.cors {
+            record.cors = Some(cors.reply(&head.headers));
+            if let Some(answer) = cors.answer(&head, &body) {
+                return answer;
+            }
+        }
+        let permit = decide(&view.snapshot.verifier, upstream, &head, &body, record)?;
 
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
@@ -99,10 +107,16 @@ impl Inbound {
         let mut answer = match passed {
             Ok(mut response) => {
                 rejection::disown(response.headers_mut());
+                if let Some(cors) = &record.cors {
+                    cors.write(response.headers_mut());
+                }
                 record.passed(response)
             }
             Err(rejection) => {
-                let answer = rejection.answer();
+                let mut answer = rejection.answer();
+                if let Some(cors) = &record.cors {
+                    cors.write_on_ours(answer.headers_mut());
+                }
                 record.rejected(&rejection, &answer);
                 answer
             }
@@ -113,8 +127,8 @@ impl Inbound {
 }
 
 impl Handler for Inbound {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
-        self.answer(request.map(Body::incoming), arrival).await
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        self.answer(request, arrival).await
     }
 }
 

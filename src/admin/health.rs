@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde::Serialize;
 
 pub use super::readiness::Readiness;
@@ -72,7 +71,7 @@ impl Health {
 }
 
 impl Handler for Health {
-    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
         self.answer(request.method(), request.uri().path())
     }
 }

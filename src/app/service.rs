@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use super::StartError;
@@ -118,8 +117,7 @@ pub(super) struct ServiceListener {
 }
 
 impl Handler for ServiceListener {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
-        let request = request.map(Body::incoming);
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
         if self.outbound.is_mine(request.uri().path()) {
             return self.outbound.handle(request, arrival).await;
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
-pub(super) use upstream::{Allow, Host, Mode, Rule, Target, Upstream, UpstreamTls, Url};
+pub(super) use upstream::{Allow, Cors, Host, Mode, Preflight, Rule, Target, Upstream, UpstreamTls, Url};
 pub(super) use workspace::{Algorithm, KeyPolicy, Workspace};
 
 /// Sidegate: the auth sidecar.
@@ -107,6 +107,11 @@ pub(super) struct Limits {
     pub(super) keep_alive: Span,
     /// How long a request may go without a byte moving in either direction.
     pub(super) stream_idle: Span,
+    /// How long a client may let us wait for a byte of a request's body.
+    pub(super) body_idle: Span,
+    /// The lowest rate of a request's body in bytes a second; 0 is any.
+    #[schemars(range(max = 1_000_000_000))]
+    pub(super) min_body_rate: u64,
     /// Bytes of a request head.
     #[schemars(range(min = 8192, max = 1_048_576))]
     pub(super) max_head_bytes: usize,
@@ -116,6 +121,12 @@ pub(super) struct Limits {
     /// Connections open at once.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_connections: usize,
+    /// How long a connection is used for; it then finishes what it has begun. For ever if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_connection_age: Option<Span>,
+    /// Requests at once on an HTTP/2 connection.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) max_streams: u32,
 }
 
 impl Default for Limits {
@@ -126,9 +137,13 @@ impl Default for Limits {
             request_head: Span(limits.request_head),
             keep_alive: Span(limits.keep_alive),
             stream_idle: Span(limits.stream_idle),
+            body_idle: Span(limits.body_idle),
+            min_body_rate: limits.min_body_rate,
             max_head_bytes: limits.max_head_bytes,
             max_headers: limits.max_headers,
             max_connections: limits.max_connections,
+            max_connection_age: limits.max_connection_age.map(Span),
+            max_streams: limits.max_streams,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From what was typed to each room's own settings, with every complaint that only the meaning can raise.
 //! Never prints a value that may be secret.
 
+mod cors;
 mod integrations;
 mod listeners;
 mod rules;

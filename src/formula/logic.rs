@@ -71,6 +71,11 @@ impl Operator {
     }
 }
 
+/// Whether `name` is an operator of `$eval`.
+pub(super) fn is_operator(name: &str) -> bool {
+    Operator::named(name).is_some()
+}
+
 impl Comparison {
     /// Without an operator, or with an unknown one, the vendor's engine answers true.
     pub(super) fn read(value: &Node, second: Option<&Entry>, reader: &mut Reader) -> Expression {

@@ -2,8 +2,10 @@
 //! Never knows which headers Sidegate itself manages.
 
 mod admission;
+mod http_2;
 
 pub use admission::{Malformed, admit, host};
+pub use http_2::as_http_1;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};

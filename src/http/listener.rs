@@ -3,16 +3,21 @@
 
 mod address;
 mod connection;
+mod frames;
+mod preface;
+mod rejection;
 mod socket;
+mod streams;
 mod tunnel;
+mod upload;
 mod watch;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +29,7 @@ use crate::report::report;
 pub use address::Address;
 pub use socket::ListenError;
 pub use tunnel::Tunnel;
+pub use upload::SlowBody;
 
 /// How long nothing is accepted after the system ran out of what a connection needs.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -50,12 +56,20 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// While a request is answered: how long no byte may move in either direction.
     pub stream_idle: Duration,
+    /// How long a client may let us wait for a byte of its request's body; then reading it fails with [`SlowBody`].
+    pub body_idle: Duration,
+    /// The lowest rate of a request's body, in bytes a second of waiting for it; 0 is any.
+    pub min_body_rate: u64,
     /// The longest request head in bytes; a longer one is answered 431.
     pub max_head_bytes: usize,
     /// The most headers in a request; more are answered 431.
     pub max_headers: usize,
     /// The most connections of one [`Bound`]; further ones wait in the system's queue.
     pub max_connections: usize,
+    /// How long a connection may be used for; it then finishes what it has begun. None is for ever.
+    pub max_connection_age: Option<Duration>,
+    /// The most requests at once on an HTTP/2 connection.
+    pub max_streams: u32,
 }
 
 impl Default for Limits {
@@ -65,9 +79,13 @@ impl Default for Limits {
             request_head: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             stream_idle: Duration::from_secs(300),
+            body_idle: Duration::from_secs(30),
+            min_body_rate: 0,
             max_head_bytes: 64 * 1024,
             max_headers: connection::DEFAULT_MAX_HEADERS,
             max_connections: 10_000,
+            max_connection_age: None,
+            max_streams: 100,
         }
     }
 }
@@ -87,11 +105,8 @@ pub struct Arrival {
 /// A 101 must carry the [`Tunnel`] that follows it, and may answer only a request that asked for an upgrade.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        arrival: Arrival,
-    ) -> impl Future<Output = Response<Body>> + Send;
+    fn handle(&self, request: Request<Body>, arrival: Arrival)
+    -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// A bound socket that does not accept yet.

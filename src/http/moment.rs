@@ -16,7 +16,12 @@ pub(super) struct Moment {
 impl Moment {
     /// Now.
     pub(super) fn now() -> Self {
-        Self { made: Instant::now(), millis: AtomicU64::new(0) }
+        Self::at(Instant::now())
+    }
+
+    /// A time in the past.
+    pub(super) fn at(made: Instant) -> Self {
+        Self { made, millis: AtomicU64::new(0) }
     }
 
     /// It happened again.

@@ -90,7 +90,7 @@ pub enum TlsError {
     NoPlatformStore(#[source] rustls::Error),
 }
 
-/// Server settings: TLS 1.2 and 1.3, HTTP/1.1.
+/// Server settings: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
 pub fn server(config: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
     let builder = modern(ServerConfig::builder_with_provider(provider()));
     let builder = match &config.client_ca {
@@ -105,7 +105,7 @@ pub fn server(config: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
     let mut settings = builder
         .with_single_cert(certificates(&config.certificate)?, private_key(&config.key)?)
         .map_err(|source| mismatch(&config.certificate, &config.key, source))?;
-    settings.alpn_protocols = http_1_1();
+    settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(settings))
 }
 

@@ -10,6 +10,7 @@ use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Permit;
 use super::token_header;
+use crate::http::Body;
 use crate::token::{Verified, Verifier};
 
 /// What the rules say; or, where they are only watched, a permit all the same. The target is the one that is forwarded.
@@ -17,8 +18,12 @@ pub(super) fn decide<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
+    body: &Body,
     record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
+    if let Some(preflight) = upstream.cors.as_ref().and_then(|cors| cors.forwarded(head, body)) {
+        return Ok(Permit::open_to_preflight(upstream, &preflight));
+    }
     let refused = match enforce(verifier, upstream, head, record) {
         Ok(permit) => return Ok(permit),
         Err(refused) => refused,

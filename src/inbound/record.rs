@@ -13,6 +13,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use super::cors::Reply;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
@@ -46,6 +47,8 @@ pub(super) struct Record {
     verified: Option<Verified>,
     would_reject: &'static str,
     received: Received,
+    /// What the answer says to browsers.
+    pub(super) cors: Option<Reply>,
     forwarded_at: Option<Instant>,
     /// The status that the upstream answered and how long that took; none before.
     answer: Option<(u16, Duration)>,
@@ -82,6 +85,7 @@ impl Record {
             verified: None,
             would_reject: "",
             received: Received::Whole(0),
+            cors: None,
             forwarded_at: None,
             answer: None,
             sent: 0,

@@ -4,6 +4,7 @@
 use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, TRAILER, WWW_AUTHENTICATE};
 use http::{Method, Response, StatusCode};
 
+use crate::formula::FormulaError;
 use crate::http::headers::Malformed;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
@@ -49,6 +50,15 @@ pub enum Rejection {
     /// A claim has none of the values that the rule lists.
     #[error("the token's claims do not allow this")]
     ClaimsNotAllowed,
+    /// The rule's condition is not true of the token.
+    #[error("the token does not meet the condition of this path")]
+    ConditionNotMet,
+    /// The rule's condition could not be evaluated.
+    #[error("the token does not meet the condition of this path")]
+    ConditionFailed(#[source] FormulaError),
+    /// A preflight came from an origin that is not listed.
+    #[error("the origin is not allowed here")]
+    OriginNotAllowed,
     /// No upstream serves this host and path.
     #[error("nothing is served here")]
     NoUpstream,
@@ -84,6 +94,9 @@ impl Rejection {
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::ClaimsNotAllowed => "claims_not_allowed",
+            Self::ConditionNotMet => "condition_not_met",
+            Self::ConditionFailed(_) => "condition_failed",
+            Self::OriginNotAllowed => "origin_not_allowed",
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
@@ -125,7 +138,12 @@ impl Rejection {
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CustomerRequired | Self::AdminRequired | Self::ClaimsNotAllowed => StatusCode::FORBIDDEN,
+            Self::CustomerRequired
+            | Self::AdminRequired
+            | Self::ClaimsNotAllowed
+            | Self::ConditionNotMet
+            | Self::ConditionFailed(_)
+            | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
@@ -174,9 +192,11 @@ impl Rejection {
                 Some(r#"Bearer error="invalid_token", error_description="the token has expired""#)
             }
             Self::UnreadableToken | Self::InvalidToken(_) => Some(r#"Bearer error="invalid_token""#),
-            Self::CustomerRequired | Self::AdminRequired | Self::ClaimsNotAllowed => {
-                Some(r#"Bearer error="insufficient_scope""#)
-            }
+            Self::CustomerRequired
+            | Self::AdminRequired
+            | Self::ClaimsNotAllowed
+            | Self::ConditionNotMet
+            | Self::ConditionFailed(_) => Some(r#"Bearer error="insufficient_scope""#),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 use http::{HeaderName, Method, Uri};
 
+use super::cors::{Cors, CorsConfig};
 use super::identity::{Identity, Property};
 use super::managed;
 use super::pattern::{Pattern, below, plain};
@@ -60,6 +61,8 @@ pub struct UpstreamConfig {
     pub identity: Vec<(HeaderName, Property)>,
     /// Whether it gets the token headers too.
     pub forward_token: bool,
+    /// How browsers of other origins are dealt with; none: a preflight is a request like any other.
+    pub cors: Option<CorsConfig>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long its response head may take.
@@ -87,6 +90,7 @@ pub(super) struct Upstream {
     pub(super) index: usize,
     pub(super) config: UpstreamConfig,
     pub(super) identity: Identity,
+    pub(super) cors: Option<Cors>,
     /// What is counted of it.
     pub(super) series: Arc<Series>,
     rules: Vec<Rule>,
@@ -173,8 +177,10 @@ impl Upstream {
             rules.push(RuleConfig::everything_verified());
         }
         let identity = Identity::new(&config.identity);
+        let cors = config.cors.as_ref().map(Cors::new);
         let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
-        Self { index, config, identity, series, rules: rules.into_iter().map(Rule::new).collect() }
+        let rules = rules.into_iter().map(Rule::new).collect();
+        Self { index, config, identity, cors, series, rules }
     }
 
     /// Gives the target the path that rules see and the upstream gets; the query stays.

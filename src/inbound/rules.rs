@@ -19,9 +19,12 @@ use std::fmt;
 use http::Method;
 use serde_json::Value;
 
+use super::condition::When;
+use super::cors::Preflight;
 use super::pattern::Pattern;
 use super::rejection::Rejection;
 use super::routes::{Mode, Route, Upstream};
+use crate::formula::Condition;
 use crate::token::{Claims, Verified};
 
 /// What a rule demands of whoever asks.
@@ -52,13 +55,16 @@ pub struct RuleConfig {
     /// Every claim must equal one of its values as JSON (`1` equals `1.0`; a list equals only the same list). A claim
     /// that is missing equals nothing, not even `null`.
     pub claims: Vec<(String, Vec<Value>)>,
+    /// A formula over the token's [`VARIABLES`](super::VARIABLES) that must be true, besides all that.
+    pub when: Option<Condition>,
 }
 
 impl RuleConfig {
     /// What an upstream without rules gets: a valid token for everything.
     #[must_use]
     pub fn everything_verified() -> Self {
-        Self { path: "/*".into(), methods: Vec::new(), allow: Allow::Verified, claims: Vec::new() }
+        let (path, methods, claims) = ("/*".into(), Vec::new(), Vec::new());
+        Self { path, methods, allow: Allow::Verified, claims, when: None }
     }
 }
 
@@ -83,12 +89,13 @@ pub(super) struct Rule {
     pub(super) methods: Vec<Method>,
     allow: Allow,
     claims: Vec<(String, Vec<Value>)>,
+    when: Option<When>,
 }
 
 impl Rule {
     pub(super) fn new(config: RuleConfig) -> Self {
-        let RuleConfig { path, methods, allow, claims } = config;
-        Self { pattern: Pattern::new(&path), methods, allow, claims }
+        let RuleConfig { path, methods, allow, claims, when } = config;
+        Self { pattern: Pattern::new(&path), methods, allow, claims, when: when.map(When::new) }
     }
 
     pub(super) fn takes(&self, method: &Method) -> bool {
@@ -110,12 +117,15 @@ impl Rule {
         let is_met = |(path, listed): &(String, Vec<Value>)| {
             claims.lookup(path).is_some_and(|claim| listed.iter().any(|value| equal(value, &claim)))
         };
-        if self.claims.iter().all(is_met) { Ok(()) } else { Err(Rejection::ClaimsNotAllowed) }
+        if !self.claims.iter().all(is_met) {
+            return Err(Rejection::ClaimsNotAllowed);
+        }
+        self.when.as_ref().map_or(Ok(()), |when| when.judge(claims))
     }
 }
 
-/// Proof that a request may be forwarded: forwarding takes one. Made by `Permit::open`, `Permit::admit` and
-/// `Permit::observe` alone.
+/// Proof that a request may be forwarded: forwarding takes one. Made by `Permit::open` (and
+/// `open_to_preflight`), `Permit::admit` and `Permit::observe` alone.
 pub struct Permit<'r> {
     upstream: &'r Upstream,
     verified: Option<Verified>,
@@ -128,6 +138,11 @@ impl<'r> Permit<'r> {
             Allow::Public => Some(Self { upstream: route.upstream, verified: None }),
             Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => None,
         }
+    }
+
+    /// The permit of a preflight, where they are forwarded: it carries no token, and asks for nothing but headers.
+    pub(super) fn open_to_preflight(upstream: &'r Upstream, _: &Preflight) -> Self {
+        Self { upstream, verified: None }
     }
 
     /// The permit for this token, or for none, if the rule admits it.

@@ -21,6 +21,7 @@ use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::mint::{SigningKey, mint};
 use crate::token::{Config, Policy, Verifier};
 
+mod cors;
 mod observe;
 mod record;
 
@@ -55,6 +56,7 @@ impl Gate {
                 (HeaderName::from_static("x-sidegate-admin"), Property::IsAdmin),
             ],
             forward_token: false,
+            cors: None,
             connect_timeout: Duration::from_secs(5),
             response_head_timeout: Duration::from_secs(5),
         };
@@ -73,15 +75,18 @@ impl Gate {
     }
 
     async fn ask(&self, request: http::request::Builder) -> Response<Body> {
-        let arrival =
-            Arrival { peer: Some("192.0.2.7:4711".parse().unwrap()), tls: false, at: Instant::now() };
-        self.inbound.answer(request.header("host", "api.test").body(Body::empty()).unwrap(), arrival).await
+        let request = request.header("host", "api.test").body(Body::empty()).unwrap();
+        self.inbound.answer(request, arrival()).await
     }
 
     fn last_line(&self) -> Value {
         let log = self.log.lock().unwrap();
         serde_json::from_slice(log.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap()).unwrap()
     }
+}
+
+fn arrival() -> Arrival {
+    Arrival { peer: Some("192.0.2.7:4711".parse().unwrap()), tls: false, at: Instant::now() }
 }
 
 /// An API on a real socket that answers every request with its head, as text.

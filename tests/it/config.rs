@@ -3,6 +3,7 @@
 mod integrations;
 mod layers;
 mod mistakes;
+mod policy;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Span, Text};
+use super::{Anything, Span, Text};
 
 /// An API behind the inbound listener.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub(in crate::config) struct Upstream {
     /// Hands the token on to the API as well.
     #[serde(default)]
     pub(in crate::config) forward_token: bool,
+    /// What becomes of browsers' preflights, and which origins may read answers.
+    #[serde(default)]
+    pub(in crate::config) cors: Cors,
     /// How long the API may take.
     #[serde(default)]
     pub(in crate::config) timeouts: Timeouts,
@@ -163,6 +166,53 @@ pub(in crate::config) struct Rule {
     /// Claims the token must have: a dotted path or a JSON pointer, and the values that are admitted.
     #[serde(default)]
     pub(in crate::config) claims: BTreeMap<String, Vec<serde_json::Value>>,
+    /// A formula over id, workspace, name, fields, isAdmin and claims that must be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) when: Option<Anything>,
+}
+
+/// CORS of an upstream.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct Cors {
+    /// What becomes of a preflight.
+    pub(in crate::config) preflight: Preflight,
+    /// The origins whose pages may read answers, exactly as browsers write them; `*` is any, without credentials.
+    pub(in crate::config) origins: Vec<String>,
+    /// The methods that an answered preflight allows.
+    pub(in crate::config) methods: Vec<String>,
+    /// The request headers that an answered preflight allows; empty: Content-Type and the token headers.
+    pub(in crate::config) headers: Vec<String>,
+    /// Lets cookies and client certificates go along.
+    pub(in crate::config) credentials: bool,
+    /// How long a browser may remember the answer to a preflight.
+    pub(in crate::config) max_age: Span,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self {
+            preflight: Preflight::Refuse,
+            origins: Vec::new(),
+            methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].map(str::to_owned).to_vec(),
+            headers: Vec::new(),
+            credentials: false,
+            max_age: Span::seconds(600),
+        }
+    }
+}
+
+/// What becomes of a preflight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Preflight {
+    /// It is a request like any other: without a token most rules refuse it.
+    #[default]
+    Refuse,
+    /// It goes to the API without a token and without an identity.
+    Forward,
+    /// Sidegate answers it, and says on every answer who may read it.
+    Answer,
 }
 
 /// Who a rule admits.
@@ -204,7 +254,7 @@ pub(in crate::config) struct NoLimits {}
 
 fn everything_verified() -> Vec<Rule> {
     let (path, methods, claims) = ("/*".to_owned(), Vec::new(), BTreeMap::new());
-    vec![Rule { path, methods, allow: Allow::Verified, claims }]
+    vec![Rule { path, methods, allow: Allow::Verified, claims, when: None }]
 }
 
 fn default_identity() -> BTreeMap<String, String> {

@@ -113,9 +113,13 @@ fn limits(raw: &raw::Limits) -> Limits {
         request_head: raw.request_head.0,
         keep_alive: raw.keep_alive.0,
         stream_idle: raw.stream_idle.0,
+        body_idle: raw.body_idle.0,
+        min_body_rate: raw.min_body_rate,
         max_head_bytes: raw.max_head_bytes,
         max_headers: raw.max_headers,
         max_connections: raw.max_connections,
+        max_connection_age: raw.max_connection_age.map(|age| age.0),
+        max_streams: raw.max_streams,
     }
 }
 

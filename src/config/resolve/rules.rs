@@ -7,6 +7,8 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::Resolver;
 use crate::document::did_you_mean;
+use crate::formula::Condition;
+use crate::inbound::VARIABLES;
 use crate::inbound::rules::{Allow, RuleConfig, shadowed};
 
 /// The methods of the IANA registry that an API may serve.
@@ -68,7 +70,19 @@ impl Resolver<'_> {
             self.error(&claims, "a public rule ignores tokens, so it cannot look at claims", cure);
         }
         let claims = typed.claims.iter().map(|(name, values)| (name.clone(), values.clone())).collect();
-        RuleConfig { path: typed.path.clone(), methods, allow: allow(typed.allow), claims }
+        let when = self.when(typed, &path.key("when"));
+        RuleConfig { path: typed.path.clone(), methods, allow: allow(typed.allow), claims, when }
+    }
+
+    fn when(&mut self, typed: &raw::Rule, path: &KeyPath) -> Option<Condition> {
+        typed.when.as_ref()?;
+        if typed.allow == raw::Allow::Public {
+            let cure = "allow `verified` or `customer`, or remove `when`";
+            self.error(path, "a public rule ignores tokens, so its condition would decide nothing", cure);
+        }
+        let file = self.places.nearest(path).source;
+        let read = Condition::from_node(&file, self.places.written(path)?, &VARIABLES);
+        read.map_err(|complaints| self.complaints.extend(complaints)).ok()
     }
 
     fn pattern(&mut self, typed: &str, path: &KeyPath) {
@@ -88,7 +102,7 @@ impl Resolver<'_> {
         self.error(path, format!("`{path}` {problem}"), cure);
     }
 
-    fn method(&mut self, typed: &str, path: &KeyPath) -> Option<Method> {
+    pub(super) fn method(&mut self, typed: &str, path: &KeyPath) -> Option<Method> {
         if METHODS.contains(&typed) {
             return Method::from_bytes(typed.as_bytes()).ok();
         }

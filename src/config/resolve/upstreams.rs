@@ -41,6 +41,7 @@ impl Resolver<'_> {
             require_expiry: typed.token.require_expiry,
         };
         let token_headers = self.token_headers(&typed.token.headers, &token.key("headers"));
+        let cors = self.cors(&typed.cors, &token_headers, &path.key("cors"));
         let rules = self.rules(&typed.rules, &path.key("rules"));
         let identity = self.identity(typed, &path.key("identity"));
         let hosts = self.hosts(&typed.matching.hosts, &path.key("match").key("hosts"));
@@ -63,6 +64,7 @@ impl Resolver<'_> {
             rules,
             identity,
             forward_token: typed.forward_token,
+            cors,
             connect_timeout: typed.timeouts.connect.0,
             response_head_timeout: typed.timeouts.response_head.0,
         })
@@ -174,7 +176,7 @@ impl Resolver<'_> {
         Some(Property::Claim(typed.to_owned()))
     }
 
-    fn header(&mut self, typed: &str, path: &KeyPath) -> Option<HeaderName> {
+    pub(super) fn header(&mut self, typed: &str, path: &KeyPath) -> Option<HeaderName> {
         match HeaderName::from_bytes(typed.as_bytes()) {
             Ok(name) if !FRAMING.contains(&name.as_str()) => Some(name),
             Ok(name) => {

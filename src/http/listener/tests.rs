@@ -1,3 +1,4 @@
+mod http_2;
 mod limits;
 mod secured;
 mod sockets;
@@ -63,7 +64,7 @@ impl Drop for GivenUp {
 }
 
 impl Handler for Paths {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
         self.served.fetch_add(1, Ordering::Relaxed);
         match request.uri().path() {
             "/held" => {
@@ -75,7 +76,17 @@ impl Handler for Paths {
             }
             "/large" => Response::new(Body::boxed(Repeated(LARGE))),
             "/panic" => panic!("a defect, for the test"),
-            "/echo" => Response::new(Body::incoming(request.into_body())),
+            "/whole" => match crate::http::body::collect_within(request.into_body(), LARGE).await {
+                Ok(crate::http::body::Collected::Whole(body)) => {
+                    Response::new(Body::full(format!("{} bytes", body.len())))
+                }
+                Ok(_) => unreachable!("it is not as long"),
+                Err(error) => {
+                    self.given_up.notify_one();
+                    Response::new(Body::full(error.to_string()))
+                }
+            },
+            "/echo" => Response::new(request.into_body()),
             "/arrival" => Response::new(Body::full(format!("{} {}", arrival.peer.is_some(), arrival.tls))),
             _ => Response::new(Body::full("ok")),
         }

@@ -26,9 +26,9 @@ fn installing_crypto_twice_changes_nothing() {
 }
 
 #[test]
-fn a_listener_speaks_http_1_1_and_offers_nothing_else() {
+fn a_listener_offers_both_versions_of_http_and_prefers_the_newer() {
     let settings = server(&server_files()).unwrap();
-    assert_eq!(settings.alpn_protocols, [b"http/1.1"]);
+    assert_eq!(settings.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
     let client = client(&ClientTls { ca: Some(vector("ca.pem")), ..ClientTls::default() }).unwrap();
     assert_eq!(client.alpn_protocols, [b"http/1.1"]);
 }

@@ -17,13 +17,14 @@ pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> 
         rules: Vec::new(),
         identity: vec![(HeaderName::from_static("x-sidegate-customer"), Property::Id)],
         forward_token: false,
+        cors: None,
         connect_timeout: Duration::from_secs(1),
         response_head_timeout: Duration::from_secs(1),
     }
 }
 
 fn rule(path: &str, methods: &[Method], allow: Allow) -> RuleConfig {
-    RuleConfig { path: path.into(), methods: methods.to_vec(), allow, claims: Vec::new() }
+    RuleConfig { path: path.into(), methods: methods.to_vec(), allow, claims: Vec::new(), when: None }
 }
 
 fn with_rules(rules: Vec<RuleConfig>) -> Routes {

@@ -10,7 +10,7 @@ fn claims(claims: Value) -> Claims {
 }
 
 fn config(path: &str, methods: &[Method], allow: Allow) -> RuleConfig {
-    RuleConfig { path: path.into(), methods: methods.to_vec(), allow, claims: Vec::new() }
+    RuleConfig { path: path.into(), methods: methods.to_vec(), allow, claims: Vec::new(), when: None }
 }
 
 /// The code of what a rule says; `ok` if it admits.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,9 +59,9 @@ pub(super) struct ThirdParty {
 }
 
 impl Handler for ThirdParty {
-    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let Ok(Collected::Whole(body)) = collect_within(Body::incoming(body), 10 << 20).await else {
+        let Ok(Collected::Whole(body)) = collect_within(body, 10 << 20).await else {
             return answer(StatusCode::BAD_REQUEST, "");
         };
         if head.uri.path() == "/token" {
@@ -109,8 +108,8 @@ fn with_header(mut response: Response<Body>, name: &'static str, value: &'static
 struct Door(Outbound);
 
 impl Handler for Door {
-    async fn handle(&self, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
-        self.0.handle(request.map(Body::incoming), arrival).await
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        self.0.handle(request, arrival).await
     }
 }
 

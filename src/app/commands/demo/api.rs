@@ -2,7 +2,6 @@
 //! Never checks anything; that is what Sidegate is for.
 
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::{Map, Value};
 
 use crate::http::listener::{Arrival, Handler};
@@ -15,7 +14,7 @@ const IDENTITY: [&str; 4] =
 pub(super) struct Api;
 
 impl Handler for Api {
-    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
         let told = |name: &&str| {
             let value = request.headers().get(*name)?.to_str().ok()?;
             Some(((*name).to_owned(), Value::from(value)))

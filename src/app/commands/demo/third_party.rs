@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::http::listener::{Arrival, Handler};
@@ -79,7 +78,7 @@ impl ThirdParty {
 }
 
 impl Handler for ThirdParty {
-    async fn handle(&self, request: Request<Incoming>, _arrival: Arrival) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match parts.uri.path() {

@@ -6,8 +6,8 @@ use super::*;
 struct Through(Pool);
 
 impl Handler for Through {
-    async fn handle(&self, request: Request<Incoming>, _: Arrival) -> Response<Body> {
-        forward(&self.0, request.map(Body::incoming)).await.expect("the upstream answers")
+    async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
+        forward(&self.0, request).await.expect("the upstream answers")
     }
 }
 

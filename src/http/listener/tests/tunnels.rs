@@ -14,7 +14,7 @@ struct Shouting {
 }
 
 impl Handler for Shouting {
-    async fn handle(&self, mut request: Request<Incoming>, _: Arrival) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Body>, _: Arrival) -> Response<Body> {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
         let (Some(on_upgrade), "/shout") = (on_upgrade, request.uri().path()) else {
             return Response::new(Body::full("no"));

@@ -1,0 +1,124 @@
+//! A request's body and how long its client may keep us waiting for it.
+//! Never counts the time in which nobody asks for more of it: that is the upstream's.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Limits;
+use crate::http::body::{Body, BoxError};
+
+/// How long a body may take whatever its rate: a rate needs time to show.
+const BEFORE_RATE_COUNTS: Duration = Duration::from_secs(5);
+
+/// The client was too slow with its request's body.
+#[derive(Debug, thiserror::Error)]
+pub enum SlowBody {
+    /// No byte came for so long.
+    #[error("no byte of the request's body came within {}", humantime::format_duration(*.0))]
+    Idle(Duration),
+    /// It came at a lower rate than the listener's.
+    #[error("the request's body comes slower than {0} bytes a second")]
+    Rate(u64),
+}
+
+/// The body of a request that has arrived, under the listener's limits.
+pub(super) fn limited(incoming: Incoming, limits: &Limits) -> Body {
+    if incoming.is_end_stream() {
+        return Body::empty();
+    }
+    let (idle, rate) = (limits.body_idle, limits.min_body_rate);
+    Body::boxed(Upload {
+        incoming,
+        idle,
+        rate,
+        waiting: None,
+        waited: Duration::ZERO,
+        length: 0,
+        timer: None,
+    })
+}
+
+struct Upload {
+    incoming: Incoming,
+    idle: Duration,
+    /// Bytes a second; zero is off.
+    rate: u64,
+    /// Since when the client has kept us waiting.
+    waiting: Option<Instant>,
+    /// For how long it had done so before.
+    waited: Duration,
+    length: u64,
+    /// Made when first waited for, and set again only when it fires.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Upload {
+    fn came(&mut self, frame: &Frame<Bytes>) {
+        if let Some(since) = self.waiting.take() {
+            self.waited += since.elapsed();
+        }
+        self.length += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+
+    /// Until when the next byte must have come.
+    fn deadline(&self, since: Instant) -> Instant {
+        let idle = since + self.idle;
+        let Some(seconds) = self.length.checked_div(self.rate) else { return idle };
+        let allowed = BEFORE_RATE_COUNTS.max(Duration::from_secs(seconds));
+        idle.min(since + allowed.saturating_sub(self.waited))
+    }
+
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<SlowBody> {
+        let since = *self.waiting.get_or_insert_with(Instant::now);
+        let deadline = self.deadline(since);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if deadline <= Instant::now() {
+                let is_idle = since + self.idle <= deadline;
+                return Poll::Ready(if is_idle {
+                    SlowBody::Idle(self.idle)
+                } else {
+                    SlowBody::Rate(self.rate)
+                });
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl HttpBody for Upload {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.came(&frame);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(end) => Poll::Ready(end.map(|read| read.map_err(Into::into))),
+            Poll::Pending => this.poll_overdue(cx).map(|slow| Some(Err(slow.into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
