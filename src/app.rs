@@ -244,7 +244,8 @@ impl TrafficSide {
                     // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
-                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?
+                    .counted_by(self.telemetry.metrics.connections(*name));
                 if worker == 0 {
                     addresses.push((name, bound.address()));
                     // Port 0 became a real port: the other workers join it.
