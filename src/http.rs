@@ -6,6 +6,7 @@ pub mod client;
 pub mod egress;
 pub mod forward;
 pub mod headers;
+pub mod hops;
 pub mod listener;
 mod moment;
 pub mod pool;

@@ -22,7 +22,9 @@ use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
 
 use crate::http::Body;
+use crate::http::forward::upgrade::{Terms, Upgrade};
 use crate::http::headers::{admit, host, strip_hop_by_hop};
+use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
@@ -45,6 +47,7 @@ pub struct Inbound {
     view: ArcSwap<View>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
+    hops: Hops,
 }
 
 impl Inbound {
@@ -52,7 +55,7 @@ impl Inbound {
     #[must_use]
     pub fn new(current: Current, telemetry: Arc<Telemetry>) -> Self {
         let view = ArcSwap::from_pointee(View::first(current.load_full()));
-        Self { current, view, telemetry, request_ids: RequestIds::default() }
+        Self { current, view, telemetry, request_ids: RequestIds::default(), hops: Hops::default() }
     }
 
     /// What a new request is decided by, to its end. The worker's own view is made anew when another snapshot is
@@ -76,6 +79,7 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
+        let hops = self.hops.next(&head.headers)?;
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
@@ -87,14 +91,20 @@ impl Inbound {
         }
         let permit = decide(&view.snapshot.verifier, upstream, &head, &body, record)?;
 
+        let upgrade = Upgrade::asked(&mut head, &body);
+        if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
+            return Err(Rejection::UpgradeNotAllowed);
+        }
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
         managed::erase(&mut head.headers, upstream);
         forwarded::write(&mut head.headers, record.arrival(), record.request_id());
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
+        head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         let body = record.forwarding(body);
-        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream)).await?)
+        let upgrade = upgrade.map(|upgrade| (upgrade, Terms::default()));
+        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.

@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::Body;
 use super::egress::{Egress, EgressError};
 use super::forward::forward;
-use super::pool::{Origin, Pool, SendError, Settings};
+use super::pool::{Origin, Pool, Protocol, SendError, Settings};
 
 /// How many origins keep connections at a time.
 const MAX_POOLS: usize = 512;
@@ -84,6 +84,7 @@ impl Client {
 
     fn settings(&self, egress: Egress) -> Settings {
         Settings {
+            protocol: Protocol::Http1,
             connect_timeout: self.connect_timeout,
             response_head_timeout: self.response_head_timeout,
             body_idle_timeout: BODY_IDLE_TIMEOUT,

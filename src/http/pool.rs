@@ -3,6 +3,7 @@
 
 mod connect;
 mod http1;
+mod http2;
 mod idle;
 mod stream;
 mod trailers;
@@ -11,13 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HeaderName;
+use bytes::Bytes;
+use http::header::{HeaderName, UPGRADE};
 use http::{Request, Response};
 
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError};
 use http1::{Connection, Home, Received, Upload, exchange};
 use idle::Idle;
+use stream::Stream;
 
 /// Scheme, host and port, or a socket file: where connections are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +38,21 @@ pub enum Origin {
     Unix(Arc<Path>),
 }
 
+/// What is spoken with an origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1: a connection for each request under way.
+    #[default]
+    Http1,
+    /// HTTP/2: one connection for all. Over TLS the server must agree to it; without, it is taken for granted.
+    Http2,
+}
+
 /// How connections of a pool are made and kept.
 #[derive(Clone)]
 pub struct Settings {
+    /// What is spoken.
+    pub protocol: Protocol,
     /// From the name's resolution to the end of the TLS handshake.
     pub connect_timeout: Duration,
     /// From the request, or the last piece of its body, to the response head.
@@ -81,25 +96,45 @@ pub enum SendError {
     Broken(#[source] BoxError),
 }
 
-/// Idle HTTP/1.1 connections to one origin, the one used last first. One per worker, so that its lock is never
+/// The bytes of a connection that no longer speaks HTTP.
+pub(super) struct Raw {
+    pub(super) stream: Stream,
+    /// What came before anybody asked for it.
+    pub(super) early: Bytes,
+}
+
+/// What came of asking for another protocol.
+pub(super) enum Switched {
+    /// The 101, and the connection that is the other protocol's now.
+    Agreed(Response<Body>, Raw),
+    /// Any other response.
+    Not(Response<Body>),
+}
+
+/// Idle HTTP/1.1 connections to one origin, the one used last first, or its HTTP/2 connection. One per worker, so that its lock is never
 /// contended. A connection serves whoever comes next, so one on which anybody authenticates the connection itself (NTLM,
 /// Negotiate) is closed after that exchange.
 pub struct Pool {
     origin: Origin,
     settings: Settings,
     home: Home,
+    http2: Option<http2::Connection>,
 }
 
 impl Pool {
     /// A pool without connections; nothing is dialled before the first request.
     #[must_use]
-    pub fn new(origin: Origin, settings: Settings) -> Self {
+    pub fn new(origin: Origin, mut settings: Settings) -> Self {
+        let http2 = (settings.protocol == Protocol::Http2).then(http2::Connection::default);
+        if http2.is_some() {
+            settings.tls = settings.tls.as_deref().map(http2::offered);
+        }
         let home = Home {
             idle: Arc::new(Idle::new(settings.max_idle, settings.idle_timeout)),
             body_idle: settings.body_idle_timeout,
             private: Arc::clone(&settings.private),
         };
-        Self { origin, settings, home }
+        Self { origin, settings, home, http2 }
     }
 
     /// Sends on an idle connection or a new one, streaming both ways; the connection comes back when the response has
@@ -110,8 +145,26 @@ impl Pool {
     /// or the request may be sent twice and is in memory as a whole. Host must be set. Dropping the future closes the
     /// connection.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
+        match self.switch(request).await? {
+            Switched::Not(response) => Ok(response),
+            Switched::Agreed(..) => {
+                Err(SendError::Broken("it was asked to switch protocols by mistake".into()))
+            }
+        }
+    }
+
+    /// As [`Pool::send`], where the request's Upgrade asks for another protocol. HTTP/2 knows none: it is not asked.
+    pub(super) async fn switch(&self, mut request: Request<Body>) -> Result<Switched, SendError> {
+        if let Some(http2) = &self.http2 {
+            request.headers_mut().remove(UPGRADE);
+            return http2.send(request, &self.origin, &self.settings).await.map(Switched::Not);
+        }
         let received = self.received(request).await?;
-        Ok(received.into_response(&self.home))
+        if received.is_switch() {
+            let (response, raw) = received.into_raw();
+            return Ok(Switched::Agreed(response, raw));
+        }
+        Ok(Switched::Not(received.into_response(&self.home)))
     }
 
     async fn received(&self, request: Request<Body>) -> Result<Received, SendError> {

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::Body;
-use super::pool::{Origin, Settings};
+use super::pool::{Origin, Protocol, Settings};
 
 /// How long a test waits for what must happen before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 /// Settings with room for everything a test does.
 pub(super) fn settings() -> Settings {
     Settings {
+        protocol: Protocol::Http1,
         connect_timeout: PATIENCE,
         response_head_timeout: PATIENCE,
         body_idle_timeout: PATIENCE,

@@ -4,7 +4,7 @@
 //! ```compile_fail,E0308
 //! use sidegate::http::{Body, pool::Pool};
 //! async fn sneak(request: http::Request<Body>, pool: &Pool) {
-//!     let _ = sidegate::inbound::forward::forward(request, (), pool).await;
+//!     let _ = sidegate::inbound::forward::forward(request, (), pool, None).await;
 //! }
 //! ```
 
@@ -12,20 +12,26 @@ use http::header::{HOST, HeaderValue};
 use http::{Request, Response};
 
 use super::rules::Permit;
+use crate::http::forward::upgrade::{Terms, Upgrade};
 use crate::http::pool::{Origin, Pool, SendError};
 use crate::http::{Body, forward as through};
 
-/// Sends the request that `permit` was made for to its upstream, streaming both ways. The permit is used up.
+/// Sends the request that `permit` was made for to its upstream, streaming both ways; with an `upgrade`, asks for that
+/// protocol. The permit is used up.
 pub async fn forward(
     mut request: Request<Body>,
     permit: Permit<'_>,
     pool: &Pool,
+    upgrade: Option<(Upgrade, Terms)>,
 ) -> Result<Response<Body>, SendError> {
     let config = &permit.upstream().config;
     if !config.preserve_host {
         request.headers_mut().insert(HOST, own_host(&config.origin));
     }
-    through::forward(pool, request).await
+    match upgrade {
+        None => through::forward(pool, request).await,
+        Some((upgrade, terms)) => through::forward_upgrade(pool, request, upgrade, terms).await,
+    }
 }
 
 /// The upstream's own name for Host; a default port is left out.

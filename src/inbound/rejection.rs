@@ -6,6 +6,7 @@ use http::{Method, Response, StatusCode};
 
 use crate::formula::FormulaError;
 use crate::http::headers::Malformed;
+use crate::http::hops::Loop;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -68,6 +69,12 @@ pub enum Rejection {
     /// There are rules for this path, but for other methods: these.
     #[error("the method is not allowed here")]
     MethodNotAllowed(Vec<Method>),
+    /// The request asks for a protocol that the upstream's `upgrades` do not list.
+    #[error("a switch to this protocol is not allowed here")]
+    UpgradeNotAllowed,
+    /// The request has been here before, or in too many places like this.
+    #[error("the request goes in circles")]
+    LoopDetected,
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
@@ -100,6 +107,8 @@ impl Rejection {
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::UpgradeNotAllowed => "upgrade_not_allowed",
+            Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
@@ -121,6 +130,7 @@ impl Rejection {
     pub fn blame(&self) -> Blame {
         match self {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
+            Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
     }
@@ -134,7 +144,9 @@ impl Rejection {
             | Self::AmbiguousPath
             | Self::AmbiguousHeader
             | Self::TokenHeadersDisagree
+            | Self::UpgradeNotAllowed
             | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
             Self::NoToken | Self::UnreadableToken | Self::ExpiredToken(_) | Self::InvalidToken(_) => {
                 StatusCode::UNAUTHORIZED
             }
@@ -220,6 +232,12 @@ pub(super) fn disown(headers: &mut HeaderMap) {
 impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
         Self::Malformed(malformed)
+    }
+}
+
+impl From<Loop> for Rejection {
+    fn from(_: Loop) -> Self {
+        Self::LoopDetected
     }
 }
 

@@ -13,7 +13,7 @@ use super::managed;
 use super::pattern::{Pattern, below, plain};
 use super::rejection::Rejection;
 use super::rules::{Rule, RuleConfig};
-use crate::http::pool::Origin;
+use crate::http::pool::{Origin, Protocol};
 use crate::http::tls::ClientTls;
 use crate::names::UpstreamName;
 use crate::telemetry::labels::Door;
@@ -61,6 +61,10 @@ pub struct UpstreamConfig {
     pub identity: Vec<(HeaderName, Property)>,
     /// Whether it gets the token headers too.
     pub forward_token: bool,
+    /// What is spoken with it.
+    pub protocol: Protocol,
+    /// The protocols that a request may switch to, in lower case.
+    pub upgrades: Vec<String>,
     /// How browsers of other origins are dealt with; none: a preflight is a request like any other.
     pub cors: Option<CorsConfig>,
     /// How long connecting may take.
@@ -171,6 +175,11 @@ impl Routes {
 }
 
 impl Upstream {
+    /// Whether a request may switch to this protocol.
+    pub(super) fn upgrades_to(&self, protocol: &str) -> bool {
+        self.config.upgrades.iter().any(|allowed| allowed.eq_ignore_ascii_case(protocol))
+    }
+
     fn new(index: usize, mut config: UpstreamConfig) -> Self {
         let mut rules = std::mem::take(&mut config.rules);
         if rules.is_empty() {

@@ -121,6 +121,7 @@ impl Link {
             _ => None,
         };
         let settings = Settings {
+            protocol: config.protocol,
             connect_timeout: config.connect_timeout,
             response_head_timeout: config.response_head_timeout,
             body_idle_timeout: BODY_IDLE_TIMEOUT,
@@ -153,6 +154,7 @@ fn private_names(config: &UpstreamConfig) -> Arc<[HeaderName]> {
 /// Whether connections made with `one` serve for `other`. Taken apart, so that a new setting cannot be forgotten here.
 fn same_settings(one: &Settings, other: &Settings) -> bool {
     let Settings {
+        protocol,
         connect_timeout,
         response_head_timeout,
         body_idle_timeout,
@@ -163,7 +165,8 @@ fn same_settings(one: &Settings, other: &Settings) -> bool {
         egress,
         private,
     } = one;
-    *connect_timeout == other.connect_timeout
+    *protocol == other.protocol
+        && *connect_timeout == other.connect_timeout
         && *response_head_timeout == other.response_head_timeout
         && *body_idle_timeout == other.body_idle_timeout
         && *idle_timeout == other.idle_timeout

@@ -13,7 +13,7 @@ use super::rules::{Allow, RuleConfig};
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::http::body::{Collected, collect_within};
-use crate::http::pool::Origin;
+use crate::http::pool::{Origin, Protocol};
 use crate::http::tls::ClientTls;
 use crate::secret::Secret;
 use crate::telemetry::AccessLog;
@@ -43,6 +43,8 @@ impl Gate {
             origin: Origin::Tcp { host: "127.0.0.1".into(), port, tls: false },
             tls: ClientTls::default(),
             preserve_host: true,
+            protocol: Protocol::default(),
+            upgrades: vec!["websocket".into()],
             strip_prefix: None,
             add_prefix: None,
             hosts: Vec::new(),

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Ids that have no test yet, each with what it waits for. An id leaves this list with its test.
 const PENDING: &[(&str, &str)] = &[
-    ("T5", "altered signature padding"),
     ("T32", "the revoked file"),
-    ("T35", "timing"),
     ("K1", "keys by URL"),
     ("K2", "keys by URL"),
     ("K3", "keys by URL"),
@@ -20,7 +18,6 @@ const PENDING: &[(&str, &str)] = &[
     ("H32", "HTTP/2"),
     ("H33", "HTTP/2"),
     ("H34", "HTTP/2 floods"),
-    ("H41", "patterns"),
     ("H42", "WebSocket"),
     ("H43", "CORS"),
     ("H44", "100-continue"),

@@ -3,6 +3,7 @@
 
 mod framing;
 mod headers;
+mod literals;
 mod paths;
 mod readings;
 mod responses;
@@ -12,3 +13,4 @@ mod stopping;
 mod streaming;
 mod tokens;
 mod unread;
+mod upgrades;

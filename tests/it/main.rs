@@ -7,6 +7,7 @@ mod docs;
 mod fuzz;
 mod ids;
 mod inbound;
+mod origins;
 mod reload;
 mod smoke;
 mod store;

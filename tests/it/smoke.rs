@@ -4,9 +4,10 @@
 mod caller;
 mod callers;
 mod mutations;
-mod oracle;
-mod recorder;
+pub(crate) mod oracle;
+pub(crate) mod recorder;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
@@ -17,10 +18,10 @@ use oracle::{Oracle, RULES};
 use crate::support::Gate;
 
 /// Change it to look elsewhere: every seed must hold.
-const SEED: u64 = 0x5eed_0000_0000_0001;
+pub(crate) const SEED: u64 = 0x5eed_0000_0000_0001;
 const CALLERS: usize = 64;
 
-fn gate(origin: std::net::SocketAddr) -> Gate {
+pub(crate) fn gate(origin: SocketAddr) -> Gate {
     let token = "token: {headers: [X-Membrane-Token, X-Integration-App-Token, Authorization]}";
     Gate::configured(&format!(
         "workers: 2\nupstreams:\n  api: {{upstream: 'http://{origin}', {token}, {RULES}}}\n  \
@@ -42,24 +43,10 @@ fn of_a_hundred_thousand_mutations_none_reaches_the_api_unauthorised_or_changed(
 
 #[expect(clippy::print_stdout, reason = "what a test says when it is asked to")]
 fn smoke(cases: u32) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let oracle = Arc::new(Oracle::new(SEED));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (oracle, began) = (Arc::new(Oracle::new(SEED)), Instant::now());
     let origin = runtime.block_on(recorder::start(Arc::clone(&oracle)));
-    let gate = gate(origin);
-    let (next, began) = (Arc::new(AtomicU32::new(0)), Instant::now());
-    let callers = (0..CALLERS).map(|_| {
-        let caller = Caller {
-            gate: gate.address("inbound"),
-            seed: SEED,
-            cases,
-            next: Arc::clone(&next),
-            oracle: Arc::clone(&oracle),
-        };
-        runtime.spawn(caller.run())
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        runtime.block_on(caller).unwrap();
-    }
+    send(cases, &oracle, origin);
     let (violations, admitted, refused) = (oracle.violations(), oracle.admitted(), oracle.refused());
     println!("seed {SEED:#x}: {cases} cases in {:?}", began.elapsed());
     println!("admitted: {admitted:?}\nrefused: {refused:?}");
@@ -75,4 +62,23 @@ fn smoke(cases: u32) {
         assert!(admitted > cases as usize / 300, "{family}: {admitted}");
     }
     assert!(refused.len() > 20, "{refused:?}");
+}
+
+/// Sends so many cases through a gate before `origin`, and waits until all are answered.
+pub(crate) fn send(cases: u32, oracle: &Arc<Oracle>, origin: SocketAddr) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (gate, next) = (gate(origin), Arc::new(AtomicU32::new(0)));
+    let callers = (0..CALLERS).map(|_| {
+        let caller = Caller {
+            gate: gate.address("inbound"),
+            seed: SEED,
+            cases,
+            next: Arc::clone(&next),
+            oracle: Arc::clone(oracle),
+        };
+        runtime.spawn(caller.run())
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        runtime.block_on(caller).unwrap();
+    }
 }

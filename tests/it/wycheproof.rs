@@ -18,7 +18,7 @@ struct Tally {
 }
 
 #[test]
-fn every_signature_vector_but_eight_is_judged_as_the_file_says() {
+fn t1_t3_t5_t6_every_signature_vector_but_eight_is_judged_as_the_file_says() {
     let tally = run(SIGNATURES, 1..=401);
     // 346, 350: a PS384 token, while the key's `alg` pins it to PS256.
     // 347, 351: the key's `alg` is ES521, which does not exist (RFC 7518 calls it ES512).

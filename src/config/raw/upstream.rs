@@ -23,6 +23,9 @@ pub(in crate::config) struct Upstream {
     /// Which tokens count.
     #[serde(default)]
     pub(in crate::config) token: Token,
+    /// Protocols that a request may switch to.
+    #[serde(default = "default_upgrades")]
+    pub(in crate::config) upgrades: Vec<String>,
     /// Path and methods choose the first rule that fits; then it admits or refuses.
     #[serde(default = "everything_verified")]
     pub(in crate::config) rules: Vec<Rule>,
@@ -60,6 +63,9 @@ pub(in crate::config) struct Target {
     /// TLS towards an `https` upstream.
     #[serde(default)]
     pub(in crate::config) tls: UpstreamTls,
+    /// What is spoken with the API.
+    #[serde(default)]
+    pub(in crate::config) protocol: Protocol,
     /// Which Host the API sees.
     #[serde(default)]
     pub(in crate::config) host: Host,
@@ -87,6 +93,17 @@ pub(in crate::config) struct UpstreamTls {
     /// The name the certificate must have; default: the host of the URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) server_name: Option<Text>,
+}
+
+/// What is spoken with an upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, which gRPC needs: by ALPN over `https`, taken for granted otherwise.
+    Http2,
 }
 
 /// Which Host an upstream sees.
@@ -251,6 +268,10 @@ impl Default for Timeouts {
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct NoLimits {}
+
+fn default_upgrades() -> Vec<String> {
+    vec!["websocket".into()]
+}
 
 fn everything_verified() -> Vec<Rule> {
     let (path, methods, claims) = ("/*".to_owned(), Vec::new(), BTreeMap::new());

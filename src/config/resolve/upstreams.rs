@@ -11,7 +11,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw::{self, Host, Target, Upstream};
 use crate::config::resolve::Resolver;
 use crate::document::did_you_mean;
-use crate::http::pool::Origin;
+use crate::http::pool::{Origin, Protocol};
 use crate::http::tls::ClientTls;
 use crate::inbound::identity::Property;
 use crate::inbound::{Mode, UpstreamConfig};
@@ -48,12 +48,15 @@ impl Resolver<'_> {
         let prefix = &typed.matching.path_prefix;
         self.prefix(prefix, &path.key("match").key("pathPrefix"));
         let place = self.place_of(&typed.upstream, &path.key("upstream"));
-        let Place { origin, tls, host, strip_prefix, add_prefix } = place?;
+        let upgrades = self.upgrades(&typed.upgrades, &path.key("upgrades"));
+        let Place { origin, tls, protocol, host, strip_prefix, add_prefix } = place?;
         Some(UpstreamConfig {
             name: name.into(),
             mode: self.mode(typed.mode, &path.key("mode")),
             origin,
             tls,
+            protocol,
+            upgrades,
             preserve_host: host == Host::Preserve,
             strip_prefix,
             add_prefix,
@@ -83,11 +86,12 @@ impl Resolver<'_> {
     }
 
     fn place_of(&mut self, typed: &raw::Url, path: &KeyPath) -> Option<Place> {
-        let Target { url, tls, host, strip_prefix, add_prefix } = match typed {
+        let Target { url, tls, protocol, host, strip_prefix, add_prefix } = match typed {
             raw::Url::Plain(url) => {
                 let origin = self.origin(url, path)?;
                 let (tls, host) = (ClientTls::default(), Host::default());
-                return Some(Place { origin, tls, host, strip_prefix: None, add_prefix: None });
+                let protocol = Protocol::default();
+                return Some(Place { origin, tls, protocol, host, strip_prefix: None, add_prefix: None });
             }
             raw::Url::Full(target) => &**target,
         };
@@ -104,7 +108,11 @@ impl Resolver<'_> {
             let cure = "write an https:// URL, or remove `tls`";
             self.error(&path.key("tls"), format!("`{path}` has TLS settings for a URL without TLS"), cure);
         }
-        Some(Place { origin, tls, host: *host, strip_prefix, add_prefix })
+        let protocol = match protocol {
+            raw::Protocol::Http1 => Protocol::Http1,
+            raw::Protocol::Http2 => Protocol::Http2,
+        };
+        Some(Place { origin, tls, protocol, host: *host, strip_prefix, add_prefix })
     }
 
     fn origin(&mut self, typed: &str, path: &KeyPath) -> Option<Origin> {
@@ -138,6 +146,22 @@ impl Resolver<'_> {
         }
         let headers = self.places.items(path, typed).into_iter();
         headers.filter_map(|(path, name)| self.header(name, &path)).collect()
+    }
+
+    /// Protocols by their names in the Upgrade header.
+    fn upgrades(&mut self, typed: &[String], path: &KeyPath) -> Vec<String> {
+        let mut upgrades = Vec::new();
+        for (path, protocol) in self.places.items(path, typed) {
+            let protocol = protocol.to_ascii_lowercase();
+            // A name is a token, as a header's is.
+            if protocol == "h2c" || HeaderName::from_bytes(protocol.as_bytes()).is_err() {
+                let cure =
+                    "write a protocol as the Upgrade header names it, like websocket; h2c is never one";
+                self.error(&path, format!("`{protocol}` is not a protocol to switch to"), cure);
+            }
+            upgrades.push(protocol);
+        }
+        upgrades
     }
 
     fn identity(&mut self, typed: &Upstream, path: &KeyPath) -> Vec<(HeaderName, Property)> {
@@ -231,6 +255,7 @@ impl Resolver<'_> {
 struct Place {
     origin: Origin,
     tls: ClientTls,
+    protocol: Protocol,
     host: Host,
     strip_prefix: Option<String>,
     add_prefix: Option<String>,

@@ -16,4 +16,5 @@ mod upload;
 pub(super) use answer::Home;
 pub(super) use connection::Connection;
 pub(super) use exchange::{Received, exchange};
+pub(super) use head::content_length;
 pub(super) use upload::Upload;

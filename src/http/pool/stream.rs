@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 /// A connected stream, ready for HTTP. An enum rather than a trait object: a request passes here several times.
-pub(in crate::http::pool) enum Stream {
+pub(in crate::http) enum Stream {
     /// `http://`
     Tcp(TcpStream),
     /// `https://`
@@ -36,6 +36,14 @@ macro_rules! with {
 }
 
 impl Stream {
+    /// What was agreed on by ALPN, empty if nothing; none where nobody could.
+    pub(super) fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol().unwrap_or_default()),
+            _ => None,
+        }
+    }
+
     /// Whether the peer has neither said anything nor left. Asks the system only if the runtime was told of something.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];

@@ -1,4 +1,5 @@
 mod equal;
+mod http2;
 mod limits;
 mod played;
 mod responses;

@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use crate::http::headers::folds_to;
 
 /// What frames, routes, authenticates or describes a message, and what proxies and Sidegate say in headers.
-const FORBIDDEN: [&str; 40] = [
+const FORBIDDEN: [&str; 44] = [
     "authorization",
     "authentication-info",
     "age",
@@ -42,7 +42,11 @@ const FORBIDDEN: [&str; 40] = [
     "via",
     "warning",
     "www-authenticate",
+    "x-forwarded",
+    "x-http-method",
     "x-http-method-override",
+    "x-method-override",
+    "x-original-uri",
     "x-original-url",
     "x-real-ip",
     "x-request-id",
@@ -110,6 +114,9 @@ mod tests {
             "x-sidegate-admin",
             "X_Sidegate_Admin",
             "x-forwarded-for",
+            "X-Forwarded",
+            "x_http_method",
+            "x-original-uri",
             "if-match",
             "x-user",
             "x_user",

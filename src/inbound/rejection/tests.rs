@@ -19,6 +19,8 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::NoUpstream,
         Rejection::NoRule,
         Rejection::MethodNotAllowed(vec![Method::GET, Method::POST]),
+        Rejection::UpgradeNotAllowed,
+        Rejection::LoopDetected,
         SendError::RequestBody("cut".into()).into(),
         SendError::Connect("refused".into()).into(),
         SendError::HeadTimeout.into(),
@@ -44,7 +46,7 @@ async fn every_answer_is_the_vendors_error_and_carries_its_code() {
             403 => ("bad_request", Some("access_denied")),
             404 => ("bad_request", Some("not_found")),
             400 | 405 => ("bad_request", None),
-            502 | 504 => ("internal", None),
+            502 | 504 | 508 => ("internal", None),
             other => panic!("{rejection:?} is answered {other}"),
         };
         let body = body(answer).await;

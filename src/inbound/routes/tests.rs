@@ -8,6 +8,8 @@ pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> 
         origin: Origin::Tcp { host: "127.0.0.1".into(), port: 3000, tls: false },
         tls: ClientTls::default(),
         preserve_host: true,
+        protocol: Protocol::default(),
+        upgrades: vec!["websocket".into()],
         strip_prefix: None,
         add_prefix: None,
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),

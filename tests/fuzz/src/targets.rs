@@ -1,12 +1,14 @@
 //! The fuzz targets: each takes any bytes, and panics if Sidegate breaks a promise on them.
 //! A promise is more than not to crash: what is accepted must hold in a second, simpler reading.
 
+mod answers;
 mod heads;
 mod keys;
 mod paths;
 mod settings;
 mod tokens;
 
+pub use answers::answer;
 pub use heads::head;
 pub use keys::{jwks, pem};
 pub use paths::{path, readings};
@@ -18,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const ALL: &[Target] = &[
+    ("answer", answer),
     ("claims", claims),
     ("config", config),
     ("formula", formula),

@@ -12,11 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 use super::oracle::Oracle;
 
 /// One request as the API received it.
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) target: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
     /// Names as they came.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
 }
 
 impl fmt::Display for Seen {

@@ -8,17 +8,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::HeaderName;
+use http::{Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::chunked::{Decoder, Piece};
 use super::connection::Connection;
 use super::exchange::Received;
-use super::head::Framing;
+use super::head::{Framing, Head};
 use super::upload::{Upload, UploadError};
 use crate::http::body::{Body, BoxError};
+use crate::http::pool::Raw;
 use crate::http::pool::idle::Idle;
 use crate::http::pool::trailers::{announce_harmless, keep_harmless};
 
@@ -33,6 +34,17 @@ pub(in crate::http::pool) struct Home {
 }
 
 impl Received {
+    /// Whether the connection is no longer one of HTTP.
+    pub(in crate::http::pool) fn is_switch(&self) -> bool {
+        self.head.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// The response, and the bytes of the other protocol.
+    pub(in crate::http::pool) fn into_raw(self) -> (Response<Body>, Raw) {
+        let Connection { stream, read, .. } = *self.connection;
+        (response(self.head, Body::empty()), Raw { stream, early: read.freeze() })
+    }
+
     /// The response. What came with the head is in memory and needs no connection any more.
     pub(in crate::http::pool) fn into_response(self, home: &Home) -> Response<Body> {
         let Self { head, mut connection, upload } = self;
@@ -64,15 +76,20 @@ impl Received {
                 broken: None,
             }),
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
+        let mut response = response(head, body);
         announce_harmless(response.headers_mut(), &home.private);
-        if let Some(reason) = head.reason {
-            response.extensions_mut().insert(reason);
-        }
         response
     }
+}
+
+fn response(head: Head, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    if let Some(reason) = head.reason {
+        response.extensions_mut().insert(reason);
+    }
+    response
 }
 
 /// A body on its way in.

@@ -13,7 +13,7 @@ use super::*;
 use crate::http::pool::stream::Stream;
 
 /// What an upstream says, read by read, and whether it leaves then.
-pub(in crate::http::pool) struct Played {
+pub(in crate::http) struct Played {
     reads: VecDeque<Vec<u8>>,
     leaves: bool,
     /// How much it takes before every write fails.
