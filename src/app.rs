@@ -245,7 +245,7 @@ impl TrafficSide {
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
                 let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?
-                    .counted_by(self.telemetry.metrics.connections(*name));
+                    .counted_by(self.telemetry.metrics.connections(name));
                 if worker == 0 {
                     addresses.push((name, bound.address()));
                     // Port 0 became a real port: the other workers join it.
