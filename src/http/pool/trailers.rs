@@ -74,6 +74,9 @@ pub(super) fn announced(value: &HeaderValue, private: &[HeaderName]) -> Option<H
 
 /// Leaves of what the Trailer fields announce only what may come.
 pub(super) fn announce_harmless(headers: &mut HeaderMap, private: &[HeaderName]) {
+    if !headers.contains_key(header::TRAILER) {
+        return;
+    }
     if let header::Entry::Occupied(mut field) = headers.entry(header::TRAILER) {
         let kept: Vec<_> = field.iter().filter_map(|value| announced(value, private)).collect();
         let mut kept = kept.into_iter();

@@ -76,8 +76,11 @@ impl Received {
                 broken: None,
             }),
         };
+        let has_trailers = head.framing == Framing::Chunked;
         let mut response = response(head, body);
-        announce_harmless(response.headers_mut(), &home.private);
+        if has_trailers {
+            announce_harmless(response.headers_mut(), &home.private);
+        }
         response
     }
 }

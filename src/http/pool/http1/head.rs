@@ -82,8 +82,8 @@ impl Heads {
             return Err("its head is too long");
         }
         let bytes = read.split_to(line.length).freeze();
-        let headers = self.headers(&bytes)?;
-        judge(line, headers, asked).map(Some)
+        let (headers, is_special) = self.headers(&bytes)?;
+        judge(line, headers, is_special, asked).map(Some)
     }
 
     /// A head that comes in many small pieces is not parsed anew for each.
@@ -109,11 +109,6 @@ impl Heads {
             Err(httparse::Error::TooManyHeaders) => return Err("it has too many fields"),
             Err(_) => return Err("its head is malformed"),
         };
-        // The parser takes a lone LF for a line's end, and a CR only in front of one.
-        let count = |wanted: u8| read[..length].iter().filter(|byte| **byte == wanted).count();
-        if count(b'\r') != count(b'\n') {
-            return Err("a line of its head ends without CR");
-        }
         let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
         let status =
             response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("its status is none")?;
@@ -132,34 +127,57 @@ impl Heads {
                 .iter()
                 .map(|field| Span { name: place(field.name.as_bytes()), value: place(field.value) }),
         );
+        // The parser takes a lone LF for a line's end, too.
+        let first_line = first_lf(read);
+        let ends_well = |from: usize| {
+            let rest = read[from..].iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+            rest.is_some_and(|end| *end == b'\r')
+        };
+        if !read[..first_line].ends_with(b"\r")
+            || !read[..length].ends_with(b"\r\n")
+            || !self.spans.iter().all(|field| ends_well(field.value.1))
+        {
+            return Err("a line of its head ends without CR");
+        }
         Ok(Some(Line { length, version, status, reason }))
     }
 
     /// The fields, whose values share the memory of the head.
-    fn headers(&self, head: &Bytes) -> Result<HeaderMap, Malformed> {
+    /// Also whether any of them has a say in how the connection goes on, which is rare.
+    fn headers(&self, head: &Bytes) -> Result<(HeaderMap, bool), Malformed> {
         let mut headers = HeaderMap::with_capacity(self.spans.len());
+        let mut is_special = false;
         for Span { name, value } in &self.spans {
             let name = HeaderName::from_bytes(&head[name.0..name.1]).map_err(|_| "a field's name is none")?;
             let value = HeaderValue::from_maybe_shared(head.slice(value.0..value.1))
                 .map_err(|_| "a field's value is none")?;
+            is_special |=
+                matches!(name, header::TRANSFER_ENCODING | header::CONNECTION | header::WWW_AUTHENTICATE);
             headers.append(name, value);
         }
-        Ok(headers)
+        Ok((headers, is_special))
     }
 }
 
+/// Where the first LF stands.
+fn first_lf(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len())
+}
+
 /// What the fields say together (RFC 9112 section 6.3), and leaves only those that are true further on.
-fn judge(line: Line, mut headers: HeaderMap, asked: &Asked) -> Result<Head, Malformed> {
+fn judge(line: Line, mut headers: HeaderMap, is_special: bool, asked: &Asked) -> Result<Head, Malformed> {
     let status = line.status;
     let has_none = status.is_informational() || status == StatusCode::NO_CONTENT;
     let is_bodiless = has_none || asked.is_head || status == StatusCode::NOT_MODIFIED;
-    let (length, coded, is_clear) = match fields(&headers, line.version) {
+    let (length, coded, is_clear) = match fields(&headers, is_special, line.version) {
         Ok((length, coded)) => (length, coded, true),
         // Nothing is read by these fields, so it is enough that they go no further.
         Err(_) if is_bodiless => (None, false, false),
         Err(problem) => return Err(problem),
     };
-    headers.remove(header::TRANSFER_ENCODING);
+    if is_special {
+        headers.remove(header::TRANSFER_ENCODING);
+    }
     if has_none || !is_clear {
         headers.remove(header::CONTENT_LENGTH);
     }
@@ -176,15 +194,14 @@ fn judge(line: Line, mut headers: HeaderMap, asked: &Asked) -> Result<Head, Malf
         && line.version == Version::HTTP_11
         && framing != Framing::Close
         && !may_go_on
-        && !closes(&headers)
         && !asked.binds
-        && !headers.get_all(header::WWW_AUTHENTICATE).iter().any(authenticates_a_connection);
+        && !(is_special && (closes(&headers) || authenticates(&headers)));
     Ok(Head { status, headers, reason: line.reason, framing, keeps })
 }
 
 /// The length that the fields say, and whether there are chunks; not both.
-fn fields(headers: &HeaderMap, version: Version) -> Result<(Option<u64>, bool), Malformed> {
-    let (length, coded) = (content_length(headers)?, is_chunked(headers)?);
+fn fields(headers: &HeaderMap, is_special: bool, version: Version) -> Result<(Option<u64>, bool), Malformed> {
+    let (length, coded) = (content_length(headers)?, is_special && is_chunked(headers)?);
     if coded && length.is_some() {
         return Err("it has both Transfer-Encoding and Content-Length");
     }
@@ -222,6 +239,10 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, Malformed> {
     } else {
         Err("its Transfer-Encoding is not exactly one chunked")
     }
+}
+
+fn authenticates(headers: &HeaderMap) -> bool {
+    headers.get_all(header::WWW_AUTHENTICATE).iter().any(authenticates_a_connection)
 }
 
 fn closes(headers: &HeaderMap) -> bool {
