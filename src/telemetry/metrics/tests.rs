@@ -122,9 +122,9 @@ fn rooms_count_by_the_handles_they_were_given() {
     tokens.jwks_fetched("acme", false);
     metrics.life.reloads_refused.inc();
     let connections = metrics.connections("inbound");
-    let open = [connections.accepted(), connections.accepted()];
-    open[0].handshake_failed();
-    let [_, still_open] = open;
+    let (failed, still_open) = (connections.accepted(), connections.accepted());
+    failed.handshake_failed();
+    drop(failed);
     metrics.read_when_asked(move || _ = tokens.cache_entries.set(12));
     for line in [
         r#"sidegate_token_verify_duration_seconds_bucket{le="0.001",algorithm="ES256"} 1"#,
