@@ -71,7 +71,8 @@ impl TrafficSide {
                     // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
-                let mut bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                let mut bound = enter(runtime.handle(), || listener::bind(config, count > 1))?
+                    .counted_by(self.telemetry.metrics.connections(name));
                 if let Some(tls) = bound.tls() {
                     // The workers share what the first has loaded, so that one reload is for all.
                     bound = bound.with_tls(certificates.entry(number).or_insert(tls).clone());

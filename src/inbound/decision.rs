@@ -24,7 +24,7 @@ pub(super) async fn decide<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
-    record: &mut Record<'r>,
+    record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
     let refused = match enforce(verifier, upstream, head, record).await {
         Ok(permit) => return Ok(permit),
@@ -44,7 +44,7 @@ async fn enforce<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
-    record: &mut Record<'r>,
+    record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
     let route = upstream.route(&head.method, head.uri.path())?;
     record.ruled(route.rule);
@@ -61,7 +61,7 @@ async fn verified(
     verifier: &Verifier,
     upstream: &Upstream,
     headers: &HeaderMap,
-    record: &mut Record<'_>,
+    record: &mut Record,
 ) -> Result<Option<Verified>, Rejection> {
     let Some(token) = token_header::read(headers, &upstream.config.token_headers)? else { return Ok(None) };
     let verified = verifier.verify_or_fetch(token, &upstream.config.policy).await?;

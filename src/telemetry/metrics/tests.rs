@@ -123,7 +123,10 @@ fn rooms_count_by_the_handles_they_were_given() {
     tokens.jwks_fetched("acme", LoadOutcome::Changed, Timestamp::from_millis(1_500));
     tokens.revoked_read("acme", LoadOutcome::Refused);
     metrics.life.reloads_refused.inc();
-    metrics.connections("inbound").open.set(7);
+    let connections = metrics.connections("inbound");
+    let (failed, still_open) = (connections.accepted(), connections.accepted());
+    failed.handshake_failed();
+    drop(failed);
     metrics.read_when_asked(move || _ = tokens.cache_entries.set(12));
     for line in [
         r#"sidegate_token_verify_duration_seconds_bucket{le="0.001",algorithm="ES256"} 1"#,
@@ -132,12 +135,16 @@ fn rooms_count_by_the_handles_they_were_given() {
         r#"sidegate_jwks_last_success_timestamp_seconds{workspace="acme"} 1.5"#,
         r#"sidegate_revoked_reads_total{workspace="acme",outcome="refused"} 1"#,
         r#"sidegate_config_reloads_total{outcome="refused"} 1"#,
-        r#"sidegate_connections_open{listener="inbound"} 7"#,
+        r#"sidegate_connections_open{listener="inbound"} 1"#,
+        r#"sidegate_connections_accepted_total{listener="inbound"} 2"#,
+        r#"sidegate_tls_handshakes_failed_total{listener="inbound"} 1"#,
         "sidegate_token_cache_entries 12",
     ] {
         assert_shows(&metrics, line);
     }
     assert!(!metrics.render().contains("gone"));
+    drop(still_open);
+    assert_shows(&metrics, r#"sidegate_connections_open{listener="inbound"} 0"#);
 }
 
 #[test]
