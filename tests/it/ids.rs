@@ -15,12 +15,7 @@ const PENDING: &[(&str, &str)] = &[
     ("K5", "keys by URL"),
     ("K6", "keys by file"),
     ("K7", "rotation"),
-    ("H42", "WebSocket"),
-    ("H43", "CORS"),
-    ("H44", "100-continue"),
     ("H46", "the admin listener"),
-    ("H49", "connection reuse"),
-    ("H50", "loops"),
 ];
 
 fn every_id() -> impl Iterator<Item = String> {

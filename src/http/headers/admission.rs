@@ -49,6 +49,9 @@ pub enum Malformed {
     /// A segment of the path is `.` or `..`, encoded or not.
     #[error("the path holds a dot segment")]
     PathDotSegment,
+    /// A header's name holds a sign that no name may have.
+    #[error("the name of a header is not a token")]
+    HeaderName,
     /// Transfer-Encoding is not exactly one `chunked`.
     #[error("Transfer-Encoding is not exactly one chunked")]
     TransferEncoding,
@@ -75,6 +78,7 @@ impl Malformed {
             Self::PathBackslash => "path_backslash",
             Self::PathEncodedSlash => "path_encoded_slash",
             Self::PathDotSegment => "path_dot_segment",
+            Self::HeaderName => "header_name",
             Self::TransferEncoding => "transfer_encoding",
             Self::ContentLength => "content_length",
         }
@@ -96,7 +100,18 @@ pub fn admit(head: &Parts) -> Result<(), Malformed> {
     if head.uri.query().is_some_and(|query| !query.is_ascii()) {
         return Err(Malformed::TargetNotAscii);
     }
+    admit_names(head)?;
     admit_framing(&head.headers)
+}
+
+/// In HTTP/2 the header map takes `"` in a name, which is no token (RFC 9110 section 5.6.2) and nothing to send on in
+/// HTTP/1.1. The parser of HTTP/1.1 refuses it itself.
+fn admit_names(head: &Parts) -> Result<(), Malformed> {
+    let is_odd = |name: &header::HeaderName| name.as_str().contains('"');
+    if head.version == Version::HTTP_2 && head.headers.keys().any(is_odd) {
+        return Err(Malformed::HeaderName);
+    }
+    Ok(())
 }
 
 /// The host the request is for, with its port if it has one: the target's own, else Host. Meaningful once [`admit`]
