@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::Body;
 use super::tls::{ListenerTls, ServerTls};
 use crate::report::report;
+use crate::telemetry::metrics::ConnectionMetrics;
 
 pub use address::Address;
 pub use socket::ListenError;
@@ -116,6 +117,7 @@ pub struct Bound {
     address: Address,
     tls: Option<ListenerTls>,
     limits: Limits,
+    metrics: ConnectionMetrics,
 }
 
 /// Binds and listens. `reuse_port`: one per worker on the same port (TCP only; for a Unix socket, [`Bound::try_clone`]).
@@ -124,10 +126,16 @@ pub fn bind(config: &Config, reuse_port: bool) -> Result<Bound, ListenError> {
     let tls = config.tls.as_ref().map(ListenerTls::load).transpose().map_err(ListenError::Tls)?;
     let socket = socket::bind(&config.address, reuse_port)?;
     let address = socket.address(&config.address);
-    Ok(Bound { socket, address, tls, limits: config.limits.clone() })
+    Ok(Bound { socket, address, tls, limits: config.limits.clone(), metrics: ConnectionMetrics::default() })
 }
 
 impl Bound {
+    /// Counts its connections in `metrics`.
+    #[must_use]
+    pub fn counted_by(self, metrics: ConnectionMetrics) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// The real address (port 0 resolved).
     #[must_use]
     pub fn address(&self) -> Address {
@@ -152,7 +160,13 @@ impl Bound {
             .socket
             .try_clone()
             .map_err(|source| ListenError::Bind { address: self.address.clone(), source })?;
-        Ok(Self { socket, address: self.address(), tls: self.tls.clone(), limits: self.limits.clone() })
+        Ok(Self {
+            socket,
+            address: self.address(),
+            tls: self.tls.clone(),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+        })
     }
 
     /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (`Connection: close`),
@@ -203,7 +217,11 @@ impl Bound {
             };
             match accepted {
                 Ok(accepted) => {
-                    connections.spawn(connection::serve(Arc::clone(&server), accepted));
+                    connections.spawn(connection::serve(
+                        Arc::clone(&server),
+                        accepted,
+                        self.metrics.accepted(),
+                    ));
                 }
                 // The client left before its turn.
                 Err(error) if socket::is_the_connections_own(&error) => {}
