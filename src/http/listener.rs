@@ -126,8 +126,7 @@ pub fn bind(config: &Config, reuse_port: bool) -> Result<Bound, ListenError> {
     let tls = config.tls.as_ref().map(ListenerTls::load).transpose().map_err(ListenError::Tls)?;
     let socket = socket::bind(&config.address, reuse_port)?;
     let address = socket.address(&config.address);
-    let metrics = ConnectionMetrics::default();
-    Ok(Bound { socket, address, tls, limits: config.limits.clone(), metrics })
+    Ok(Bound { socket, address, tls, limits: config.limits.clone(), metrics: ConnectionMetrics::default() })
 }
 
 impl Bound {
