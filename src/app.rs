@@ -115,7 +115,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         }
         None => None,
     };
-    let snapshot = Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry);
+    let snapshot =
+        Snapshot::first(settings.upstreams, verifier)?.guarded_by(settings.gate).counted_by(&telemetry);
     let current = Arc::new(ArcSwap::from_pointee(snapshot));
     let readiness = readiness(&current);
     let traffic = TrafficSide {

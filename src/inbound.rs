@@ -7,6 +7,7 @@ mod decision;
 pub mod forward;
 mod forwarded;
 pub mod identity;
+mod limits;
 mod managed;
 mod pattern;
 mod record;
@@ -32,11 +33,23 @@ use crate::token::Verified;
 pub use condition::VARIABLES;
 use decision::{decide, preflight};
 use forward::forward;
+pub use forwarded::TrustedProxies;
+use forwarded::Way;
+pub use limits::{LimitsConfig, Overload, PerCustomer};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Mode, Route, Routes, UpstreamConfig};
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
+
+/// What concerns requests to all upstreams, as configured.
+#[derive(Clone, Debug, Default)]
+pub struct GateConfig {
+    /// Whose word counts about the way a request took.
+    pub trusted_proxies: TrustedProxies,
+    /// How many requests may be on their way at once.
+    pub overload: Overload,
+}
 
 /// What requests are decided by now; a reload puts the next snapshot here.
 pub type Current = Arc<ArcSwap<Snapshot>>;
@@ -82,7 +95,10 @@ impl Inbound {
         if record.arrival().misdirected {
             return Err(Rejection::Misdirected);
         }
+        view.snapshot.shedding.check()?;
         let hops = self.hops.next(&head.headers)?;
+        let way = Way::of(&head.headers, &record.arrival(), &view.snapshot.trusted);
+        record.client = way.client();
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
@@ -101,11 +117,16 @@ impl Inbound {
         if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
             return Err(Rejection::UpgradeNotAllowed);
         }
+        let caller = permit.verified().map(Verified::claims);
+        let places = upstream.limits.enter(&view.snapshot.shedding, caller, record.arrival().at)?;
+        record.hold(places);
+        let body = limits::bounded(body, upstream.limits.max_body_bytes())?;
+
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
-        managed::erase(&mut head.headers, upstream);
-        forwarded::write(&mut head.headers, record.arrival(), record.request_id());
-        upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
+        managed::erase(&mut head.headers, &permit);
+        way.write(&mut head.headers, record.request_id());
+        upstream.identity.write(&mut head.headers, caller);
         head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         record.forwarding();

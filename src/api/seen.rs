@@ -96,6 +96,7 @@ impl Seen {
             algorithm: "",
             connection: &self.connection,
             peer: self.arrival.peer,
+            client: None,
             duration: self.arrival.at.elapsed(),
             upstream: None,
             replayed: false,

@@ -225,7 +225,7 @@ impl Reloader {
         let (verifier, _) =
             succeeded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let snapshot = before.next(settings.upstreams, Arc::clone(&verifier));
-        let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?;
+        let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?.guarded_by(settings.gate);
         let now = self.clock.now();
         let certificates: Result<Vec<_>, _> =
             self.certificates.iter().map(|tls| tls.read_again(now)).collect();

@@ -1,6 +1,7 @@
 //! What is known of a request so far, so that each ends in exactly one event.
 //! Never holds a token or what its fields say.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -8,6 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::cors::Reply;
+use super::limits::Places;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
@@ -34,6 +36,9 @@ pub(super) struct Record<'r> {
     rule: &'r str,
     verified: Option<Verified>,
     would_reject: &'static str,
+    /// Who asked, by the word of a trusted proxy.
+    pub(super) client: Option<IpAddr>,
+    places: Option<Places>,
     /// What the answer says to browsers.
     pub(super) cors: Option<Reply>,
     forwarded_at: Option<Instant>,
@@ -53,6 +58,8 @@ impl<'r> Record<'r> {
             rule: "",
             verified: None,
             would_reject: "",
+            client: None,
+            places: None,
             cors: None,
             forwarded_at: None,
             answered: false,
@@ -84,6 +91,11 @@ impl<'r> Record<'r> {
     /// The rules refused it, and it is forwarded because they are only watched.
     pub(super) fn would_reject(&mut self, reason: &'static str) {
         self.would_reject = reason;
+    }
+
+    /// The places that it takes until it is over.
+    pub(super) fn hold(&mut self, places: Places) {
+        self.places = Some(places);
     }
 
     /// From here on the upstream's time counts.
@@ -122,6 +134,7 @@ impl<'r> Record<'r> {
             algorithm: self.verified.as_ref().map_or("", |verified| verified.algorithm().as_str()),
             connection: "",
             peer: self.arrival.peer,
+            client: self.client,
             duration: now.duration_since(self.arrival.at),
             upstream: self.forwarded_at.filter(|_| reason == OK).map(|at| now.duration_since(at)),
             replayed: false,

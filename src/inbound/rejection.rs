@@ -1,12 +1,17 @@
 //! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
 //! Never tells a caller which check a token failed; that stands in the log.
 
+use std::error::Error;
+use std::time::Duration;
+
 use http::header::{
     ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, WWW_AUTHENTICATE,
 };
 use http::{Method, Response, StatusCode};
 
+use super::limits::TooLong;
 use crate::formula::FormulaError;
+use crate::http::body::BoxError;
 use crate::http::headers::Malformed;
 use crate::http::hops::Loop;
 use crate::http::listener::SlowBody;
@@ -78,6 +83,27 @@ pub enum Rejection {
     /// There are rules for this path, but for other methods: these.
     #[error("the method is not allowed here")]
     MethodNotAllowed(Vec<Method>),
+    /// So many requests are on their way that one more would slow all of them.
+    #[error("too many requests are being served; try again later")]
+    Overloaded {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The customer asks more often than it may.
+    #[error("too many requests; try again later")]
+    RateLimited {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The customer has as many requests on their way as it may.
+    #[error("too many requests at once; try again when one has ended")]
+    TooManyInFlight {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The request's body is longer than the upstream takes.
+    #[error("the request's body is too long")]
+    BodyTooLarge(#[source] BoxError),
     /// The request asks for a protocol that the upstream's `upgrades` do not list.
     #[error("a switch to this protocol is not allowed here")]
     UpgradeNotAllowed,
@@ -124,6 +150,10 @@ impl Rejection {
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::Overloaded { .. } => "overloaded",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyInFlight { .. } => "too_many_requests_in_flight",
+            Self::BodyTooLarge(_) => "body_too_large",
             Self::UpgradeNotAllowed => "upgrade_not_allowed",
             Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
@@ -151,6 +181,7 @@ impl Rejection {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
             Self::KeysUnavailable(_) => Blame::ThirdParty,
             Self::VerificationSaturated(_) => Blame::Us,
+            Self::Overloaded { .. } => Blame::Us,
             Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
@@ -182,6 +213,9 @@ impl Rejection {
             Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited { .. } | Self::TooManyInFlight { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -205,11 +239,27 @@ impl Rejection {
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
         }
-        if let Self::Malformed(_) | Self::RequestBody(_) | Self::SlowBody(_) = self {
+        if let Some(wait) = self.retry_after() {
+            // Whole seconds, rounded up: who comes too early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        if let Self::Malformed(_) | Self::RequestBody(_) | Self::SlowBody(_) | Self::BodyTooLarge(_) = self {
             // Where the caller's framing is in doubt, nothing more is read from that connection.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
+    }
+
+    /// When the caller may come again, where waiting helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after }
+            | Self::RateLimited { retry_after }
+            | Self::TooManyInFlight { retry_after } => Some(*retry_after),
+            _ => None,
+        }
     }
 
     /// `type` and `key` as the vendor's SDKs know them.
@@ -284,10 +334,23 @@ impl From<SendError> for Rejection {
         match error {
             SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
             SendError::RequestBody(_) if SlowBody::is_behind(&error) => Self::SlowBody(error),
+            SendError::RequestBody(broken) if is_too_long(&*broken) => Self::BodyTooLarge(broken),
             SendError::RequestBody(_) => Self::RequestBody(error),
             SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
         }
     }
+}
+
+/// Whether a body broke off because we broke it off.
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<TooLong>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn allow(methods: &[Method]) -> Option<HeaderValue> {

@@ -93,6 +93,7 @@ impl Seen {
             algorithm: "",
             connection: &self.connection,
             peer: self.arrival.peer,
+            client: None,
             duration: self.arrival.at.elapsed(),
             upstream: None,
             replayed: outcome.replayed,

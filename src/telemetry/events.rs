@@ -2,7 +2,7 @@
 //! Never reads the clock of the system, and never waits for a log to be written.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct RequestEvent<'a> {
     pub connection: &'a str,
     /// Who connected; none on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// Who asked, where a trusted proxy says so; else the peer.
+    pub client: Option<IpAddr>,
     /// From the request's head to the answer's head.
     pub duration: Duration,
     /// From the forwarded request to the upstream's response head; none if it was not asked or did not answer.

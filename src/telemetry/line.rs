@@ -42,6 +42,10 @@ pub(super) fn write(line: &mut String, at: Timestamp, event: &RequestEvent<'_>) 
     text(line, key!("algorithm"), event.algorithm, MAX_TEXT);
     text(line, key!("connection"), event.connection, MAX_TEXT);
     peer(line, event.peer);
+    if let Some(client) = event.client {
+        line.push_str(key!("client"));
+        let _ = write!(line, "\"{client}\"");
+    }
     millis(line, key!("duration_ms"), Some(event.duration));
     millis(line, key!("upstream_ms"), event.upstream);
     flag(line, key!("replayed"), event.replayed);
@@ -156,6 +160,7 @@ pub(super) mod tests {
             algorithm: "",
             connection: "",
             peer: Some(SocketAddr::from(([192, 0, 2, 1], 4711))),
+            client: None,
             duration: Duration::from_micros(1_234),
             upstream: None,
             replayed: false,

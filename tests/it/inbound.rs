@@ -6,6 +6,7 @@ mod h2_conformance;
 mod h2_floods;
 mod h2_requests;
 mod headers;
+mod identity;
 mod literals;
 mod paths;
 mod readings;
