@@ -15,8 +15,8 @@ fn trusted() -> TrustedProxies {
 }
 
 fn way(sent: &HeaderMap, peer: Option<&str>, tls: bool, trusted: &TrustedProxies) -> Way {
-    let arrival =
-        Arrival { peer: peer.map(|peer| peer.parse().unwrap()), tls, misdirected: false, at: Instant::now() };
+    let peer = peer.map(|peer| peer.parse().unwrap());
+    let arrival = Arrival { peer, tls, misdirected: false, at: Instant::now() };
     Way::of(sent, &arrival, trusted)
 }
 
