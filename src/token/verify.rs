@@ -187,6 +187,14 @@ impl Verifier {
         Ok(verified)
     }
 
+    /// How long the token still counts under this policy; none if it has no end.
+    #[must_use]
+    pub fn remaining(&self, verified: &Verified, policy: &Policy) -> Option<Duration> {
+        let ends = verified.claims().expires_at? + policy.leeway.as_secs_f64();
+        let left = (ends - self.clock.now().as_secs_f64()).max(0.0);
+        Some(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+    }
+
     /// The prepared keys of one workspace, for `token explain`.
     pub(super) fn keys_of(&self, workspace: &str) -> Option<&KeySet> {
         self.workspaces.get(workspace).map(|workspace| &workspace.keys)
