@@ -4,6 +4,7 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 
+use super::cors::OnPreflight;
 use super::rejection::Rejection;
 use super::routes::{Mode, Upstream, UpstreamConfig};
 use super::rules::Permit;
@@ -81,14 +82,15 @@ fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
 }
 
 /// Removes what only we, or a proxy that we trust, may say, and the token unless the permit keeps it. Where rules are
-/// only watched nobody was refused for a twin of a managed name, so these go, too.
+/// only watched, and for a preflight that is forwarded, nobody was refused for a twin of a managed name, so these go, too.
 pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
     let upstream = permit.upstream();
     let config = &upstream.config;
     if !permit.keeps_token() {
         token_header::remove(headers, &config.token_headers);
     }
-    let twins_are_left = config.mode == Mode::Observe;
+    let forwards_preflights = config.cors.as_ref().is_some_and(|cors| cors.preflight == OnPreflight::Forward);
+    let twins_are_left = config.mode == Mode::Observe || forwards_preflights;
     remove_all(headers, |name| is_reserved(name) || (twins_are_left && is_twin(name, upstream)));
 }
 

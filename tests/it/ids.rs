@@ -15,16 +15,10 @@ const PENDING: &[(&str, &str)] = &[
     ("K5", "keys by URL"),
     ("K6", "keys by file"),
     ("K7", "rotation"),
-    ("H32", "HTTP/2"),
     ("H33", "HTTP/2"),
     ("H34", "HTTP/2 floods"),
-    ("H42", "WebSocket"),
-    ("H43", "CORS"),
-    ("H44", "100-continue"),
     ("H46", "the admin listener"),
     ("H48", "TLS"),
-    ("H49", "connection reuse"),
-    ("H50", "loops"),
 ];
 
 fn every_id() -> impl Iterator<Item = String> {

@@ -6,8 +6,10 @@ mod callers;
 mod mutations;
 pub(crate) mod oracle;
 pub(crate) mod recorder;
+mod streams;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
@@ -32,17 +34,23 @@ pub(crate) fn gate(origin: SocketAddr) -> Gate {
 
 #[test]
 fn h1_h5_h7_h10_h18_h21_h30_h36_no_mutation_reaches_the_api_unauthorised_or_changed() {
-    smoke(5_000);
+    smoke(5_000, send);
+}
+
+#[test]
+fn h32_h36_no_stream_of_http_2_reaches_the_api_unauthorised_or_changed() {
+    smoke(3_000, send_streams);
 }
 
 #[test]
 #[ignore = "it wants the machine for itself: tests/run runs it alone"]
 fn of_a_hundred_thousand_mutations_none_reaches_the_api_unauthorised_or_changed() {
-    smoke(100_000);
+    smoke(100_000, send);
+    smoke(30_000, send_streams);
 }
 
 #[expect(clippy::print_stdout, reason = "what a test says when it is asked to")]
-fn smoke(cases: u32) {
+fn smoke(cases: u32, send: fn(u32, &Arc<Oracle>, SocketAddr)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (oracle, began) = (Arc::new(Oracle::new(SEED)), Instant::now());
     let origin = runtime.block_on(recorder::start(Arc::clone(&oracle)));
@@ -61,11 +69,21 @@ fn smoke(cases: u32) {
     for (family, admitted) in admitted {
         assert!(admitted > cases as usize / 300, "{family}: {admitted}");
     }
-    assert!(refused.len() > 20, "{refused:?}");
 }
 
 /// Sends so many cases through a gate before `origin`, and waits until all are answered.
 pub(crate) fn send(cases: u32, oracle: &Arc<Oracle>, origin: SocketAddr) {
+    with_callers(cases, oracle, origin, |caller| Box::pin(caller.run()));
+}
+
+/// The same with streams of HTTP/2.
+fn send_streams(cases: u32, oracle: &Arc<Oracle>, origin: SocketAddr) {
+    with_callers(cases, oracle, origin, |caller| Box::pin(caller.run_streams()));
+}
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn with_callers(cases: u32, oracle: &Arc<Oracle>, origin: SocketAddr, run: fn(Caller) -> Running) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (gate, next) = (gate(origin), Arc::new(AtomicU32::new(0)));
     let callers = (0..CALLERS).map(|_| {
@@ -76,7 +94,7 @@ pub(crate) fn send(cases: u32, oracle: &Arc<Oracle>, origin: SocketAddr) {
             next: Arc::clone(&next),
             oracle: Arc::clone(oracle),
         };
-        runtime.spawn(caller.run())
+        runtime.spawn(run(caller))
     });
     for caller in callers.collect::<Vec<_>>() {
         runtime.block_on(caller).unwrap();

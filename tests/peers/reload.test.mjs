@@ -111,6 +111,7 @@ test('a mistake is told with its place, nothing changes, and the cure is taken',
 test('a hail of SIGHUPs is many reloads or few, and no harm', async (t) => {
   const origin = await named(t, 'api');
   const gate = await gateBefore(t, origin.url, { more: quiet });
+  await eventually('it is ready', async () => (await fetch(`${gate.listeners.health}/readyz`)).status === 200);
   const load = new Load(gate.inbound, { callers: 4 });
   for (let i = 0; i < 500; i += 1) { gate.child.kill('SIGHUP'); if (i % 50 === 0) await load.more(5); }
   await load.more(50);

@@ -31,6 +31,9 @@ pub enum Malformed {
     /// The method is CONNECT.
     #[error("CONNECT is not offered")]
     Connect,
+    /// The method has small letters.
+    #[error("the method has small letters")]
+    MethodCase,
     /// The path holds `%00`.
     #[error("the path holds an encoded NUL")]
     PathNul,
@@ -49,6 +52,9 @@ pub enum Malformed {
     /// A segment of the path is `.` or `..`, encoded or not.
     #[error("the path holds a dot segment")]
     PathDotSegment,
+    /// A header's name holds a sign that no name may have.
+    #[error("the name of a header is not a token")]
+    HeaderName,
     /// Transfer-Encoding is not exactly one `chunked`.
     #[error("Transfer-Encoding is not exactly one chunked")]
     TransferEncoding,
@@ -69,12 +75,14 @@ impl Malformed {
             Self::TargetForm => "target_form",
             Self::TargetTooLong => "target_too_long",
             Self::Connect => "connect_method",
+            Self::MethodCase => "method_case",
             Self::PathNul => "path_nul",
             Self::PathPercent => "path_percent",
             Self::TargetNotAscii => "target_not_ascii",
             Self::PathBackslash => "path_backslash",
             Self::PathEncodedSlash => "path_encoded_slash",
             Self::PathDotSegment => "path_dot_segment",
+            Self::HeaderName => "header_name",
             Self::TransferEncoding => "transfer_encoding",
             Self::ContentLength => "content_length",
         }
@@ -96,7 +104,18 @@ pub fn admit(head: &Parts) -> Result<(), Malformed> {
     if head.uri.query().is_some_and(|query| !query.is_ascii()) {
         return Err(Malformed::TargetNotAscii);
     }
+    admit_names(head)?;
     admit_framing(&head.headers)
+}
+
+/// In HTTP/2 the header map takes `"` in a name, which is no token (RFC 9110 section 5.6.2) and nothing to send on in
+/// HTTP/1.1. The parser of HTTP/1.1 refuses it itself.
+fn admit_names(head: &Parts) -> Result<(), Malformed> {
+    let is_odd = |name: &header::HeaderName| name.as_str().contains('"');
+    if head.version == Version::HTTP_2 && head.headers.keys().any(is_odd) {
+        return Err(Malformed::HeaderName);
+    }
+    Ok(())
 }
 
 /// The host the request is for, with its port if it has one: the target's own, else Host. Meaningful once [`admit`]
@@ -112,6 +131,10 @@ pub fn host(head: &Parts) -> Option<&str> {
 fn admit_target(method: &Method, uri: &Uri) -> Result<(), Malformed> {
     if *method == Method::CONNECT {
         return Err(Malformed::Connect);
+    }
+    // Methods are told apart by case, and some servers (Gunicorn) do not: `post` could pass a rule for POST by.
+    if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(Malformed::MethodCase);
     }
     let form_holds = match (uri.scheme_str(), uri.authority()) {
         (None, None) if uri.path() == "*" => *method == Method::OPTIONS,

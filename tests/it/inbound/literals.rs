@@ -44,6 +44,23 @@ fn h41_a_host_and_a_claim_are_text_too() {
 }
 
 #[test]
+fn h36_h43_a_forwarded_preflight_carries_no_twin_of_what_is_ours() {
+    let origin = Origin::new();
+    let gate = Gate::with(
+        &origin,
+        "identity: {X-User: id}, cors: {preflight: forward, origins: ['https://app.test'], methods: [GET]}",
+    );
+    let twins =
+        "X_User: root\r\nX_Integration_App_Token: t\r\nTransfer_Encoding: chunked\r\nContent_Length: 9\r\n";
+    let answer = gate.ask(format!(
+        "OPTIONS /x HTTP/1.1\r\nHost: api.test\r\nOrigin: https://app.test\r\nAccess-Control-Request-Method: GET\r\n{twins}\r\n"
+    ));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let head = origin.only().head.to_lowercase();
+    assert!(!head.contains('_') && !head.contains("x-user"), "{head}");
+}
+
+#[test]
 fn t35_no_answer_tells_whether_issuer_key_or_signature_was_wrong() {
     let origin = Origin::new();
     let gate = Gate::before(&origin);

@@ -3,6 +3,7 @@
 
 mod framing;
 mod heads;
+pub(super) mod streams;
 
 use super::callers;
 use crate::dice::Dice;
@@ -45,6 +46,9 @@ const FAMILIES: [fn(&mut Dice, u32) -> Case; 10] = [
 ];
 
 pub(super) fn case(seed: u64, number: u32) -> Case {
+    if number >= streams::FIRST_STREAM {
+        return streams::case(&mut Dice::new(seed, number), number);
+    }
     FAMILIES[number as usize % FAMILIES.len()](&mut Dice::new(seed, number), number)
 }
 

@@ -200,3 +200,21 @@ fn every_code_is_its_own() {
     let codes: std::collections::HashSet<_> = all.iter().map(|malformed| malformed.code()).collect();
     assert_eq!(codes.len(), all.len());
 }
+
+#[test]
+fn h32_a_name_of_http_2_is_a_token() {
+    let mut odd = head("GET", "/", &[("host", b"a.test")]);
+    odd.version = Version::HTTP_2;
+    assert_eq!(admit(&odd), Ok(()));
+    let name = header::HeaderName::from_lowercase(b"\"x").expect("what h2 reads names with takes it");
+    odd.headers.insert(name, HeaderValue::from_static("1"));
+    assert_eq!(admit(&odd), Err(Malformed::HeaderName));
+}
+
+#[test]
+fn h19_a_method_in_small_letters_is_refused() {
+    for method in ["get", "Post", "pATCH"] {
+        assert_eq!(with_host(method, "/"), Err(Malformed::MethodCase), "{method}");
+    }
+    assert_eq!(with_host("M-SEARCH", "/"), Ok(()));
+}

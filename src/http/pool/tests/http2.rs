@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::http::forward::forward;
+use crate::http::tls::tests::{server_files, vector};
+use crate::http::tls::{self, ClientTls};
 
 struct Server {
     origin: Origin,
@@ -176,4 +178,42 @@ async fn an_upstream_that_speaks_http_1_is_broken() {
     peer.until("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     peer.say("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
     assert!(matches!(refused(sent).await, SendError::Broken(_)));
+}
+
+/// A server that agrees to one of these by ALPN, and speaks HTTP/2 in any case.
+async fn over_tls(alpn: &[&str]) -> Origin {
+    let mut settings = (*tls::server(&server_files()).unwrap()).clone();
+    settings.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(settings));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service_fn(answer)),
+            );
+        }
+    });
+    Origin::Tcp { host: "127.0.0.1".into(), port, tls: true }
+}
+
+#[tokio::test]
+async fn over_tls_the_upstream_must_agree_to_it() {
+    for (alpn, agrees) in [(&["h2", "http/1.1"][..], true), (&["http/1.1"], false), (&[], false)] {
+        let trusting = ClientTls { ca: Some(vector("ca.pem")), ..ClientTls::default() };
+        let tls = Some(tls::client(&trusting).unwrap());
+        let pool = Pool::new(over_tls(alpn).await, Settings { protocol: Protocol::Http2, tls, ..settings() });
+        match soon(pool.send(request("GET", "/seen", Body::empty()))).await {
+            Ok(response) => {
+                let seen = text(response.into_body()).await;
+                assert!(
+                    agrees && seen.starts_with("HTTP/2.0 https://upstream.test/seen "),
+                    "{alpn:?}: {seen}"
+                );
+            }
+            Err(error) => assert!(!agrees && matches!(error, SendError::Connect(_)), "{alpn:?}: {error:?}"),
+        }
+    }
 }

@@ -63,7 +63,7 @@ pub(super) fn grid(dice: &mut Dice, number: u32) -> Case {
     Case::last("framing grid", bytes)
 }
 
-fn lengths(dice: &mut Dice, length: usize) -> String {
+pub(super) fn lengths(dice: &mut Dice, length: usize) -> String {
     match dice.below(14) {
         0 => format!("0{length}"),
         1 => format!("+{length}"),

@@ -33,7 +33,7 @@ pub(super) fn token_headers(dice: &mut Dice, number: u32) -> Case {
     Case::one("token headers", head)
 }
 
-fn token_value(dice: &mut Dice, name: &str) -> Vec<u8> {
+pub(super) fn token_value(dice: &mut Dice, name: &str) -> Vec<u8> {
     let token = any_token(dice);
     let mut value = match dice.below(12) {
         0 => format!("{token},{token}"),
@@ -70,7 +70,7 @@ fn token_value(dice: &mut Dice, name: &str) -> Vec<u8> {
 }
 
 /// Names that are Sidegate's to write, or that frameworks believe.
-const MANAGED: [&str; 20] = [
+pub(super) const MANAGED: [&str; 20] = [
     "X-Sidegate-Customer",
     "X-Sidegate-Workspace",
     "X-Sidegate-Admin",
@@ -127,7 +127,7 @@ pub(super) fn identity_headers(dice: &mut Dice, number: u32) -> Case {
     Case::one("identity headers", head)
 }
 
-const PIECES: [&[u8]; 72] = [
+pub(super) const PIECES: [&[u8]; 72] = [
     b"/",
     b"/",
     b"/",
