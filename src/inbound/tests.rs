@@ -24,6 +24,7 @@ use crate::token::{Config, Policy, Verifier};
 mod cors;
 mod limits;
 mod observe;
+mod record;
 mod way;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
