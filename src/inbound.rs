@@ -29,7 +29,7 @@ use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
-use crate::token::Verified;
+use crate::token::{Verified, Verifier};
 pub use condition::VARIABLES;
 use decision::{decide, preflight};
 use forward::forward;
@@ -39,6 +39,7 @@ pub use limits::{LimitsConfig, Overload, PerCustomer};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Mode, Route, Routes, UpstreamConfig};
+use rules::Permit;
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -130,7 +131,7 @@ impl Inbound {
         head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         let body = record.forwarding(body);
-        let upgrade = upgrade.map(|upgrade| (upgrade, Terms::default()));
+        let upgrade = upgrade.map(|upgrade| (upgrade, terms(&view.snapshot.verifier, &permit)));
         Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
@@ -161,6 +162,16 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
+}
+
+/// What holds for a tunnel under this permit.
+fn terms(verifier: &Verifier, permit: &Permit<'_>) -> Terms {
+    let config = &permit.upstream().config;
+    let ends = permit.verified().filter(|_| config.closes_on_expiry);
+    let left = ends.and_then(|verified| verifier.remaining(verified, &config.policy));
+    // An end that no clock reaches is none.
+    let until = left.and_then(|left| tokio::time::Instant::now().checked_add(left));
+    Terms { until, idle: config.upgrade_idle_timeout, ended: None }
 }
 
 impl Handler for Inbound {

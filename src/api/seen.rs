@@ -90,7 +90,6 @@ impl Seen {
             customer: &self.customer,
             connection: &self.connection,
             peer: self.arrival.peer,
-            client: None,
             duration: self.arrival.at.elapsed(),
             detail,
             ..RequestEvent::new(Door::Api, reason, status, blame)

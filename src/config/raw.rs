@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use upstream::{
-    Allow, Cors, Host, Limits as UpstreamLimits, Mode, Preflight, Protocol, Rule, Target, Upstream,
+    Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
     UpstreamTls, Url,
 };
 pub(super) use workspace::{Algorithm, Jwks, KeyPolicy, Workspace};

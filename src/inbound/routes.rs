@@ -70,6 +70,10 @@ pub struct UpstreamConfig {
     pub cors: Option<CorsConfig>,
     /// How much it takes.
     pub limits: LimitsConfig,
+    /// Whether a tunnel ends with the token that opened it.
+    pub closes_on_expiry: bool,
+    /// How long a tunnel may be silent; none: for ever.
+    pub upgrade_idle_timeout: Option<Duration>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long its response head may take.

@@ -66,6 +66,8 @@ impl Gate {
             forward_token: false,
             cors: None,
             limits: LimitsConfig::default(),
+            closes_on_expiry: false,
+            upgrade_idle_timeout: None,
             connect_timeout: Duration::from_secs(5),
             response_head_timeout: Duration::from_secs(5),
             body_idle_timeout: Duration::from_secs(5),

@@ -86,7 +86,6 @@ impl Seen {
             kid: &self.kid,
             connection: &self.connection,
             peer: self.arrival.peer,
-            client: None,
             duration: self.arrival.at.elapsed(),
             replayed: outcome.replayed,
             refreshed: outcome.refreshed,

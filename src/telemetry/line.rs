@@ -252,7 +252,6 @@ pub(super) mod tests {
             target: "orders",
             rule: "/*",
             peer: Some(SocketAddr::from(([192, 0, 2, 1], 4711))),
-            client: None,
             duration: Duration::from_micros(1_234),
             ..RequestEvent::new(Door::Inbound, "expired", 401, Blame::Caller)
         }

@@ -375,6 +375,14 @@ impl Verifier {
         // The set that is not there may hold the key that made it.
         Err(if state.has_set { TokenError::BadSignature } else { TokenError::KeysUnavailable })
     }
+
+    /// How long the token still counts under this policy; none if it has no end.
+    #[must_use]
+    pub fn remaining(&self, verified: &Verified, policy: &Policy) -> Option<Duration> {
+        let ends = verified.claims().expires_at? + policy.leeway.as_secs_f64();
+        let left = (ends - self.clock.now().as_secs_f64()).max(0.0);
+        Some(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+    }
 }
 
 #[cfg(test)]

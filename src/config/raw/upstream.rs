@@ -156,6 +156,19 @@ pub(in crate::config) struct Token {
     pub(in crate::config) leeway: Span,
     /// Refuses tokens without `exp`.
     pub(in crate::config) require_expiry: bool,
+    /// What becomes of a WebSocket when the token that opened it expires.
+    pub(in crate::config) on_expiry: OnExpiry,
+}
+
+/// What becomes of a tunnel when its token expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum OnExpiry {
+    /// It goes on.
+    #[default]
+    Keep,
+    /// It is closed, after the leeway.
+    Close,
 }
 
 impl Default for Token {
@@ -165,6 +178,7 @@ impl Default for Token {
             headers: vec!["X-Membrane-Token".into(), "X-Integration-App-Token".into()],
             leeway: Span::seconds(0),
             require_expiry: false,
+            on_expiry: OnExpiry::Keep,
         }
     }
 }
@@ -260,6 +274,9 @@ pub(in crate::config) struct Timeouts {
     pub(in crate::config) body_idle: Span,
     /// For which a connection is kept unused; keep it below the API's own.
     pub(in crate::config) pool_idle: Span,
+    /// For which a WebSocket may be silent in both directions; without it, for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) upgrade_idle: Option<Span>,
 }
 
 impl Default for Timeouts {
@@ -271,6 +288,7 @@ impl Default for Timeouts {
             response_head: minute,
             body_idle: minute,
             pool_idle: Span::seconds(4),
+            upgrade_idle: None,
         }
     }
 }

@@ -73,6 +73,8 @@ impl Resolver<'_> {
             response_head_timeout: typed.timeouts.response_head.0,
             body_idle_timeout: typed.timeouts.body_idle.0,
             pool_idle_timeout: typed.timeouts.pool_idle.0,
+            closes_on_expiry: typed.token.on_expiry == raw::OnExpiry::Close,
+            upgrade_idle_timeout: typed.timeouts.upgrade_idle.map(|idle| idle.0),
         })
     }
 

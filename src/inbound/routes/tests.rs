@@ -21,6 +21,8 @@ pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> 
         forward_token: false,
         cors: None,
         limits: LimitsConfig::default(),
+        closes_on_expiry: false,
+        upgrade_idle_timeout: None,
         connect_timeout: Duration::from_secs(1),
         response_head_timeout: Duration::from_secs(1),
         body_idle_timeout: Duration::from_secs(5),

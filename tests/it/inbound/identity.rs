@@ -1,6 +1,9 @@
 //! Header identity as a matrix that is made from the configuration: each managed name, each way to write it, with and
 //! without a token, with and without the claim behind it. The API sees one value, ours, or none.
 
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 
 use crate::support::{Gate, Origin, Seen, token};
@@ -83,7 +86,12 @@ fn holds(origin: &Origin, gate: &Gate, lines: &str, with_token: bool, body: &str
     let answer = gate.ask(format!("POST / HTTP/1.1\r\nHost: api.test\r\n{credentials}{lines}{body}"));
     let seen = origin.seen();
     assert_eq!((answer.status, seen.len()), (200, before + 1), "{lines}");
-    let seen = seen.last().unwrap();
+    is_ours(seen.last().unwrap(), with_token, lines);
+}
+
+/// What the API got of a request is our identity, or none, and nothing that the caller forged.
+#[track_caller]
+fn is_ours(seen: &Seen, with_token: bool, lines: &str) {
     for (name, expected) in managed(with_token) {
         assert_eq!(seen_under(seen, name), expected.into_iter().collect::<Vec<_>>(), "{name} after\n{lines}");
     }
@@ -191,4 +199,53 @@ fn w3c_trace_context_passes_as_it_came() {
     assert_eq!(seen.values("traceparent"), [parent]);
     assert_eq!(seen.values("tracestate"), ["a=1,b=2"]);
     assert_eq!(seen.values("baggage"), ["k=v"]);
+}
+
+/// Sends one request over HTTP/2 by prior knowledge, its trailers behind a small body.
+async fn over_http_2(gate: &Gate, headers: HeaderMap, trailers: HeaderMap) -> http::Response<()> {
+    let socket = tokio::net::TcpStream::connect(gate.address("inbound")).await.unwrap();
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket));
+    let (mut sender, connection) = handshake.await.unwrap();
+    let connection = tokio::spawn(connection);
+    let body = Full::new(hyper::body::Bytes::from_static(b"ok"));
+    let body = body.with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut request = Request::post("http://api.test/").body(body).unwrap();
+    *request.headers_mut() = headers;
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    body.collect().await.unwrap();
+    connection.abort();
+    http::Response::from_parts(head, ())
+}
+
+#[test]
+fn h36_h10_over_http_2_it_is_the_same() {
+    let origin = Origin::new();
+    let gate = gate(&origin, "enforce");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let field = |name: &str| (HeaderName::try_from(name).unwrap(), HeaderValue::from_static(FORGED));
+    let ours = || {
+        let token = HeaderValue::try_from(token(&json!({"name": "Anna"}))).unwrap();
+        (HeaderName::from_static("x-integration-app-token"), token)
+    };
+    for (name, _) in managed(true) {
+        let is_token = TOKENS.contains(&name);
+        let mut headers: HeaderMap = [ours()].into_iter().collect();
+        // Two tokens that differ would be refused.
+        for (name, value) in [field(name), field(name)].into_iter().filter(|_| !is_token) {
+            headers.append(name, value);
+        }
+        let trailers: HeaderMap =
+            [field(name)].into_iter().chain(twins(name).iter().map(|twin| field(twin))).collect();
+        headers.insert(http::header::TRAILER, HeaderValue::try_from(name).unwrap());
+        let before = origin.seen().len();
+        assert_eq!(runtime.block_on(over_http_2(&gate, headers, trailers)).status(), 200, "{name}");
+        let seen = origin.seen();
+        assert_eq!(seen.len(), before + 1);
+        is_ours(seen.last().unwrap(), true, name);
+        for twin in twins(name) {
+            let headers = [field(&twin), ours()].into_iter().collect();
+            let answer = runtime.block_on(over_http_2(&gate, headers, HeaderMap::new()));
+            assert_eq!((answer.status().as_u16(), origin.seen().len()), (400, before + 1), "{twin}");
+        }
+    }
 }
