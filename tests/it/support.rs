@@ -188,7 +188,6 @@ impl Drop for Gate {
 }
 
 const COMMON: &str = "
-workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}
 accessLog: {to: off}
 ";
 
@@ -196,9 +195,11 @@ accessLog: {to: off}
 fn whole(more: &str) -> String {
     let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
     let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
+    let acme_and_globex = "workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}\n";
+    let workspaces = if more.contains("workspaces:") { "" } else { acme_and_globex };
     let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
     let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
-    more + COMMON + workers + stop
+    more + COMMON + workspaces + workers + stop
 }
 
 /// Waits until something is so.

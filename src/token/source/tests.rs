@@ -113,6 +113,18 @@ async fn a_set_is_fetched_in_the_background_and_its_keys_verify() {
 }
 
 #[tokio::test]
+async fn what_a_set_could_never_verify_is_refused_without_it() {
+    let scene = Scene::before(served(&set(&["a"])), |workspace| {
+        workspace.secret = Some(crate::token::testing::SECRET.to_owned().into());
+    })
+    .await;
+    let forged = crate::token::testing::raw_token_by(b"another", r#"{"alg":"HS256"}"#, r#"{"iss":"acme"}"#);
+    assert_eq!(scene.verify(&forged), Err(TokenError::BadSignature));
+    let signed = crate::token::testing::raw_token(r#"{"alg":"HS256"}"#, r#"{"iss":"acme"}"#);
+    assert_eq!(scene.verify(&signed), Ok(()));
+}
+
+#[tokio::test]
 async fn whoever_comes_before_the_first_set_waits_for_it() {
     let permitted = Arc::new(tokio::sync::Semaphore::new(0));
     let answer = crate::oauth::hostile_server::when(&permitted, served(&set(&["a"])));
