@@ -81,7 +81,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
     };
-    let telemetry = Telemetry::new(access_log, Arc::clone(&clock));
+    let telemetry = Telemetry::new(access_log.sampling(settings.access_log_sample), Arc::clone(&clock));
     let verifier = verifier(settings.tokens, &telemetry, &clock)?;
     let readiness = Readiness::default();
 
@@ -100,6 +100,8 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
     };
+
+    show_state(&telemetry, &traffic.current, &readiness);
 
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
@@ -242,7 +244,8 @@ impl TrafficSide {
                     // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
                     enter(runtime.handle(), || listener::bind(config, false))?;
                 }
-                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?;
+                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?
+                    .counted_by(self.telemetry.metrics.connections(name));
                 if worker == 0 {
                     addresses.push((name, bound.address()));
                     // Port 0 became a real port: the other workers join it.
@@ -267,6 +270,18 @@ impl TrafficSide {
         }
         Ok(workers)
     }
+}
+
+/// What the page of metrics asks others for when it is asked itself. Weakly, or telemetry would hold itself.
+fn show_state(telemetry: &Telemetry, current: &Current, readiness: &Readiness) {
+    let life = telemetry.metrics.life.clone();
+    let (current, readiness) = (Arc::downgrade(current), readiness.clone());
+    telemetry.metrics.read_when_asked(move || {
+        let generation = current.upgrade().map_or(0, |current| current.load().generation);
+        life.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        let is_draining = readiness.unmet().is_some_and(|unmet| unmet.condition == "draining");
+        life.draining.set(i64::from(is_draining));
+    });
 }
 
 type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;

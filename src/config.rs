@@ -81,6 +81,8 @@ pub struct Settings {
     pub reload: Reload,
     /// Where the access log goes.
     pub access_log: AccessLogTo,
+    /// How many of a hundred successful requests it gets.
+    pub access_log_sample: u8,
     /// The issuers and their keys.
     pub tokens: token::Config,
     /// The APIs behind the inbound listener.

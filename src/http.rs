@@ -15,5 +15,6 @@ pub mod request_id;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+pub mod trace_context;
 
 pub use body::{Body, BoxError};

@@ -71,11 +71,11 @@ impl Inbound {
     }
 
     /// The request's way; every line can only refuse or go on.
-    async fn pass<'r>(
+    async fn pass(
         &self,
-        view: &'r View,
+        view: &View,
         request: Request<Body>,
-        record: &mut Record<'r>,
+        record: &mut Record,
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
@@ -102,37 +102,36 @@ impl Inbound {
         upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
         head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
-        record.forwarding();
+        let body = record.forwarding(body);
         let upgrade = upgrade.map(|upgrade| (upgrade, Terms::default()));
         Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.
     async fn answer(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let id = self.request_ids.of(&head.headers);
         let view = self.view();
-        let mut record = Record::begin(&self.telemetry, id, &head, arrival);
+        let mut record = Record::begin(&self.telemetry, id.clone(), &mut head, arrival);
         let passed = self.pass(&view, Request::from_parts(head, body), &mut record).await;
         let mut answer = match passed {
             Ok(mut response) => {
-                record.passed(response.status());
                 rejection::disown(response.headers_mut());
                 if let Some(cors) = &record.cors {
                     cors.write(response.headers_mut());
                 }
-                response
+                record.passed(response)
             }
             Err(rejection) => {
-                record.rejected(&rejection);
                 let mut answer = rejection.answer();
                 if let Some(cors) = &record.cors {
                     cors.write_on_ours(answer.headers_mut());
                 }
+                record.rejected(&rejection, &answer);
                 answer
             }
         };
-        answer.headers_mut().insert(&X_REQUEST_ID, record.request_id().clone());
+        answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
 }

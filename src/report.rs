@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// Displays `error: cause: cause of the cause`. The only way an error reaches a log.
 pub struct Report<'a>(&'a (dyn Error + 'static));
@@ -10,6 +11,14 @@ pub struct Report<'a>(&'a (dyn Error + 'static));
 /// Prepares `error` for a log line.
 pub fn report<'a>(error: &'a (dyn Error + 'static)) -> Report<'a> {
     Report(error)
+}
+
+/// Whether time running out is what `error` comes from.
+#[must_use]
+pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let of_io = error.downcast_ref::<io::Error>();
+    of_io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        || error.source().is_some_and(is_timeout)
 }
 
 impl fmt::Display for Report<'_> {

@@ -1,6 +1,8 @@
 //! What is known of a request while it is served: the material of its one event, and the name on its answer.
 //! Never holds a query, a body or a credential.
 
+use std::fmt::Display;
+
 use aws_lc_rs::rand;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Request, Response};
@@ -56,12 +58,12 @@ impl Seen {
 
     /// The event of a request that was served.
     pub(super) fn answered(&self, answer: &Response<Body>) -> RequestEvent<'_> {
-        self.event(answer.status().as_u16(), "ok", Blame::None, "")
+        self.event(answer.status().as_u16(), "ok", Blame::None, None)
     }
 
     /// The event of one that was not.
-    pub(super) fn refused<'a>(&'a self, rejection: &Rejection, detail: &'a str) -> RequestEvent<'a> {
-        self.event(rejection.status().as_u16(), rejection.code(), rejection.blame(), detail)
+    pub(super) fn refused<'a>(&'a self, rejection: &Rejection, detail: &'a impl Display) -> RequestEvent<'a> {
+        self.event(rejection.status().as_u16(), rejection.code(), rejection.blame(), Some(detail))
     }
 
     /// Puts the request's name on its answer; answers of this room are not for caches.
@@ -77,31 +79,20 @@ impl Seen {
         status: u16,
         reason: &'static str,
         blame: Blame,
-        detail: &'a str,
+        detail: Option<&'a dyn Display>,
     ) -> RequestEvent<'a> {
         RequestEvent {
-            door: Door::Api,
             request_id: self.request_id.to_str().unwrap_or_default(),
             method: &self.method,
             path: &self.path,
-            status,
-            reason,
-            would_reject: "",
-            blame,
             target: &self.integration,
-            rule: "",
             workspace: &self.workspace,
             customer: &self.customer,
-            kid: "",
-            algorithm: "",
             connection: &self.connection,
             peer: self.arrival.peer,
             duration: self.arrival.at.elapsed(),
-            upstream: None,
-            replayed: false,
-            refreshed: false,
             detail,
-            series: None,
+            ..RequestEvent::new(Door::Api, reason, status, blame)
         }
     }
 }

@@ -211,11 +211,20 @@ impl Default for Reload {
 }
 
 /// The access log.
-#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct AccessLog {
     /// Where the lines go.
     pub(super) to: LogTarget,
+    /// How many of a hundred successful requests are written; whatever was refused or failed is always written.
+    #[schemars(range(min = 0, max = 100))]
+    pub(super) sample: u8,
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { to: LogTarget::default(), sample: 100 }
+    }
 }
 
 /// Where the access log goes.

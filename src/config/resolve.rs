@@ -72,6 +72,7 @@ impl Resolver<'_> {
             listeners,
             workers: raw.workers.unwrap_or_else(available_workers),
             shutdown: Shutdown { delay: raw.shutdown.delay.0, grace: raw.shutdown.grace.0 },
+            access_log_sample: raw.access_log.sample,
             reload: Reload { poll: Some(raw.reload.poll.0).filter(|poll| !poll.is_zero()) },
             access_log: match raw.access_log.to {
                 raw::LogTarget::Stdout => AccessLogTo::Stdout,

@@ -57,7 +57,7 @@ impl Body {
     }
 
     /// The bytes, if they are in memory as a whole; else the body.
-    pub(super) fn into_memory(self) -> Result<Bytes, Self> {
+    pub fn into_memory(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Empty => Ok(Bytes::new()),
             Kind::Full(bytes) => Ok(bytes),

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::Body;
 use super::tls::{self, ServerTls};
 use crate::report::report;
+use crate::telemetry::metrics::ConnectionMetrics;
 
 pub use address::Address;
 pub use socket::ListenError;
@@ -115,6 +116,7 @@ pub struct Bound {
     address: Address,
     tls: Option<TlsAcceptor>,
     limits: Limits,
+    metrics: ConnectionMetrics,
 }
 
 /// Binds and listens. `reuse_port`: one per worker on the same port (TCP only; for a Unix socket, [`Bound::try_clone`]).
@@ -123,10 +125,22 @@ pub fn bind(config: &Config, reuse_port: bool) -> Result<Bound, ListenError> {
     let tls = config.tls.as_ref().map(tls::server).transpose().map_err(ListenError::Tls)?;
     let socket = socket::bind(&config.address, reuse_port)?;
     let address = socket.address(&config.address);
-    Ok(Bound { socket, address, tls: tls.map(TlsAcceptor::from), limits: config.limits.clone() })
+    Ok(Bound {
+        socket,
+        address,
+        tls: tls.map(TlsAcceptor::from),
+        limits: config.limits.clone(),
+        metrics: ConnectionMetrics::default(),
+    })
 }
 
 impl Bound {
+    /// Counts its connections in `metrics`.
+    #[must_use]
+    pub fn counted_by(self, metrics: ConnectionMetrics) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// The real address (port 0 resolved).
     #[must_use]
     pub fn address(&self) -> Address {
@@ -139,7 +153,13 @@ impl Bound {
             .socket
             .try_clone()
             .map_err(|source| ListenError::Bind { address: self.address.clone(), source })?;
-        Ok(Self { socket, address: self.address(), tls: self.tls.clone(), limits: self.limits.clone() })
+        Ok(Self {
+            socket,
+            address: self.address(),
+            tls: self.tls.clone(),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+        })
     }
 
     /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (`Connection: close`),
@@ -190,7 +210,11 @@ impl Bound {
             };
             match accepted {
                 Ok(accepted) => {
-                    connections.spawn(connection::serve(Arc::clone(&server), accepted));
+                    connections.spawn(connection::serve(
+                        Arc::clone(&server),
+                        accepted,
+                        self.metrics.accepted(),
+                    ));
                 }
                 // The client left before its turn.
                 Err(error) if socket::is_the_connections_own(&error) => {}

@@ -19,7 +19,7 @@ pub(super) fn decide<'r>(
     upstream: &'r Upstream,
     head: &Parts,
     body: &Body,
-    record: &mut Record<'r>,
+    record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
     if let Some(preflight) = upstream.cors.as_ref().and_then(|cors| cors.forwarded(head, body)) {
         return Ok(Permit::open_to_preflight(upstream, &preflight));
@@ -41,7 +41,7 @@ fn enforce<'r>(
     verifier: &Verifier,
     upstream: &'r Upstream,
     head: &Parts,
-    record: &mut Record<'r>,
+    record: &mut Record,
 ) -> Result<Permit<'r>, Rejection> {
     let route = upstream.route(&head.method, head.uri.path())?;
     record.ruled(route.rule);
@@ -58,7 +58,7 @@ fn verified(
     verifier: &Verifier,
     upstream: &Upstream,
     headers: &HeaderMap,
-    record: &mut Record<'_>,
+    record: &mut Record,
 ) -> Result<Option<Verified>, Rejection> {
     let Some(token) = token_header::read(headers, &upstream.config.token_headers)? else { return Ok(None) };
     let verified = verifier.verify(token, &upstream.config.policy)?;

@@ -32,17 +32,19 @@ pub enum Property {
 }
 
 /// An upstream's identity headers.
-pub(super) struct Identity(Vec<(HeaderName, Property)>);
+pub struct Identity(Vec<(HeaderName, Property)>);
 
 impl Identity {
-    pub(super) fn new(headers: &[(HeaderName, Property)]) -> Self {
+    /// Each header with what it says.
+    #[must_use]
+    pub fn new(headers: &[(HeaderName, Property)]) -> Self {
         Self(headers.to_vec())
     }
 
     /// Writes each header from the verified claims, over whatever stood there, or removes it: for want of a token, of
     /// the property, or because the value is empty or too long. Connection must have been resolved before, or a caller
     /// could have ours removed by naming it there.
-    pub(super) fn write(&self, headers: &mut HeaderMap, claims: Option<&Claims>) {
+    pub fn write(&self, headers: &mut HeaderMap, claims: Option<&Claims>) {
         for (name, property) in &self.0 {
             match claims.and_then(|claims| property.value(claims)) {
                 Some(value) if value.len() <= MAX_VALUE => drop(headers.insert(name, value)),

@@ -2,22 +2,28 @@
 //! Never decodes the path that is forwarded, and knows nothing of rules.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// `/x` is that path alone; `/x/*` is `/x`, `/x/` and everything below; `/*` is everything.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
-    text: String,
+    text: Arc<str>,
     /// The text once more as [`plain`] reads it.
     plain: Vec<u8>,
 }
 
 impl Pattern {
     pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), plain: plain(text.as_bytes()).into_owned() }
+        Self { text: text.into(), plain: plain(text.as_bytes()).into_owned() }
     }
 
     /// The pattern as it was written.
     pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The pattern as it was written, to keep.
+    pub(super) fn text(&self) -> &Arc<str> {
         &self.text
     }
 

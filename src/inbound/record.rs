@@ -1,61 +1,95 @@
 //! What is known of a request so far, so that each ends in exactly one event.
 //! Never holds a token or what its fields say.
 
-use std::time::Instant;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::cors::Reply;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
+use crate::http::Body;
+use crate::http::body::BoxError;
 use crate::http::listener::Arrival;
+use crate::http::pool::SendError;
+use crate::http::trace_context::{self, TraceId};
 use crate::names::KeyId;
-use crate::report::report;
-use crate::telemetry::labels::{Blame, Door};
-use crate::telemetry::metrics::{Active, OK};
+use crate::report::{is_timeout, report};
+use crate::telemetry::labels::{Blame, Door, End, UpstreamFault};
+use crate::telemetry::metrics::{Active, OK, Series};
 use crate::telemetry::{RequestEvent, Telemetry};
 use crate::token::Verified;
 
 /// How a request ended if its caller left before the answer: nginx's status for it, never sent.
 const CLIENT_GONE: (&str, u16) = ("client_gone", 499);
 
-/// One request in progress. Its event is recorded when the answer is known, or when it is dropped because the caller
-/// left.
-pub(super) struct Record<'r> {
-    telemetry: &'r Telemetry,
+/// One request in progress. Its event is recorded when the answer has been sent, or when this is dropped because the
+/// caller left. It is its own, not borrowed from anything: it goes with the answer's body.
+pub(super) struct Record {
+    telemetry: Arc<Telemetry>,
     arrival: Arrival,
     id: HeaderValue,
     method: Method,
+    version: Version,
     target: Option<PathAndQuery>,
-    upstream: Option<&'r Upstream>,
-    rule: &'r str,
+    trace: Option<TraceId>,
+    upstream: Option<Arc<Series>>,
+    rule: Option<Arc<str>>,
     verified: Option<Verified>,
     would_reject: &'static str,
+    received: Received,
     /// What the answer says to browsers.
     pub(super) cors: Option<Reply>,
     forwarded_at: Option<Instant>,
-    answered: bool,
+    /// The status that the upstream answered and how long that took; none before.
+    answer: Option<(u16, Duration)>,
+    sent: u64,
+    is_over: bool,
     _active: Active,
 }
 
-impl<'r> Record<'r> {
-    pub(super) fn begin(telemetry: &'r Telemetry, id: HeaderValue, head: &Parts, arrival: Arrival) -> Self {
+/// How much of a request's body came.
+enum Received {
+    /// All that there is.
+    Whole(u64),
+    /// What is counted while it passes.
+    Passing(Arc<AtomicU64>),
+}
+
+impl Record {
+    pub(super) fn begin(
+        telemetry: &Arc<Telemetry>,
+        id: HeaderValue,
+        head: &mut Parts,
+        arrival: Arrival,
+    ) -> Self {
         Self {
-            telemetry,
+            telemetry: Arc::clone(telemetry),
             arrival,
             id,
             method: head.method.clone(),
+            version: head.version,
             target: head.uri.path_and_query().cloned(),
+            trace: trace_context::settle(&mut head.headers),
             upstream: None,
-            rule: "",
+            rule: None,
             verified: None,
             would_reject: "",
+            received: Received::Whole(0),
             cors: None,
             forwarded_at: None,
-            answered: false,
+            answer: None,
+            sent: 0,
+            is_over: false,
             _active: telemetry.metrics.active(Door::Inbound),
         }
     }
@@ -68,12 +102,12 @@ impl<'r> Record<'r> {
         self.arrival
     }
 
-    pub(super) fn routed(&mut self, upstream: &'r Upstream) {
-        self.upstream = Some(upstream);
+    pub(super) fn routed(&mut self, upstream: &Upstream) {
+        self.upstream = Some(Arc::clone(&upstream.series));
     }
 
-    pub(super) fn ruled(&mut self, rule: &'r Rule) {
-        self.rule = rule.pattern.as_str();
+    pub(super) fn ruled(&mut self, rule: &Rule) {
+        self.rule = Some(Arc::clone(rule.pattern.text()));
     }
 
     /// A token was verified, whatever the rule says to it.
@@ -86,57 +120,221 @@ impl<'r> Record<'r> {
         self.would_reject = reason;
     }
 
-    /// From here on the upstream's time counts.
-    pub(super) fn forwarding(&mut self) {
+    /// From here on the upstream's time counts, and what it is sent.
+    pub(super) fn forwarding(&mut self, body: Body) -> Body {
         self.forwarded_at = Some(Instant::now());
+        match body.into_memory() {
+            Ok(bytes) => {
+                self.received = Received::Whole(bytes.len() as u64);
+                Body::full(bytes)
+            }
+            Err(body) => {
+                let passed = Arc::new(AtomicU64::new(0));
+                self.received = Received::Passing(Arc::clone(&passed));
+                Body::boxed(Counted { body, passed })
+            }
+        }
     }
 
-    pub(super) fn passed(&mut self, status: StatusCode) {
-        self.answered = true;
-        self.send(OK, status.as_u16(), Blame::None, "");
-    }
-
-    pub(super) fn rejected(&mut self, rejection: &Rejection) {
-        self.answered = true;
-        let detail = report(rejection).to_string();
-        self.send(rejection.reason(), rejection.status().as_u16(), rejection.blame(), &detail);
-    }
-
-    fn send(&self, reason: &'static str, status: u16, blame: Blame, detail: &str) {
-        let claims = self.verified.as_ref().map(Verified::claims);
+    /// The upstream answered; the event follows when its answer has been sent.
+    pub(super) fn passed(mut self, response: Response<Body>) -> Response<Body> {
         let now = Instant::now();
+        let status = response.status().as_u16();
+        let took = now.duration_since(self.forwarded_at.unwrap_or(now));
+        self.answer = Some((status, took));
+        if let Some(series) = &self.upstream {
+            series.upstream_answered(self.method.as_str(), status, took);
+        }
+        let (head, body) = response.into_parts();
+        let body = match body.into_memory() {
+            Ok(bytes) => {
+                self.sent = bytes.len() as u64;
+                self.over(now, End::Complete);
+                Body::full(bytes)
+            }
+            Err(body) => Body::boxed(Recorded { body, record: self }),
+        };
+        Response::from_parts(head, body)
+    }
+
+    /// We answer.
+    pub(super) fn rejected(mut self, rejection: &Rejection, answer: &Response<Body>) {
+        if let (Some(series), Some(fault)) = (&self.upstream, fault(rejection)) {
+            series.upstream_failed(fault);
+        }
+        self.sent = answer.body().size_hint().exact().unwrap_or_default();
+        let (reason, status, blame) = (rejection.reason(), rejection.status().as_u16(), rejection.blame());
+        self.is_over = true;
+        self.send(Instant::now(), (reason, status, blame), End::Complete, Some(rejection));
+    }
+
+    /// The upstream's answer has ended, in one way or another.
+    fn over(&mut self, now: Instant, end: End) {
+        self.is_over = true;
+        let status = self.answer.map_or(StatusCode::OK.as_u16(), |(status, _)| status);
+        let blame = match end {
+            End::Complete => Blame::None,
+            End::ClientGone => Blame::Caller,
+            End::UpstreamCut | End::Timeout => Blame::Upstream,
+        };
+        if let (Some(series), Blame::Upstream) = (&self.upstream, blame) {
+            series.upstream_failed(UpstreamFault::Cut);
+        }
+        self.send(now, (OK, status, blame), end, None);
+    }
+
+    fn send(
+        &self,
+        now: Instant,
+        (reason, status, blame): (&'static str, u16, Blame),
+        end: End,
+        error: Option<&(dyn std::error::Error + 'static)>,
+    ) {
+        let claims = self.verified.as_ref().map(Verified::claims);
+        let detail = error.map(report);
         self.telemetry.request(&RequestEvent {
-            door: Door::Inbound,
             request_id: self.id.to_str().unwrap_or_default(),
+            trace_id: self.trace.as_ref().map_or("", TraceId::as_str),
             method: self.method.as_str(),
             path: self.target.as_ref().map_or("", PathAndQuery::path),
-            status,
-            reason,
+            protocol: protocol(self.version),
             would_reject: self.would_reject,
-            blame,
-            target: self.upstream.map_or("", |upstream| upstream.config.name.as_str()),
-            rule: self.rule,
+            tls: self.arrival.tls,
+            target: self.upstream.as_deref().map_or("", Series::upstream),
+            rule: self.rule.as_deref().unwrap_or_default(),
             workspace: claims.map_or("", |claims| claims.workspace.as_str()),
             customer: claims.and_then(|claims| claims.id.as_ref()).map_or("", |id| id.as_str()),
             kid: self.verified.as_ref().and_then(Verified::kid).map_or("", KeyId::as_str),
             algorithm: self.verified.as_ref().map_or("", |verified| verified.algorithm().as_str()),
-            connection: "",
             peer: self.arrival.peer,
             duration: now.duration_since(self.arrival.at),
-            upstream: self.forwarded_at.filter(|_| reason == OK).map(|at| now.duration_since(at)),
-            replayed: false,
-            refreshed: false,
-            detail,
-            series: self.upstream.map(|upstream| &*upstream.series),
+            auth: self.forwarded_at.map(|at| at.duration_since(self.arrival.at)),
+            upstream: self.answer.map(|(_, took)| took),
+            received: self.received.bytes(),
+            sent: self.sent,
+            end,
+            detail: detail.as_ref().map(|detail| detail as _),
+            series: self.upstream.as_deref(),
+            ..RequestEvent::new(Door::Inbound, reason, status, blame)
         });
     }
 }
 
-impl Drop for Record<'_> {
+impl Drop for Record {
     fn drop(&mut self) {
-        if !self.answered {
-            let (reason, status) = CLIENT_GONE;
-            self.send(reason, status, Blame::Caller, "");
+        if self.is_over {
+            return;
         }
+        match self.answer {
+            Some(_) => self.over(Instant::now(), End::ClientGone),
+            None => {
+                let (reason, status) = CLIENT_GONE;
+                self.send(Instant::now(), (reason, status, Blame::Caller), End::ClientGone, None);
+            }
+        }
+    }
+}
+
+impl Received {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => *bytes,
+            Self::Passing(bytes) => bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "h2",
+        Version::HTTP_11 => "http/1.1",
+        Version::HTTP_10 => "http/1.0",
+        _ => "",
+    }
+}
+
+/// What the upstream did wrong, where it is to blame.
+fn fault(rejection: &Rejection) -> Option<UpstreamFault> {
+    let (Rejection::UpstreamDown(error) | Rejection::UpstreamTimeout(error)) = rejection else { return None };
+    Some(match error {
+        SendError::ConnectTimeout => UpstreamFault::ConnectTimeout,
+        SendError::HeadTimeout => UpstreamFault::HeadTimeout,
+        SendError::Egress(_) | SendError::Connect(_) => UpstreamFault::Connect,
+        _ => UpstreamFault::Broken,
+    })
+}
+
+/// An answer's body on its way to the caller, with the record that ends when it does.
+struct Recorded {
+    body: Body,
+    record: Record,
+}
+
+impl HttpBody for Recorded {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        let Poll::Ready(frame) = &polled else { return polled };
+        let end = match frame {
+            Some(Ok(frame)) => {
+                this.record.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                // Nobody polls once more where the length is known.
+                let is_last = this.body.is_end_stream() || this.body.size_hint().exact() == Some(0);
+                is_last.then_some(End::Complete)
+            }
+            Some(Err(error)) if is_timeout(&**error) => Some(End::Timeout),
+            Some(Err(_)) => Some(End::UpstreamCut),
+            None => Some(End::Complete),
+        };
+        if let Some(end) = end.filter(|_| !this.record.is_over) {
+            this.record.over(Instant::now(), end);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A request's body that is counted while it passes.
+struct Counted {
+    body: Body,
+    passed: Arc<AtomicU64>,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            this.passed.fetch_add(bytes, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

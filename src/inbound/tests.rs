@@ -23,6 +23,7 @@ use crate::token::{Config, Policy, Verifier};
 
 mod cors;
 mod observe;
+mod record;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);

@@ -77,28 +77,20 @@ impl Seen {
 
     pub(super) fn event<'a>(&'a self, outcome: &'a Outcome) -> RequestEvent<'a> {
         RequestEvent {
-            door: self.door,
             request_id: self.request_id.to_str().unwrap_or_default(),
             method: &self.method,
             path: &self.path,
-            status: outcome.status,
-            reason: outcome.reason,
-            would_reject: "",
-            blame: outcome.blame,
             target: &self.integration,
-            rule: "",
             workspace: &self.workspace,
             customer: &self.customer,
             kid: &self.kid,
-            algorithm: "",
             connection: &self.connection,
             peer: self.arrival.peer,
             duration: self.arrival.at.elapsed(),
-            upstream: None,
             replayed: outcome.replayed,
             refreshed: outcome.refreshed,
-            detail: &outcome.detail,
-            series: None,
+            detail: (!outcome.detail.is_empty()).then_some(&outcome.detail as _),
+            ..RequestEvent::new(self.door, outcome.reason, outcome.status, outcome.blame)
         }
     }
 }

@@ -2,17 +2,19 @@
 //! Never reads the clock of the system, and never waits for a log to be written.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::labels::{Blame, Door, RefreshOutcome};
-use super::metrics::{Ended, Metrics, Series};
-use super::{AccessLog, line};
+use super::AccessLog;
+use super::labels::{Blame, Door, End, RefreshOutcome};
+use super::line::{self, Stamp};
+use super::metrics::{Ended, Metrics, OK, Series};
 use crate::clock::Clock;
 
 /// One finished request: one log line and its metrics together. Borrowed; nothing in it is secret.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RequestEvent<'a> {
     /// The listener it came in by.
     pub door: Door,
@@ -22,6 +24,12 @@ pub struct RequestEvent<'a> {
     pub method: &'a str,
     /// The path without the query, which may hold secrets.
     pub path: &'a str,
+    /// `http/1.1` or `h2`; empty if it does not matter.
+    pub protocol: &'static str,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The trace that it belongs to (W3C trace context); empty if none.
+    pub trace_id: &'a str,
     /// The status that was answered.
     pub status: u16,
     /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
@@ -47,18 +55,69 @@ pub struct RequestEvent<'a> {
     pub connection: &'a str,
     /// Who connected; none on a Unix socket.
     pub peer: Option<SocketAddr>,
-    /// From the request's head to the answer's head.
+    /// From the request's head to the end of its answer; on the outbound listener, to the answer's head.
     pub duration: Duration,
+    /// From the request's head to the decision to forward it; none if it was not.
+    pub auth: Option<Duration>,
     /// From the forwarded request to the upstream's response head; none if it was not asked or did not answer.
     pub upstream: Option<Duration>,
+    /// Bytes of the request's body that came, without their framing.
+    pub received: u64,
+    /// Bytes of the answer's body that were handed over, without their framing.
+    pub sent: u64,
+    /// Who ended the answer.
+    pub end: End,
     /// Whether the call was sent twice.
     pub replayed: bool,
     /// Whether credentials were refreshed on the way.
     pub refreshed: bool,
-    /// The error chain, already rendered by `report`; empty if none.
-    pub detail: &'a str,
+    /// The error chain as `report` displays it; none if nothing went wrong.
+    pub detail: Option<&'a dyn Display>,
     /// The counters of the upstream; none if the request found none, or goes elsewhere.
     pub series: Option<&'a Series>,
+}
+
+impl RequestEvent<'_> {
+    /// An event of which nothing else is known.
+    #[must_use]
+    pub const fn new(door: Door, reason: &'static str, status: u16, blame: Blame) -> Self {
+        Self {
+            door,
+            request_id: "",
+            method: "",
+            path: "",
+            protocol: "",
+            tls: false,
+            trace_id: "",
+            status,
+            reason,
+            would_reject: "",
+            blame,
+            target: "",
+            rule: "",
+            workspace: "",
+            customer: "",
+            kid: "",
+            algorithm: "",
+            connection: "",
+            peer: None,
+            duration: Duration::ZERO,
+            auth: None,
+            upstream: None,
+            received: 0,
+            sent: 0,
+            end: End::Complete,
+            replayed: false,
+            refreshed: false,
+            detail: None,
+            series: None,
+        }
+    }
+
+    /// Whether nobody needs to look at it: what sampling may leave out.
+    fn is_success(&self) -> bool {
+        self.reason == OK && self.would_reject.is_empty() && self.status < 400 && self.end == End::Complete
+    }
 }
 
 /// Shared by all rooms through an `Arc`.
@@ -87,13 +146,13 @@ impl Telemetry {
         if !event.would_reject.is_empty() {
             self.metrics.would_reject(event.would_reject);
         }
-        if self.access_log.is_off() {
+        if self.access_log.is_off() || (event.is_success() && !self.access_log.samples()) {
             return;
         }
-        thread_local!(static LINE: RefCell<String> = const { RefCell::new(String::new()) });
-        LINE.with_borrow_mut(|line| {
+        thread_local!(static LINE: RefCell<(Stamp, String)> = const { RefCell::new((Stamp::new(), String::new())) });
+        LINE.with_borrow_mut(|(stamp, line)| {
             line.clear();
-            line::write(line, self.clock.now(), event);
+            line::write(line, stamp.of(self.clock.now()), event);
             self.access_log.write(line);
         });
     }
@@ -130,9 +189,9 @@ mod tests {
         let buffer = Arc::new(Mutex::new(Vec::new()));
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
         let telemetry = Telemetry::new(AccessLog::to_buffer(buffer.clone()), clock.clone());
-        telemetry.request(&event("/first", ""));
+        telemetry.request(&event("/first"));
         clock.advance(Duration::from_secs(1));
-        telemetry.request(&event("/second", ""));
+        telemetry.request(&event("/second"));
         let written = String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
         let lines: Vec<serde_json::Value> =
             written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -143,10 +202,27 @@ mod tests {
     }
 
     #[test]
+    fn successes_are_sampled_evenly_and_everything_else_is_always_written() {
+        let buffer = Arc::new(Mutex::new(Vec::new()));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
+        let telemetry = Telemetry::new(AccessLog::to_buffer(buffer.clone()).sampling(25), clock);
+        let success = RequestEvent { status: 200, reason: OK, ..event("/success") };
+        let cut = RequestEvent { end: End::UpstreamCut, ..success };
+        let failed = RequestEvent { status: 500, ..success };
+        for event in [&success, &event("/denied"), &cut, &failed].repeat(8) {
+            telemetry.request(event);
+        }
+        let written = String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 8 / 4 + 3 * 8, "{written}");
+        assert_eq!(written.matches("/denied").count(), 8);
+        assert!(telemetry.metrics.render().contains(r#"reason="ok",workspace=""} 24"#));
+    }
+
+    #[test]
     fn with_the_log_off_requests_are_still_counted() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
         let telemetry = Telemetry::new(AccessLog::off(), clock);
-        telemetry.request(&event("/", ""));
+        telemetry.request(&event("/"));
         assert!(telemetry.metrics.render().contains(r#"reason="expired",workspace=""} 1"#));
     }
 }

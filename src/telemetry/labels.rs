@@ -56,6 +56,32 @@ impl Blame {
     }
 }
 
+/// Who ended an answer, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// All of it was handed over.
+    Complete,
+    /// The caller left before its end, or was too slow to read it.
+    ClientGone,
+    /// The upstream broke it off.
+    UpstreamCut,
+    /// The upstream stood still for longer than it may.
+    Timeout,
+}
+
+impl End {
+    /// The word in the access log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamCut => "upstream_cut",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// How a refresh ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshOutcome {

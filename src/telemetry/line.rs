@@ -1,11 +1,12 @@
 //! One line of the access log: a flat JSON object of visible ASCII, whatever the request held.
 //! Knows nothing of where lines go.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::RequestEvent;
+use super::labels::End;
 use crate::clock::Timestamp;
 
 /// The most bytes of each text that are written: a path, an error chain, anything else.
@@ -20,34 +21,87 @@ macro_rules! key {
     };
 }
 
+/// The same with the quote that opens a text: two pieces appended at once.
+macro_rules! text_key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":\"")
+    };
+}
+
 /// Appends the line of `event`, with its line feed. What is empty or did not happen is left out. Put together by hand:
 /// every request pays for it, and the formatting machinery costs several times the rest.
-pub(super) fn write(line: &mut String, at: Timestamp, event: &RequestEvent<'_>) {
-    // Writing into a String cannot fail.
-    let _ = write!(line, "{{\"time\":\"{at}\"");
-    text(line, key!("door"), event.door.as_str(), MAX_TEXT);
-    text(line, key!("request_id"), event.request_id, MAX_TEXT);
-    text(line, key!("method"), event.method, MAX_TEXT);
-    text(line, key!("path"), event.path, MAX_PATH);
+pub(super) fn write(line: &mut String, time: &str, event: &RequestEvent<'_>) {
+    line.push_str("{\"time\":\"");
+    line.push_str(time);
+    line.push('"');
+    word(line, text_key!("door"), event.door.as_str());
+    text(line, text_key!("request_id"), event.request_id, MAX_TEXT);
+    word(line, text_key!("trace_id"), event.trace_id);
+    text(line, text_key!("method"), event.method, MAX_TEXT);
+    text(line, text_key!("path"), event.path, MAX_PATH);
+    word(line, text_key!("protocol"), event.protocol);
+    flag(line, key!("tls"), event.tls);
     line.push_str(key!("status"));
     number(line, event.status);
-    text(line, key!("reason"), event.reason, MAX_TEXT);
-    text(line, key!("would_reject"), event.would_reject, MAX_TEXT);
-    text(line, key!("blame"), event.blame.as_str(), MAX_TEXT);
-    text(line, key!("target"), event.target, MAX_TEXT);
-    text(line, key!("rule"), event.rule, MAX_TEXT);
-    text(line, key!("workspace"), event.workspace, MAX_TEXT);
-    text(line, key!("customer"), event.customer, MAX_TEXT);
-    text(line, key!("kid"), event.kid, MAX_TEXT);
-    text(line, key!("algorithm"), event.algorithm, MAX_TEXT);
-    text(line, key!("connection"), event.connection, MAX_TEXT);
+    word(line, text_key!("reason"), event.reason);
+    word(line, text_key!("would_reject"), event.would_reject);
+    word(line, text_key!("blame"), event.blame.as_str());
+    if event.end != End::Complete {
+        word(line, text_key!("end"), event.end.as_str());
+    }
+    text(line, text_key!("target"), event.target, MAX_TEXT);
+    text(line, text_key!("rule"), event.rule, MAX_TEXT);
+    text(line, text_key!("workspace"), event.workspace, MAX_TEXT);
+    text(line, text_key!("customer"), event.customer, MAX_TEXT);
+    text(line, text_key!("kid"), event.kid, MAX_TEXT);
+    word(line, text_key!("algorithm"), event.algorithm);
+    text(line, text_key!("connection"), event.connection, MAX_TEXT);
     peer(line, event.peer);
+    bytes(line, key!("bytes_received"), event.received);
+    bytes(line, key!("bytes_sent"), event.sent);
     millis(line, key!("duration_ms"), Some(event.duration));
+    millis(line, key!("auth_ms"), event.auth);
     millis(line, key!("upstream_ms"), event.upstream);
     flag(line, key!("replayed"), event.replayed);
     flag(line, key!("refreshed"), event.refreshed);
-    text(line, key!("detail"), event.detail, MAX_DETAIL);
+    detail(line, event.detail);
     line.push_str("}\n");
+}
+
+/// The time of the last line as text: within one second only three digits of it change.
+pub(super) struct Stamp {
+    second: Option<u64>,
+    text: String,
+}
+
+impl Stamp {
+    pub(super) const fn new() -> Self {
+        Self { second: None, text: String::new() }
+    }
+
+    /// `now` as it displays itself.
+    pub(super) fn of(&mut self, now: Timestamp) -> &str {
+        let second = now.as_secs();
+        if self.second == Some(second) {
+            // Without its milliseconds and the Z.
+            self.text.truncate(self.text.len().saturating_sub(4));
+            three_digits(&mut self.text, now.as_millis() % 1000);
+            self.text.push('Z');
+        } else {
+            self.second = Some(second);
+            self.text = now.to_string();
+        }
+        &self.text
+    }
+}
+
+/// A word of ours, of plain characters.
+fn word(line: &mut String, key: &'static str, word: &str) {
+    if !word.is_empty() {
+        line.push_str(key);
+        line.push_str(word);
+        line.push('"');
+    }
 }
 
 /// A text, cut at `most` bytes. Everything but visible ASCII and the space is written as `\uXXXX`, so that no control
@@ -57,23 +111,32 @@ fn text(line: &mut String, key: &'static str, value: &str, most: usize) {
         return;
     }
     line.push_str(key);
-    line.push('"');
     let kept = value.get(..value.floor_char_boundary(most)).unwrap_or_default();
-    // Not `all`: without an early end many bytes are looked at together.
-    if kept.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
-        line.push_str(kept);
-    } else {
-        escaped(line, kept);
-    }
+    escape(line, kept);
     if kept.len() < value.len() {
         line.push_str("...");
     }
     line.push('"');
 }
 
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+fn escape(line: &mut String, text: &str) {
+    if text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+        line.push_str(text);
+    } else {
+        escaped(line, text);
+    }
 }
+
+/// The bytes that stand for themselves. A table: what is looked at is short, and most of it is plain.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'"' && byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
 
 fn escaped(line: &mut String, text: &str) {
     for character in text.chars() {
@@ -89,14 +152,42 @@ fn escaped(line: &mut String, text: &str) {
     }
 }
 
+/// An error with its causes, written as it displays itself.
+fn detail(line: &mut String, detail: Option<&dyn Display>) {
+    let Some(detail) = detail else { return };
+    line.push_str(text_key!("detail"));
+    let mut cut = Cut { line, left: MAX_DETAIL };
+    // An error says that it was cut, which it has noted itself.
+    let _ = write!(cut, "{detail}");
+    line.push('"');
+}
+
+/// Writes text as [`text`] does, up to a limit over all of its pieces.
+struct Cut<'l> {
+    line: &'l mut String,
+    left: usize,
+}
+
+impl Write for Cut<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let kept = piece.get(..piece.floor_char_boundary(self.left)).unwrap_or_default();
+        escape(self.line, kept);
+        self.left -= kept.len();
+        if kept.len() < piece.len() {
+            self.line.push_str("...");
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
 fn number(line: &mut String, number: impl itoa::Integer) {
     line.push_str(itoa::Buffer::new().format(number));
 }
 
 fn peer(line: &mut String, peer: Option<SocketAddr>) {
     let Some(peer) = peer else { return };
-    line.push_str(key!("peer"));
-    line.push('"');
+    line.push_str(text_key!("peer"));
     match peer {
         SocketAddr::V4(peer) => {
             let [a, b, c, d] = peer.ip().octets();
@@ -119,10 +210,21 @@ fn millis(line: &mut String, key: &'static str, duration: Option<Duration>) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         line.push_str(key);
         number(line, micros / 1000);
-        // The 1 in front keeps the zeros, and is left out.
-        let decimals = 1000 + micros % 1000;
         line.push('.');
-        line.push_str(itoa::Buffer::new().format(decimals).get(1..).unwrap_or_default());
+        three_digits(line, micros % 1000);
+    }
+}
+
+/// A number below a thousand with its leading zeros.
+fn three_digits(line: &mut String, number: u64) {
+    // The 1 in front keeps the zeros, and is left out.
+    line.push_str(itoa::Buffer::new().format(1000 + number % 1000).get(1..).unwrap_or_default());
+}
+
+fn bytes(line: &mut String, key: &'static str, bytes: u64) {
+    if bytes > 0 {
+        line.push_str(key);
+        number(line, bytes);
     }
 }
 
@@ -138,43 +240,29 @@ pub(super) mod tests {
     use super::*;
     use crate::telemetry::labels::{Blame, Door};
 
-    pub(in crate::telemetry) fn event<'a>(path: &'a str, detail: &'a str) -> RequestEvent<'a> {
+    pub(in crate::telemetry) fn event(path: &str) -> RequestEvent<'_> {
         RequestEvent {
-            door: Door::Inbound,
             request_id: "r-1",
             method: "GET",
             path,
-            status: 401,
-            reason: "expired",
-            would_reject: "",
-            blame: Blame::Caller,
             target: "orders",
             rule: "/*",
-            workspace: "",
-            customer: "",
-            kid: "",
-            algorithm: "",
-            connection: "",
             peer: Some(SocketAddr::from(([192, 0, 2, 1], 4711))),
             duration: Duration::from_micros(1_234),
-            upstream: None,
-            replayed: false,
-            refreshed: false,
-            detail,
-            series: None,
+            ..RequestEvent::new(Door::Inbound, "expired", 401, Blame::Caller)
         }
     }
 
     fn line_of(event: &RequestEvent<'_>) -> String {
         let mut line = String::new();
-        write(&mut line, Timestamp::from_secs(1_700_000_000), event);
+        write(&mut line, Stamp::new().of(Timestamp::from_secs(1_700_000_000)), event);
         line
     }
 
     #[test]
     fn a_line_is_one_flat_json_object() {
         assert_eq!(
-            line_of(&event("/orders/7", "")),
+            line_of(&event("/orders/7")),
             concat!(
                 r#"{"time":"2023-11-14T22:13:20.000Z","door":"inbound","request_id":"r-1","method":"GET","#,
                 r#""path":"/orders/7","status":401,"reason":"expired","blame":"caller","target":"orders","#,
@@ -187,7 +275,7 @@ pub(super) mod tests {
     #[test]
     fn h47_nothing_in_a_request_breaks_out_of_its_field_or_its_line() {
         let hostile = "/a\"},\r\n{\"forged\":\"\\\u{1b}[31m\u{9b}\u{202e}\u{7f}\u{0}\u{1f600}";
-        let line = line_of(&event(hostile, hostile));
+        let line = line_of(&RequestEvent { detail: Some(&hostile), ..event(hostile) });
         assert_eq!(line.matches('\n').count(), 1);
         assert!(line.trim_end().bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -198,8 +286,49 @@ pub(super) mod tests {
 
     #[test]
     fn h47_a_long_field_is_cut_between_characters() {
-        let line = line_of(&event(&"é".repeat(5000), ""));
+        let long = "é".repeat(5000);
+        let line = line_of(&RequestEvent { detail: Some(&format_args!("{long}{long}")), ..event(&long) });
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["path"], format!("{}...", "é".repeat(MAX_PATH / 2)));
+        assert_eq!(parsed["detail"], format!("{}...", "é".repeat(MAX_DETAIL / 2)));
+    }
+
+    #[test]
+    fn a_line_tells_the_whole_story_of_a_request() {
+        let whole = RequestEvent {
+            protocol: "h2",
+            tls: true,
+            trace_id: "0af7651916cd43dd8448eb211c80319c",
+            algorithm: "ES256",
+            auth: Some(Duration::from_micros(60)),
+            upstream: Some(Duration::from_millis(12)),
+            received: 17,
+            sent: 16_384,
+            end: End::UpstreamCut,
+            ..event("/")
+        };
+        let parsed: serde_json::Value = serde_json::from_str(&line_of(&whole)).unwrap();
+        for (key, value) in [
+            ("protocol", "h2".into()),
+            ("tls", true.into()),
+            ("trace_id", "0af7651916cd43dd8448eb211c80319c".into()),
+            ("end", "upstream_cut".into()),
+            ("bytes_received", 17.into()),
+            ("bytes_sent", 16_384.into()),
+            ("auth_ms", 0.06.into()),
+            ("upstream_ms", 12.0.into()),
+        ] {
+            let value: serde_json::Value = value;
+            assert_eq!(parsed[key], value, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_clock_within_a_second_and_from_one_to_the_next() {
+        let mut stamp = Stamp::new();
+        for millis in [1_700_000_000_999, 1_700_000_000_007, 1_700_000_000_070, 1_700_000_001_000, 0, 1] {
+            let now = Timestamp::from_millis(millis);
+            assert_eq!(stamp.of(now), now.to_string());
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! Never blocks a request: a line that finds no room is dropped and counted.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -23,6 +24,7 @@ const MAX_FLUSH: Duration = Duration::from_secs(1);
 pub struct AccessLog {
     sink: Sink,
     lost: Counter,
+    sample: Sample,
 }
 
 enum Sink {
@@ -44,13 +46,26 @@ impl AccessLog {
     /// No lines at all.
     #[must_use]
     pub fn off() -> Self {
-        Self { sink: Sink::Off, lost: Counter::default() }
+        Self { sink: Sink::Off, lost: Counter::default(), sample: Sample::default() }
     }
 
     /// For tests: a line is in the buffer before its request is answered.
     #[must_use]
     pub fn to_buffer(buffer: Arc<Mutex<Vec<u8>>>) -> Self {
-        Self { sink: Sink::Buffer(buffer), lost: Counter::default() }
+        Self { sink: Sink::Buffer(buffer), lost: Counter::default(), sample: Sample::default() }
+    }
+
+    /// Only so many of a hundred successful requests are written, evenly. Everything else is always written.
+    #[must_use]
+    pub fn sampling(mut self, percent: u8) -> Self {
+        self.sample = Sample { percent: u64::from(percent.min(100)), sum: AtomicU64::new(0) };
+        self
+    }
+
+    /// Whether the next success is one of those that are written.
+    #[must_use]
+    pub fn samples(&self) -> bool {
+        self.sample.takes()
     }
 
     /// Whether lines need not be built.
@@ -92,7 +107,7 @@ impl AccessLog {
         let lost = Counter::default();
         let writer = Writer { out, queue: Arc::clone(&queue), lost: lost.clone(), batch: Vec::new() };
         thread::Builder::new().name("access-log".into()).spawn(|| writer.run())?;
-        Ok(Self { sink: Sink::Writer(queue), lost })
+        Ok(Self { sink: Sink::Writer(queue), lost, sample: Sample::default() })
     }
 }
 
@@ -102,6 +117,29 @@ impl Drop for AccessLog {
             queue.close();
             queue.wait_until_written();
         }
+    }
+}
+
+/// Takes so many of a hundred, evenly and without randomness: each adds its part, and whichever brings the sum past the
+/// next hundred is taken.
+struct Sample {
+    percent: u64,
+    sum: AtomicU64,
+}
+
+impl Sample {
+    fn takes(&self) -> bool {
+        if self.percent == 100 {
+            return true;
+        }
+        let before = self.sum.fetch_add(self.percent, Ordering::Relaxed);
+        before.wrapping_add(self.percent) / 100 != before / 100
+    }
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { percent: 100, sum: AtomicU64::new(0) }
     }
 }
 

@@ -23,7 +23,7 @@ use prometheus_client::registry::Registry;
 use super::labels::{Door, MethodLabel, RefreshOutcome};
 use crate::clock::Timestamp;
 pub use durations::Durations;
-pub use families::{ConnectionMetrics, LifeMetrics, TokenMetrics};
+pub use families::{ConnectionMetrics, LifeMetrics, Open, TokenMetrics};
 use families::{Connections, Labels};
 use series::AllSeries;
 pub use series::Series;

@@ -31,6 +31,9 @@ pub enum Malformed {
     /// The method is CONNECT.
     #[error("CONNECT is not offered")]
     Connect,
+    /// The method has small letters.
+    #[error("the method has small letters")]
+    MethodCase,
     /// The path holds `%00`.
     #[error("the path holds an encoded NUL")]
     PathNul,
@@ -72,6 +75,7 @@ impl Malformed {
             Self::TargetForm => "target_form",
             Self::TargetTooLong => "target_too_long",
             Self::Connect => "connect_method",
+            Self::MethodCase => "method_case",
             Self::PathNul => "path_nul",
             Self::PathPercent => "path_percent",
             Self::TargetNotAscii => "target_not_ascii",
@@ -127,6 +131,10 @@ pub fn host(head: &Parts) -> Option<&str> {
 fn admit_target(method: &Method, uri: &Uri) -> Result<(), Malformed> {
     if *method == Method::CONNECT {
         return Err(Malformed::Connect);
+    }
+    // Methods are told apart by case, and some servers (Gunicorn) do not: `post` could pass a rule for POST by.
+    if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(Malformed::MethodCase);
     }
     let form_holds = match (uri.scheme_str(), uri.authority()) {
         (None, None) if uri.path() == "*" => *method == Method::OPTIONS,

@@ -31,6 +31,7 @@ use super::watched::Watched;
 use super::{Arrival, Handler, Limits, Tunnel};
 use crate::http::body::Body;
 use crate::http::headers::as_http_1;
+use crate::telemetry::metrics::Open;
 
 /// hyper's own; any other number makes it allocate for each request.
 pub(super) const DEFAULT_MAX_HEADERS: usize = 100;
@@ -110,18 +111,17 @@ impl Client {
     }
 }
 
-/// Serves a connection until it ends.
-pub(super) async fn serve<H: Handler>(server: Arc<Server<H>>, accepted: Accepted) {
+/// Serves a connection until it ends; it counts as `open` until then.
+pub(super) async fn serve<H: Handler>(server: Arc<Server<H>>, accepted: Accepted, open: Open) {
     match accepted {
         Accepted::Unix(stream) => plain(server, stream, Client::new(None, false)).await,
         Accepted::Tcp(stream, peer) => {
             if server.tls.is_none() {
                 return plain(server, stream, Client::new(Some(peer), false)).await;
             }
-            if let Some(stream) = handshake(&server, stream).await {
-                let protocol = agreed(&stream);
-                requests(server, stream, Bytes::new(), protocol, Client::new(Some(peer), true)).await;
-            }
+            let Some(stream) = handshake(&server, stream).await else { return open.handshake_failed() };
+            let protocol = agreed(&stream);
+            requests(server, stream, Bytes::new(), protocol, Client::new(Some(peer), true)).await;
         }
     }
 }

@@ -141,12 +141,36 @@ impl LifeMetrics {
 /// What a listener counts of its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionMetrics {
-    /// Connections that are open, handshakes included.
-    pub open: Gauge,
-    /// Connections that were accepted.
-    pub accepted: Counter,
-    /// TLS handshakes that failed or took too long.
-    pub handshakes_failed: Counter,
+    open: Gauge,
+    accepted: Counter,
+    handshakes_failed: Counter,
+}
+
+impl ConnectionMetrics {
+    /// Counts a connection that was accepted; it is open until what is returned is dropped.
+    #[must_use]
+    pub fn accepted(&self) -> Open {
+        self.accepted.inc();
+        self.open.inc();
+        Open(self.clone())
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Open(ConnectionMetrics);
+
+impl Open {
+    /// Its TLS handshake failed, or took too long.
+    pub fn handshake_failed(&self) {
+        self.0.handshakes_failed.inc();
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.dec();
+    }
 }
 
 /// The connections of all listeners.

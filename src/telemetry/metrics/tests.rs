@@ -121,19 +121,26 @@ fn rooms_count_by_the_handles_they_were_given() {
     tokens.forget("gone");
     tokens.jwks_fetched("acme", false);
     metrics.life.reloads_refused.inc();
-    metrics.connections("inbound").open.set(7);
+    let connections = metrics.connections("inbound");
+    let (failed, still_open) = (connections.accepted(), connections.accepted());
+    failed.handshake_failed();
+    drop(failed);
     metrics.read_when_asked(move || _ = tokens.cache_entries.set(12));
     for line in [
         r#"sidegate_token_verify_duration_seconds_bucket{le="0.001",algorithm="ES256"} 1"#,
         r#"sidegate_keys{workspace="acme"} 3"#,
         r#"sidegate_jwks_fetches_total{workspace="acme",outcome="failed"} 1"#,
         r#"sidegate_config_reloads_total{outcome="refused"} 1"#,
-        r#"sidegate_connections_open{listener="inbound"} 7"#,
+        r#"sidegate_connections_open{listener="inbound"} 1"#,
+        r#"sidegate_connections_accepted_total{listener="inbound"} 2"#,
+        r#"sidegate_tls_handshakes_failed_total{listener="inbound"} 1"#,
         "sidegate_token_cache_entries 12",
     ] {
         assert_shows(&metrics, line);
     }
     assert!(!metrics.render().contains("gone"));
+    drop(still_open);
+    assert_shows(&metrics, r#"sidegate_connections_open{listener="inbound"} 0"#);
 }
 
 #[test]

@@ -140,7 +140,11 @@ fn h39_no_spelling_of_a_host_reaches_a_laxer_upstream() {
 fn h19_methods_are_matched_exactly() {
     let origin = Origin::new();
     let gate = Gate::with(&origin, "rules: [{path: /*, methods: [GET], allow: public}]");
-    for method in ["get", "Get", "HEAD", "DELETE", "GETT", "TRACE"] {
+    for method in ["get", "Get", "gET"] {
+        let answer = gate.ask(format!("{method} / HTTP/1.1\r\nHost: api.test\r\n\r\n"));
+        assert_eq!(answer.code(), "method_case", "{method}");
+    }
+    for method in ["HEAD", "DELETE", "GETT", "TRACE"] {
         let mut caller = gate.connect();
         caller.say(format!("{method} / HTTP/1.1\r\nHost: api.test\r\n\r\n"));
         let answer = caller.answer_without_body();

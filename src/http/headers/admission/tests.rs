@@ -210,3 +210,11 @@ fn h32_a_name_of_http_2_is_a_token() {
     odd.headers.insert(name, HeaderValue::from_static("1"));
     assert_eq!(admit(&odd), Err(Malformed::HeaderName));
 }
+
+#[test]
+fn h19_a_method_in_small_letters_is_refused() {
+    for method in ["get", "Post", "pATCH"] {
+        assert_eq!(with_host(method, "/"), Err(Malformed::MethodCase), "{method}");
+    }
+    assert_eq!(with_host("M-SEARCH", "/"), Ok(()));
+}
