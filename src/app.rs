@@ -126,8 +126,6 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         readiness: readiness.clone(),
     };
 
-    show_state(&telemetry, &traffic.current, &readiness);
-
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
     let (dying, dead) = unbounded_channel();
@@ -265,17 +263,6 @@ impl Running {
         self.shared.shutdown_timeout(Duration::from_secs(1));
         Ok(if stored == Ended::Drained { ended } else { stored })
     }
-}
-
-/// What the page of metrics asks others for when it is asked itself. Weakly, or telemetry would hold itself.
-fn show_state(telemetry: &Telemetry, current: &Current, readiness: &Readiness) {
-    let life = telemetry.metrics.life.clone();
-    let (current, readiness) = (Arc::downgrade(current), readiness.clone());
-    telemetry.metrics.read_when_asked(move || {
-        let generation = current.upgrade().map_or(0, |current| current.load().generation);
-        life.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
-        life.draining.set(i64::from(readiness.is_draining()));
-    });
 }
 
 fn lines<T: std::fmt::Display>(complaints: &[T]) -> String {

@@ -193,13 +193,18 @@ accessLog: {to: off}
 
 /// A sidegate.yaml with this at its beginning.
 fn whole(more: &str) -> String {
-    let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
-    let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
-    let acme_and_globex = "workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}\n";
-    let workspaces = if more.contains("workspaces:") { "" } else { acme_and_globex };
-    let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
-    let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
-    more + COMMON + workspaces + workers + stop
+    // Only keys of the top level count: `workspaces` is one of an upstream's `token`, too.
+    let unless_given = |key: &str, line: &'static str| {
+        if more.lines().any(|given| given.starts_with(key)) { "" } else { line }
+    };
+    let inbound = unless_given("listeners:", "listeners: {inbound: {address: '127.0.0.1:0'}}\n");
+    let workspaces = unless_given(
+        "workspaces:",
+        "workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}\n",
+    );
+    let workers = unless_given("workers:", "workers: 1\n");
+    let stop = unless_given("shutdown:", "shutdown: {delay: 0s, grace: 100ms}\n");
+    format!("{inbound}{more}{COMMON}{workspaces}{workers}{stop}")
 }
 
 /// Waits until something is so.
