@@ -42,7 +42,7 @@ test(`${rotations} rotations of a published key set under load: no request fails
   const gate = await gateBefore(t, (await plain(t)).url, { keys: jwks(published.url, 'cooldown: 1ms') });
   await ready(gate);
   let signed = current.sign();
-  const load = new Load(gate.inbound, { callers: 16, headers: () => as(signed) });
+  const load = new Load(t, gate.inbound, { callers: 16, headers: () => as(signed) });
   for (let round = 1; round <= rotations; round += 1) {
     // As issuers do: the new key beside the old, then tokens under the new one. Nobody tells Sidegate.
     const next = key();
@@ -87,7 +87,7 @@ test('an issuer that is gone or talks nonsense costs nobody who has a key of the
   const published = await issuer(t, current);
   const gate = await gateBefore(t, (await plain(t)).url, { keys: jwks(published.url, 'refresh: 50ms, cooldown: 10ms') });
   await ready(gate);
-  const load = new Load(gate.inbound, { callers: 4, headers: () => as(current.sign()) });
+  const load = new Load(t, gate.inbound, { callers: 4, headers: () => as(current.sign()) });
   const nonsense = [
     (response) => response.destroy(), (response) => response.writeHead(500).end(), (response) => response.end('<html>'),
     (response) => response.end('{"keys": []}'), (response) => response.end('{"keys": [{"kty'), (response) => response.writeHead(302, { location: '/elsewhere' }).end(),

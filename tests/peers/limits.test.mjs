@@ -56,7 +56,7 @@ test('callers who leave give their places back', async (t) => {
 test('a noisy customer is held to its share, and a quiet one does not notice', async (t) => {
   const origin = await api(t, (request, response) => response.end('ok'));
   const gate = await gateBefore(t, undefined, { more: `upstreams: {api: {upstream: "${origin.url}", limits: {perCustomer: {rate: 50, burst: 50, concurrency: 100}}}}` });
-  const noisy = new Load(gate.inbound, { callers: 20, headers: () => asCustomer('noisy') });
+  const noisy = new Load(t, gate.inbound, { callers: 20, headers: () => asCustomer('noisy') });
   const quiet = [];
   for (let i = 0; i < 30; i += 1) quiet.push((await ask(gate.inbound, { headers: asCustomer('quiet') })).status);
   await eventually('the noisy one is limited', () => noisy.failures.length > 50);
