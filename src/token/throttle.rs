@@ -7,30 +7,12 @@
 //! (docs/decisions/0004-bad-signatures-have-a-budget.md)
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a worker that was not flooded before spends at once.
 pub(super) const BURST: Duration = Duration::from_millis(100);
-
-/// What one verification with a key takes: the least that was measured, for whatever interrupts a measurement adds to it.
-#[derive(Debug)]
-pub(super) struct Cost(AtomicU32);
-
-impl Default for Cost {
-    fn default() -> Self {
-        Self(AtomicU32::new(u32::MAX))
-    }
-}
-
-impl Cost {
-    /// Takes a measurement in and says what a verification costs as far as is known.
-    pub(super) fn measured(&self, took: Duration) -> Duration {
-        let nanos = u32::try_from(took.as_nanos()).unwrap_or(u32::MAX);
-        let least = self.0.fetch_min(nanos, Ordering::Relaxed).min(nanos);
-        Duration::from_nanos(u64::from(least))
-    }
-}
+/// The most that one check is billed: far more than any takes, and far less than a worker may be interrupted for meanwhile.
+const LONGEST_CHECK: Duration = Duration::from_millis(2);
 
 /// The share of a worker's time that signatures which do not hold may cost, in percent; 100 sets no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +85,10 @@ pub(super) fn may_check(budget: Budget, now: Instant) -> bool {
     !purse.is_empty()
 }
 
-/// Pays for a signature that did not hold.
-pub(super) fn pay(cost: Duration, now: Instant) {
+/// Pays for a signature that did not hold, with what it took: some are refused without a calculation, and those must not
+/// make the others look cheap.
+pub(super) fn pay(took: Duration, now: Instant) {
+    let cost = took.min(LONGEST_CHECK);
     let mut purse = PURSE.get().unwrap_or_else(|| Purse::full(now));
     purse.spend(cost);
     PURSE.set(Some(purse));
@@ -162,12 +146,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_is_the_least_that_was_measured() {
-        let cost = Cost::default();
-        assert_eq!(cost.measured(Duration::from_secs(100)), Duration::from_nanos(u64::from(u32::MAX)));
-        assert_eq!(cost.measured(Duration::from_micros(500)), Duration::from_micros(500));
-        assert_eq!(cost.measured(Duration::from_millis(20)), Duration::from_micros(500));
-        assert_eq!(cost.measured(Duration::from_micros(470)), Duration::from_micros(470));
+    fn signatures_that_fail_at_once_do_not_make_the_others_look_cheap() {
+        let start = Instant::now();
+        PURSE.set(None);
+        for _ in 0..1000 {
+            pay(Duration::from_nanos(300), start);
+        }
+        let after = checks(Budget::percent(0), start, Duration::from_secs(1));
+        assert_eq!(after, 210);
+    }
+
+    #[test]
+    fn an_interruption_costs_no_more_than_the_longest_check() {
+        let start = Instant::now();
+        PURSE.set(None);
+        pay(Duration::from_secs(1), start);
+        assert!(may_check(Budget::percent(0), start));
     }
 
     #[test]

@@ -240,11 +240,14 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::verify`].
     pub async fn verify_or_fetch(&self, token: &str, policy: &Policy) -> Result<Verified, TokenError> {
-        let refusal = match self.verify(token, policy) {
-            Err(refusal) if refusal.is_for_want_of_a_key() => refusal,
-            outcome => return outcome,
+        let outcome = self.verify(token, policy);
+        if !matches!(&outcome, Err(refusal) if refusal.is_for_want_of_a_key()) {
+            return outcome;
+        }
+        let Some((issuer, kid, reading)) = self.look_for_key(token) else {
+            // A reading may have ended since, and have brought it; that very reading is why there is no other one now.
+            return self.verify(token, policy);
         };
-        let Some((issuer, kid, reading)) = self.look_for_key(token) else { return Err(refusal) };
         reading.end().await;
         let outcome = self.verify(token, policy);
         if matches!(&outcome, Err(refusal) if refusal.is_for_want_of_a_key()) {
@@ -365,7 +368,7 @@ impl Verifier {
                 return Ok(key);
             }
             let end = Instant::now();
-            throttle::pay(prepared.cost.measured(end.saturating_duration_since(begin)), end);
+            throttle::pay(end.saturating_duration_since(begin), end);
         }
         if costly {
             recent::remember_refused(

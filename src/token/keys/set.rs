@@ -9,7 +9,6 @@ use super::{Algorithm, JwksSource, KeyComplaint, Refusal, WorkspaceConfig};
 use crate::names::KeyId;
 use crate::token::error::TokenError;
 use crate::token::jws::Jws;
-use crate::token::throttle::Cost;
 
 /// A key, prepared for each algorithm it serves.
 #[derive(Debug)]
@@ -36,13 +35,11 @@ pub(super) enum Source {
 pub(in crate::token) struct Prepared {
     algorithm: Algorithm,
     key: VerifyingKey,
-    /// What one verification with it takes.
-    pub(in crate::token) cost: Cost,
 }
 
 impl Prepared {
     pub(super) fn new(algorithm: Algorithm, key: VerifyingKey) -> Self {
-        Self { algorithm, key, cost: Cost::default() }
+        Self { algorithm, key }
     }
 
     /// Whether this key made the token's signature.
