@@ -32,7 +32,7 @@ pub struct RequestEvent<'a> {
     pub trace_id: &'a str,
     /// The status that was answered.
     pub status: u16,
-    /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
+    /// [`OK`], or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
     /// metric label too, so it is static: text that a caller sent does not fit.
     pub reason: &'static str,
     /// The reason for which enforcing would have refused it; empty if it would not. A metric label too.
