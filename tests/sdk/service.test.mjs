@@ -117,11 +117,14 @@ test('what the inbound side tells the service is all that it needs to call out',
 test('a pair that comes from outside never reaches the service', async () => {
   const forged = { ...pair('customer-2'), 'X-Sidegate-Admin': 'true' };
   const headers = { ...forged, 'X-Integration-App-Token': token('customer-1') };
-  const { 'x-sidegate-admin': admin, ...who } = await (await fetch(`${trusting.inbound}/who`, { headers })).json();
+  const asked = await (await fetch(`${trusting.inbound}/who`, { headers })).json();
+  // The hop is no identity: it only lets a request that comes back be told.
+  const { 'x-sidegate-admin': admin, 'x-sidegate-hops': hop, ...who } = asked;
   assert.deepEqual(who, pair('customer-1'));
   assert.notEqual(admin, 'true');
+  assert.match(hop, /^[0-9a-f]{16}$/);
   const open = await (await fetch(`${trusting.inbound}/public`, { headers: forged })).json();
-  assert.deepEqual(open, {});
+  assert.deepEqual(Object.keys(open), ['x-sidegate-hops']);
   const twin = await fetch(`${trusting.inbound}/who`, { headers: { ...headers, x_sidegate_customer: 'customer-2' } });
   assert.equal(twin.headers.get('x-sidegate-rejection'), 'ambiguous_header');
 });
