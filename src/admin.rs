@@ -1,5 +1,9 @@
-//! The operator's listener: health and metrics.
+//! The operator's listeners: health and metrics for probes, status and control for whoever runs this machine.
 //! Never serves traffic, never shows a secret.
 
+pub mod control;
 pub mod health;
+mod page;
 pub mod readiness;
+pub mod rejection;
+pub mod status;

@@ -2,32 +2,40 @@
 //! Never decides about a request; that is the listeners' business.
 
 pub mod commands;
+mod describe;
+mod leaving;
 pub mod lifecycle;
 mod open_files;
+mod operator;
 pub mod rehearsal;
 pub mod reload;
 mod service;
+mod workers;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::admin::health::Health;
 use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
-use crate::config::{AccessLogTo, Listeners, Settings};
+use crate::config::{AccessLogTo, Settings};
 use crate::connector::Catalog;
-use crate::http::listener::{self, Address, Bound, Handler};
-use crate::inbound::{Current, Inbound, Snapshot};
+use crate::http::listener::{self, Address};
+use crate::inbound::{Current, Snapshot};
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};
+use describe::Described;
 use lifecycle::{Ended, Stages};
+use operator::Operator;
 use reload::{Background, Cause, Reloader, Report, Started};
 use service::ServiceSide;
+use workers::{TrafficSide, enter};
 
 /// Threads of the runtime that everything but the traffic listeners shares.
 const SHARED_THREADS: usize = 2;
@@ -58,6 +66,17 @@ pub enum StartError {
     Threads(#[from] std::io::Error),
 }
 
+/// Why a Sidegate that was started ends in failure.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The signal handlers could not be installed.
+    #[error("the signal handlers could not be installed")]
+    Signals(#[from] std::io::Error),
+    /// A listener ended though nobody asked it to. A process that nobody can reach must end, so that another is started.
+    #[error("{0}")]
+    Listener(String),
+}
+
 /// A Sidegate that serves until it is shut down.
 pub struct Running {
     addresses: Vec<(&'static str, Address)>,
@@ -65,6 +84,8 @@ pub struct Running {
     stages: Stages,
     readiness: Readiness,
     workers: Vec<JoinHandle<()>>,
+    /// Listeners that ended though nobody asked them to.
+    dead: UnboundedReceiver<String>,
     service: Option<Arc<ServiceSide>>,
     shared: Runtime,
 }
@@ -77,14 +98,15 @@ pub struct Running {
 pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
+    // Before anybody can know that it runs: until then a SIGHUP would end it.
+    let hangup = enter(shared.handle(), lifecycle::hangup)?;
     let access_log = match settings.access_log {
         AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
     };
+    let described = Described::of(&settings);
     let telemetry = Telemetry::new(access_log.sampling(settings.access_log_sample), Arc::clone(&clock));
     let verifier = verifier(settings.tokens, &telemetry, &clock)?;
-    let readiness = Readiness::default();
-
     let service = match settings.service {
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
@@ -93,46 +115,66 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
         }
         None => None,
     };
+    let snapshot =
+        Snapshot::first(settings.upstreams, verifier)?.guarded_by(settings.gate).counted_by(&telemetry);
+    let current = Arc::new(ArcSwap::from_pointee(snapshot));
+    let readiness = readiness(&current);
     let traffic = TrafficSide {
-        current: Arc::new(ArcSwap::from_pointee(
-            Snapshot::first(settings.upstreams, verifier)?.counted_by(&telemetry),
-        )),
+        current,
         telemetry: Arc::clone(&telemetry),
         service: service.clone(),
+        readiness: readiness.clone(),
     };
-
-    show_state(&telemetry, &traffic.current, &readiness);
 
     let stages = Stages::default();
     let unless_started = stages.hard_stop.clone().drop_guard();
+    let (dying, dead) = unbounded_channel();
     traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
     let mut addresses = Vec::new();
-    let workers = traffic.start_workers(&settings.listeners, settings.workers, &stages, &mut addresses)?;
-    if let Some(config) = &settings.listeners.health {
-        let health = Arc::new(Health::new(Arc::clone(&telemetry), readiness.clone()));
-        let bound = enter(shared.handle(), || listener::bind(config, false))?;
-        addresses.push(("health", bound.address()));
-        // Health answers to the very end: an orchestrator must be able to watch the drain.
-        shared.spawn(bound.serve(health, stages.hard_stop.clone(), stages.hard_stop.clone()));
-    }
-    for (name, address) in &addresses {
-        tracing::info!(listener = name, %address, "listening");
-    }
+    let (listeners, count) = (&settings.listeners, settings.workers);
+    let (workers, certificates) = traffic.start_workers(listeners, count, &stages, &dying, &mut addresses)?;
     let started = Started {
         sources: settings.sources,
         fixed: settings.fixed,
         poll: settings.reload.poll,
         watched: settings.watched,
         shutdown: settings.shutdown,
+        described,
+        certificates,
     };
     let background = Background { runtime: shared.handle().clone(), stop: stages.hard_stop.clone() };
-    let reloader = Reloader::new(started, traffic.current, service.clone(), telemetry, clock, background);
-    let hangup = enter(shared.handle(), lifecycle::hangup)?;
+    let (of_reloader, of_clock) = (Arc::clone(&telemetry), Arc::clone(&clock));
+    let reloader =
+        Reloader::new(started, traffic.current, service.clone(), of_reloader, of_clock, background);
+    let operator = Operator {
+        reloader: Arc::clone(&reloader),
+        readiness: readiness.clone(),
+        telemetry,
+        started: clock.now(),
+        clock,
+        listeners: Vec::new(),
+        drain: stages.drain.clone(),
+    };
+    operator.listen(listeners, shared.handle(), &stages, &dying, &mut addresses)?;
+    for (name, address) in &addresses {
+        tracing::info!(listener = name, %address, "listening");
+    }
     shared.spawn(Arc::clone(&reloader).follow_signals(hangup, stages.stop.clone()));
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
     readiness.set_ready();
     unless_started.disarm();
-    Ok(Running { addresses, reloader, stages, readiness, workers, service, shared })
+    Ok(Running { addresses, reloader, stages, readiness, workers, dead, service, shared })
+}
+
+/// Ready when started, and when the key set of every workspace that requires one is there.
+fn readiness(current: &Current) -> Readiness {
+    let (current, was_ready) = (Arc::clone(current), AtomicBool::new(false));
+    Readiness::with(move || {
+        let keys = current.load().verifier.key_status();
+        let unmet = describe::unmet(&keys, was_ready.load(Ordering::Relaxed));
+        was_ready.fetch_or(unmet.is_empty(), Ordering::Relaxed);
+        unmet
+    })
 }
 
 /// The keys of every workspace, counted in the metrics.
@@ -164,14 +206,25 @@ impl Running {
         self.reloader.last()
     }
 
-    /// Serves until SIGTERM or SIGINT, then winds down.
+    /// Serves until SIGTERM, SIGINT or a drain, then winds down; or until a listener has died.
     ///
     /// # Errors
-    /// The signal handlers could not be installed.
-    pub fn until_signalled(self) -> std::io::Result<Ended> {
-        self.shared.block_on(lifecycle::first_signal())?;
+    /// The signal handlers could not be installed, or a listener died. What was in flight elsewhere was finished then.
+    pub fn until_signalled(mut self) -> Result<Ended, RunError> {
+        let drain = self.stages.drain.clone();
+        let died = self.shared.block_on(async {
+            tokio::select! {
+                signalled = lifecycle::first_signal() => signalled.map(|()| None),
+                () = drain.cancelled() => Ok(None),
+                died = self.dead.recv() => Ok(died),
+            }
+        })?;
+        if let Some(died) = &died {
+            tracing::error!("{died}");
+        }
         tracing::info!("stopping");
-        self.wind_down()
+        let ended = self.wind_down()?;
+        died.map_or(Ok(ended), |died| Err(RunError::Listener(died)))
     }
 
     /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last. A further
@@ -180,6 +233,7 @@ impl Running {
     /// # Errors
     /// The handler of a second signal could not be installed.
     pub fn wind_down(self) -> std::io::Result<Ended> {
+        self.reloader.count_as_draining();
         let workers = self.workers;
         let (gone, drained) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
@@ -209,93 +263,6 @@ impl Running {
         self.shared.shutdown_timeout(Duration::from_secs(1));
         Ok(if stored == Ended::Drained { ended } else { stored })
     }
-}
-
-/// What every worker shares.
-struct TrafficSide {
-    current: Current,
-    telemetry: Arc<Telemetry>,
-    service: Option<Arc<ServiceSide>>,
-}
-
-impl TrafficSide {
-    /// One thread with its own runtime, sockets and upstream pools for each worker, so that a request never crosses
-    /// threads (docs/decisions/0001-a-runtime-per-worker.md).
-    fn start_workers(
-        &self,
-        listeners: &Listeners,
-        count: usize,
-        stages: &Stages,
-        addresses: &mut Vec<(&'static str, Address)>,
-    ) -> Result<Vec<JoinHandle<()>>, StartError> {
-        let mut configs: Vec<_> =
-            listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
-        configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
-        let mut workers = Vec::new();
-        for worker in 0..count.max(1) {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            let inbound = Arc::new(Inbound::new(Arc::clone(&self.current), Arc::clone(&self.telemetry)));
-            let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?.map(Arc::new);
-            let mut serving = Vec::new();
-            for (name, config) in &mut configs {
-                // A Unix socket cannot be bound once per worker; the first worker serves it.
-                if worker > 0 && matches!(config.address, Address::Unix(_)) {
-                    continue;
-                }
-                if worker == 0 && count > 1 && matches!(config.address, Address::Tcp(_)) {
-                    // Once alone: a shared port would let two Sidegates serve side by side and nobody know.
-                    enter(runtime.handle(), || listener::bind(config, false))?;
-                }
-                let bound = enter(runtime.handle(), || listener::bind(config, count > 1))?
-                    .counted_by(self.telemetry.metrics.connections(name));
-                if worker == 0 {
-                    addresses.push((name, bound.address()));
-                    // Port 0 became a real port: the other workers join it.
-                    config.address = bound.address();
-                }
-                match (*name, &outbound) {
-                    ("outbound", Some(outbound)) => serving.push(serve(bound, Arc::clone(outbound), stages)),
-                    _ => serving.push(serve(bound, Arc::clone(&inbound), stages)),
-                }
-            }
-            let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
-            workers.push(thread.spawn(move || {
-                runtime.block_on(async {
-                    let serving: Vec<_> = serving.into_iter().map(tokio::spawn).collect();
-                    for listener in serving {
-                        if let Ok(Err(dead)) = listener.await {
-                            tracing::error!("a listener has ended: {}", crate::report::report(&dead));
-                        }
-                    }
-                });
-            })?);
-        }
-        Ok(workers)
-    }
-}
-
-/// What the page of metrics asks others for when it is asked itself. Weakly, or telemetry would hold itself.
-fn show_state(telemetry: &Telemetry, current: &Current, readiness: &Readiness) {
-    let life = telemetry.metrics.life.clone();
-    let (current, readiness) = (Arc::downgrade(current), readiness.clone());
-    telemetry.metrics.read_when_asked(move || {
-        let generation = current.upgrade().map_or(0, |current| current.load().generation);
-        life.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
-        let is_draining = readiness.unmet().is_some_and(|unmet| unmet.condition == "draining");
-        life.draining.set(i64::from(is_draining));
-    });
-}
-
-type Serving = std::pin::Pin<Box<dyn Future<Output = Result<(), listener::ListenError>> + Send>>;
-
-fn serve<H: Handler>(bound: Bound, handler: Arc<H>, stages: &Stages) -> Serving {
-    Box::pin(bound.serve(handler, stages.stop.clone(), stages.hard_stop.clone()))
-}
-
-/// Binding registers the socket with a runtime, which must be the one that serves it.
-fn enter<T>(runtime: &Handle, bind: impl FnOnce() -> T) -> T {
-    let _entered = runtime.enter();
-    bind()
 }
 
 fn lines<T: std::fmt::Display>(complaints: &[T]) -> String {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::connector::Integration;
 use crate::document::Complaint;
 use crate::http::listener;
-use crate::inbound::UpstreamConfig;
+use crate::inbound::{GateConfig, UpstreamConfig};
 use crate::seal::keyring::SealingKey;
 use crate::{outbound, store, token};
 
@@ -87,6 +87,8 @@ pub struct Settings {
     pub tokens: token::Config,
     /// The APIs behind the inbound listener.
     pub upstreams: Vec<UpstreamConfig>,
+    /// What concerns requests to all of them.
+    pub gate: GateConfig,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
     /// What the outbound listener needs; there whenever it listens.

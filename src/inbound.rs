@@ -7,6 +7,7 @@ mod decision;
 pub mod forward;
 mod forwarded;
 pub mod identity;
+mod limits;
 mod managed;
 mod pattern;
 mod record;
@@ -28,15 +29,28 @@ use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
-use crate::token::Verified;
+use crate::token::{Verified, Verifier};
 pub use condition::VARIABLES;
 use decision::{decide, preflight};
 use forward::forward;
+pub use forwarded::TrustedProxies;
+use forwarded::Way;
+pub use limits::{LimitsConfig, Overload, PerCustomer};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Mode, Route, Routes, UpstreamConfig};
+use rules::Permit;
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
+
+/// What concerns requests to all upstreams, as configured.
+#[derive(Clone, Debug, Default)]
+pub struct GateConfig {
+    /// Whose word counts about the way a request took.
+    pub trusted_proxies: TrustedProxies,
+    /// How many requests may be on their way at once.
+    pub overload: Overload,
+}
 
 /// What requests are decided by now; a reload puts the next snapshot here.
 pub type Current = Arc<ArcSwap<Snapshot>>;
@@ -79,7 +93,13 @@ impl Inbound {
     ) -> Result<Response<Body>, Rejection> {
         let (mut head, body) = request.into_parts();
         admit(&head)?;
+        if record.arrival().misdirected {
+            return Err(Rejection::Misdirected);
+        }
+        view.snapshot.shedding.check()?;
         let hops = self.hops.next(&head.headers)?;
+        let way = Way::of(&head.headers, &record.arrival(), &view.snapshot.trusted);
+        record.client = way.client();
         let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
@@ -98,15 +118,20 @@ impl Inbound {
         if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
             return Err(Rejection::UpgradeNotAllowed);
         }
+        let caller = permit.verified().map(Verified::claims);
+        let places = upstream.limits.enter(&view.snapshot.shedding, caller, record.arrival().at)?;
+        record.hold(places);
+        let body = limits::bounded(body, upstream.limits.max_body_bytes())?;
+
         // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
         strip_hop_by_hop(&mut head.headers);
-        managed::erase(&mut head.headers, upstream);
-        forwarded::write(&mut head.headers, record.arrival(), record.request_id());
-        upstream.identity.write(&mut head.headers, permit.verified().map(Verified::claims));
+        managed::erase(&mut head.headers, &permit);
+        way.write(&mut head.headers, record.request_id());
+        upstream.identity.write(&mut head.headers, caller);
         head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         let body = record.forwarding(body);
-        let upgrade = upgrade.map(|upgrade| (upgrade, Terms::default()));
+        let upgrade = upgrade.map(|upgrade| (upgrade, terms(&view.snapshot.verifier, &permit)));
         Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
@@ -137,6 +162,16 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
+}
+
+/// What holds for a tunnel under this permit.
+fn terms(verifier: &Verifier, permit: &Permit<'_>) -> Terms {
+    let config = &permit.upstream().config;
+    let ends = permit.verified().filter(|_| config.closes_on_expiry);
+    let left = ends.and_then(|verified| verifier.remaining(verified, &config.policy));
+    // An end that no clock reaches is none.
+    let until = left.and_then(|left| tokio::time::Instant::now().checked_add(left));
+    Terms { until, idle: config.upgrade_idle_timeout, ended: None }
 }
 
 impl Handler for Inbound {

@@ -67,3 +67,31 @@ impl From<String> for Secret<String> {
         Self::new(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t35_a_comparison_takes_as_long_wherever_the_difference_is() {
+        const LENGTH: usize = 1 << 20;
+        let secret = Secret::new("s".repeat(LENGTH));
+        let differing_at = |place: usize| {
+            let mut candidate = vec![b's'; LENGTH];
+            candidate[place] = b'x';
+            candidate
+        };
+        let (first, last) = (differing_at(0), differing_at(LENGTH - 1));
+        let fastest = |candidate: &[u8]| {
+            let timed = |_| {
+                let begin = std::time::Instant::now();
+                assert!(!std::hint::black_box(secret.matches(std::hint::black_box(candidate))));
+                begin.elapsed()
+            };
+            (0..50).map(timed).min().unwrap()
+        };
+        let (at_first, at_last) = (fastest(&first), fastest(&last));
+        // One that stops at the first difference is thousands of times as fast.
+        assert!(at_first * 4 > at_last, "{at_first:?} against {at_last:?}");
+    }
+}

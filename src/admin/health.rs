@@ -23,7 +23,7 @@ pub struct Health {
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
-    /// A list, since there may come to be more than one.
+    /// Every condition that keeps traffic away.
     unmet: Vec<Unmet>,
 }
 
@@ -57,7 +57,7 @@ impl Health {
     }
 
     fn readyz(&self) -> Response<Body> {
-        let unmet = Vec::from_iter(self.readiness.unmet());
+        let unmet = self.readiness.unmet();
         let status = if unmet.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         reply::json(status, &Ready { ready: unmet.is_empty(), unmet })
     }

@@ -2,6 +2,8 @@
 //! Never knows how a request is handled; it builds, asks and reports.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to a terminal")]
 
+mod ask;
+mod control;
 mod demo;
 mod healthcheck;
 mod token;
@@ -11,7 +13,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use super::rehearsal;
@@ -50,6 +51,12 @@ enum Command {
     Demo(demo::Options),
     /// Ask a running Sidegate whether it is ready; exit code 0 or 1. For containers without curl.
     Healthcheck(healthcheck::Options),
+    /// Show how a running Sidegate is, as its status page does.
+    Status(control::StatusOptions),
+    /// Let a running Sidegate read its configuration again; exit code 1 and every mistake if it was refused.
+    Reload(control::Options),
+    /// Let a running Sidegate finish what is in flight and end, as SIGTERM does.
+    Drain(control::Options),
     /// Sign and explain tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -126,6 +133,9 @@ pub fn main() -> ExitCode {
         Command::Init { folder } => init(&folder),
         Command::Demo(options) => demo::demo(&options),
         Command::Healthcheck(options) => healthcheck::healthcheck(&options),
+        Command::Status(options) => control::status(&options),
+        Command::Reload(options) => control::reload(&options),
+        Command::Drain(options) => control::drain(&options),
         Command::Token(command) => token::token(&command),
     };
     match outcome {
@@ -152,7 +162,7 @@ fn run(configured: &Configured) -> Result<(), Failed> {
     }
     super::open_files::raise();
     let running = super::start(settings, Arc::new(SystemClock))?;
-    let ended = running.until_signalled().context("the signal handlers could not be installed")?;
+    let ended = running.until_signalled()?;
     tracing::info!(?ended, "stopped");
     Ok(())
 }

@@ -13,9 +13,11 @@ use crate::config::Shutdown;
 /// How long what is dropped may take to end: its last lines are for the access log.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// The two stages of a stop, seen by every listener.
+/// The stages of a stop.
 #[derive(Clone, Debug, Default)]
 pub struct Stages {
+    /// Begin to stop: somebody asked for it otherwise than by a signal.
+    pub drain: CancellationToken,
     /// Take no more connections; finish what is in flight.
     pub stop: CancellationToken,
     /// Drop what is still in flight.

@@ -53,7 +53,7 @@ impl Findings {
 
     fn certificates(&mut self, settings: &Settings) {
         for (index, listener) in settings.listeners.inbound.iter().enumerate() {
-            let Some(Err(error)) = listener.tls.as_ref().map(tls::server) else { continue };
+            let Some(Err(error)) = listener.tls.as_ref().map(tls::ListenerTls::load) else { continue };
             let index = index.to_string();
             let keys = ["listeners", "inbound", index.as_str(), "tls"];
             self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");

@@ -9,16 +9,19 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
+use super::describe::Described;
 use super::rehearsal::{self, Findings};
 use super::service::ServiceSide;
+use crate::admin::status::Reloaded;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
 use crate::document::Complaint;
-use crate::inbound::{Current, SnapshotError};
+use crate::http::tls::{self, ListenerTls};
+use crate::inbound::Current;
 use crate::report::report;
 use crate::telemetry::Telemetry;
+use crate::token::KeyStatus;
 
 /// Who wanted a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,19 @@ impl Report {
     pub fn is_applied(&self) -> bool {
         self.refused.is_empty()
     }
+
+    /// As the admin listener shows it.
+    pub(super) fn shown(&self) -> Reloaded {
+        Reloaded {
+            at: self.at,
+            cause: self.cause.as_str(),
+            applied: self.is_applied(),
+            generation: self.generation,
+            complaints: self.refused.clone(),
+            warnings: self.warnings.clone(),
+            needs_restart: self.needs_restart.clone(),
+        }
+    }
 }
 
 /// What is swapped, and what it is made from.
@@ -80,6 +96,8 @@ pub(super) struct Reloader {
     poll: watch::Sender<Option<Duration>>,
     /// Held throughout a reload: one at a time.
     turn: Mutex<()>,
+    /// Of the listeners with TLS.
+    certificates: Vec<ListenerTls>,
     state: Mutex<State>,
 }
 
@@ -92,6 +110,7 @@ pub(super) struct Background {
 struct State {
     watched: Watched,
     shutdown: Shutdown,
+    described: Described,
     last: Option<Report>,
 }
 
@@ -105,12 +124,24 @@ impl Reloader {
         clock: Arc<dyn Clock>,
         background: Background,
     ) -> Arc<Self> {
-        let Started { sources, fixed, poll, watched, shutdown } = started;
+        let Started { sources, fixed, poll, watched, shutdown, described, certificates } = started;
         let (poll, _) = watch::channel(poll);
-        let state = Mutex::new(State { watched, shutdown, last: None });
+        let state = Mutex::new(State { watched, shutdown, described, last: None });
         let turn = Mutex::default();
         in_force(&telemetry, 1, clock.now());
-        Arc::new(Self { sources, fixed, current, service, telemetry, clock, background, poll, turn, state })
+        Arc::new(Self {
+            sources,
+            fixed,
+            current,
+            service,
+            telemetry,
+            clock,
+            background,
+            certificates,
+            poll,
+            turn,
+            state,
+        })
     }
 
     /// How to stop, as the configuration in force has it.
@@ -121,6 +152,26 @@ impl Reloader {
     /// The last reload, if there was one.
     pub(super) fn last(&self) -> Option<Report> {
         self.state().last.clone()
+    }
+
+    /// The configuration in force, as the admin listener shows it.
+    pub(super) fn described(&self) -> Described {
+        self.state().described.clone()
+    }
+
+    /// Shows in the metrics that the process stops.
+    pub(super) fn count_as_draining(&self) {
+        self.telemetry.metrics.life.draining.set(1);
+    }
+
+    /// How the keys of each workspace are.
+    pub(super) fn keys(&self) -> Vec<KeyStatus> {
+        self.current.load().verifier.key_status()
+    }
+
+    /// The generation in force.
+    pub(super) fn generation(&self) -> u64 {
+        self.current.load().generation
     }
 
     /// Reads, checks and builds the configuration anew, and puts it in force if nothing is wrong with it. Takes a moment
@@ -140,13 +191,14 @@ impl Reloader {
         let mut report = Report {
             at: self.clock.now(),
             cause,
-            generation: self.current.load().generation,
+            generation: self.generation(),
             refused,
             warnings: Vec::new(),
             needs_restart: Vec::new(),
         };
         if let Some(taken) = taken {
             state.shutdown = taken.shutdown;
+            state.described = taken.described;
             self.telemetry.metrics.life.reloads_applied.inc();
             in_force(&self.telemetry, report.generation, report.at);
             report = Report { warnings: taken.warnings, needs_restart: taken.needs_restart, ..report };
@@ -166,25 +218,36 @@ impl Reloader {
         }
         let needs_restart = lines(&self.fixed.changed_in_vain(&settings.fixed, &settings.places));
         let warnings = settings.warnings.iter().chain(&warnings).map(ToString::to_string).collect();
-        let failed = |error: StartError| vec![report(&error).to_string()];
-        let (verifier, _) = self
-            .current
-            .load()
-            .verifier
-            .succeeded_by(settings.tokens)
-            .map_err(|complaints| failed(StartError::Keys(complaints)))?;
+        let described = Described::of(&settings);
+        let before = self.current.load();
+        // Workspaces that stay as they are keep their keys, and what is remembered of their tokens.
+        let succeeded = before.verifier.succeeded_by(settings.tokens);
+        let (verifier, _) =
+            succeeded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let snapshot = before.next(settings.upstreams, Arc::clone(&verifier));
+        let snapshot = snapshot.map_err(|error| vec![report(&error).to_string()])?.guarded_by(settings.gate);
+        let now = self.clock.now();
+        let certificates: Result<Vec<_>, _> =
+            self.certificates.iter().map(|tls| tls.read_again(now)).collect();
+        let certificates = certificates.map_err(|error| vec![report(&error).to_string()])?;
         let Background { runtime, stop } = &self.background;
-        verifier.start(runtime, stop).map_err(|error| failed(error.into()))?;
-        let snapshot = self.current.load().next(settings.upstreams, Arc::clone(&verifier));
-        let snapshot = snapshot.map_err(|error: SnapshotError| vec![report(&error).to_string()])?;
+        verifier.start(runtime, stop).map_err(|error| vec![report(&error).to_string()])?;
 
+        certificates.into_iter().for_each(tls::Reloaded::put_in_force);
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
             let outbound = settings.service.map(|service| service.outbound);
             service.reload(outbound, verifier, Catalog::new(settings.integrations));
         }
         self.poll.send_replace(settings.reload.poll);
-        Ok(Taken { shutdown: settings.shutdown, warnings, needs_restart })
+        Ok(Taken { shutdown: settings.shutdown, described, warnings, needs_restart })
+    }
+
+    /// What is told of a reload that ended in a panic; the log has more, and nothing was swapped.
+    pub(super) fn defect(&self, cause: Cause) -> Report {
+        let refused = vec!["the reload ended in a defect of Sidegate; its log tells more".to_owned()];
+        let (at, generation) = (self.clock.now(), self.generation());
+        Report { at, cause, generation, refused, warnings: Vec::new(), needs_restart: Vec::new() }
     }
 
     /// Reloads whenever a file that was read has changed, until `stop`.
@@ -244,11 +307,15 @@ pub(super) struct Started {
     pub(super) poll: Option<Duration>,
     pub(super) watched: Watched,
     pub(super) shutdown: Shutdown,
+    pub(super) described: Described,
+    /// Of the listeners with TLS.
+    pub(super) certificates: Vec<ListenerTls>,
 }
 
 /// What is in force once a configuration was taken.
 struct Taken {
     shutdown: Shutdown,
+    described: Described,
     warnings: Vec<String>,
     needs_restart: Vec<String>,
 }
@@ -260,10 +327,9 @@ fn in_force(telemetry: &Telemetry, generation: u64, since: Timestamp) {
 }
 
 /// Runs what reads files and prepares keys where nobody waits for it but who wanted it.
-pub(super) async fn aside(work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = tokio::task::spawn_blocking(work).await {
-        tracing::error!("a reload ended in a defect: {}", report(&error));
-    }
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.inspect_err(|error| tracing::error!("a reload ended in a defect: {}", report(error))).ok()
 }
 
 fn tell(report: &Report) {

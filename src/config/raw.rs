@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use upstream::{
-    Allow, Cors, Host, Mode, Preflight, Protocol, Rule, Target, Upstream, UpstreamTls, Url,
+    Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
+    UpstreamTls, Url,
 };
 pub(super) use workspace::{Algorithm, Jwks, KeyPolicy, Workspace};
 
@@ -43,6 +44,11 @@ pub(super) struct Sidegate {
     /// Where customers and connections are kept; needed by the outbound listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store: Option<Store>,
+    /// Addresses and networks of proxies in front whose Forwarded and X-Forwarded-* are believed; `unix` for those that
+    /// connect to a Unix socket.
+    pub(super) trusted_proxies: Vec<String>,
+    /// How many requests may be on their way at once.
+    pub(super) overload: Overload,
     /// The keys that seal stored credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) encryption: Option<Encryption>,
@@ -91,12 +97,27 @@ pub(super) struct Inbound {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ServerTls {
     /// The certificate chain, leaf first.
-    pub(super) certificate: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<Text>,
     /// The private key.
-    pub(super) key: Text,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<Text>,
+    /// More of them, chosen by the name that a caller asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) certificates: Vec<Certificate>,
     /// Asks callers for a certificate that one of these authorities signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_ca: Option<Text>,
+}
+
+/// A certificate of several.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Certificate {
+    /// The certificate chain, leaf first.
+    pub(super) certificate: Text,
+    /// The private key.
+    pub(super) key: Text,
 }
 
 /// Limits of a listener.
@@ -180,6 +201,24 @@ pub(super) struct Health {
 pub(super) struct Admin {
     /// `IP:PORT` of this machine alone, or `unix:/path`.
     pub(super) address: String,
+}
+
+/// When requests are turned away, so that those on their way are served.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Overload {
+    /// Requests on their way to all upstreams at once.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(super) max_requests: usize,
+    /// When a caller who is turned away may come again.
+    pub(super) retry_after: Span,
+}
+
+impl Default for Overload {
+    fn default() -> Self {
+        let overload = crate::inbound::Overload::default();
+        Self { max_requests: overload.max_requests, retry_after: Span(overload.retry_after) }
+    }
 }
 
 /// How Sidegate stops.

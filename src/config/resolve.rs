@@ -2,6 +2,7 @@
 //! Never prints a value that may be secret.
 
 mod cors;
+mod gate;
 mod integrations;
 mod listeners;
 mod rules;
@@ -65,6 +66,7 @@ impl Resolver<'_> {
         let listeners = self.listeners(&raw.listeners);
         let tokens = self.tokens(raw);
         let upstreams = self.upstreams(raw);
+        let gate = self.gate(raw);
         let integrations = self.integrations(raw, connectors);
         let service = self.service(raw);
         self.check_whole(raw);
@@ -80,6 +82,7 @@ impl Resolver<'_> {
             },
             tokens,
             upstreams,
+            gate,
             integrations,
             service,
             fixed: Fixed::of(raw),

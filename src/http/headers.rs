@@ -4,7 +4,7 @@
 mod admission;
 mod http_2;
 
-pub use admission::{Malformed, admit, host};
+pub use admission::{Malformed, admit, host, host_of};
 pub use http_2::as_http_1;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

@@ -19,11 +19,10 @@ use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use tokio::task::{JoinError, JoinSet};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Body;
-use super::tls::{self, ServerTls};
+use super::tls::{ListenerTls, ServerTls};
 use crate::report::report;
 use crate::telemetry::metrics::ConnectionMetrics;
 
@@ -98,6 +97,8 @@ pub struct Arrival {
     pub peer: Option<SocketAddr>,
     /// Whether over TLS.
     pub tls: bool,
+    /// Whether the listener has several certificates and none of them is for the request's host.
+    pub misdirected: bool,
     /// When its head had been read.
     pub at: Instant,
 }
@@ -114,7 +115,7 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Bound {
     socket: socket::Bound,
     address: Address,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ListenerTls>,
     limits: Limits,
     metrics: ConnectionMetrics,
 }
@@ -122,16 +123,10 @@ pub struct Bound {
 /// Binds and listens. `reuse_port`: one per worker on the same port (TCP only; for a Unix socket, [`Bound::try_clone`]).
 /// Needs no runtime.
 pub fn bind(config: &Config, reuse_port: bool) -> Result<Bound, ListenError> {
-    let tls = config.tls.as_ref().map(tls::server).transpose().map_err(ListenError::Tls)?;
+    let tls = config.tls.as_ref().map(ListenerTls::load).transpose().map_err(ListenError::Tls)?;
     let socket = socket::bind(&config.address, reuse_port)?;
     let address = socket.address(&config.address);
-    Ok(Bound {
-        socket,
-        address,
-        tls: tls.map(TlsAcceptor::from),
-        limits: config.limits.clone(),
-        metrics: ConnectionMetrics::default(),
-    })
+    Ok(Bound { socket, address, tls, limits: config.limits.clone(), metrics: ConnectionMetrics::default() })
 }
 
 impl Bound {
@@ -145,6 +140,18 @@ impl Bound {
     #[must_use]
     pub fn address(&self) -> Address {
         self.address.clone()
+    }
+
+    /// Its certificates, to be reloaded while it serves.
+    #[must_use]
+    pub fn tls(&self) -> Option<ListenerTls> {
+        self.tls.clone()
+    }
+
+    /// Shares the certificates of another socket of the same listener, so that one reload serves both.
+    #[must_use]
+    pub fn with_tls(self, tls: ListenerTls) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// A second handle to the same socket, for another worker: whoever is free accepts.

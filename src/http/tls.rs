@@ -1,29 +1,19 @@
 //! TLS settings from certificate files, for both sides, and the one cryptography provider.
 //! Never knows who connects or where to.
 
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{
-    ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, WantsVerifier, WantsVersions,
-};
+use rustls::{ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, WantsVerifier, WantsVersions};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::Verifier;
 
-/// The certificate of a listener.
-#[derive(Clone, Debug)]
-pub struct ServerTls {
-    /// PEM: the certificate and its intermediates.
-    pub certificate: PathBuf,
-    /// PEM: its private key.
-    pub key: PathBuf,
-    /// PEM: who signs client certificates; if set, a client must have one.
-    pub client_ca: Option<PathBuf>,
-}
+pub use server::{KeyPair, ListenerTls, Reloaded, ServerTls};
 
 /// How an origin is trusted, and what we show it.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +63,12 @@ pub enum TlsError {
         #[source]
         source: rustls::Error,
     },
+    /// A certificate has expired or is not valid yet.
+    #[error("the certificate in {} is not valid at this time", path.display())]
+    NotValidNow {
+        /// The certificate's file.
+        path: PathBuf,
+    },
     /// A client certificate without its key, or a key without its certificate.
     #[error("a client certificate needs both certificate and key")]
     HalfAPair,
@@ -88,25 +84,6 @@ pub enum TlsError {
     /// The machine's trust store cannot be used.
     #[error("the machine's certificate authorities cannot be used; install ca-certificates or name a ca")]
     NoPlatformStore(#[source] rustls::Error),
-}
-
-/// Server settings: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
-pub fn server(config: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
-    let builder = modern(ServerConfig::builder_with_provider(provider()));
-    let builder = match &config.client_ca {
-        None => builder.with_no_client_auth(),
-        Some(path) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(authorities(path)?, provider())
-                .build()
-                .map_err(|source| TlsError::BadAuthority { path: path.clone(), source: source.into() })?;
-            builder.with_client_cert_verifier(verifier)
-        }
-    };
-    let mut settings = builder
-        .with_single_cert(certificates(&config.certificate)?, private_key(&config.key)?)
-        .map_err(|source| mismatch(&config.certificate, &config.key, source))?;
-    settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(settings))
 }
 
 /// Client settings: TLS 1.2 and 1.3, HTTP/1.1; the machine's trust store, or the given authorities alone.

@@ -7,26 +7,28 @@ use http::header::{self, HeaderName};
 use super::cors::OnPreflight;
 use super::rejection::Rejection;
 use super::routes::{Mode, Upstream, UpstreamConfig};
+use super::rules::Permit;
 use super::token_header;
 use crate::http::headers::folds_to;
 use crate::http::request_id::X_REQUEST_ID;
 
 /// Everything that begins so is Sidegate's.
 const OURS: &str = "x-sidegate-";
-/// What proxies say of the way a request took. No proxy in front of us is trusted yet, so all of it goes.
-const OF_THE_WAY: &str = "x-forwarded-";
-/// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
-const OF_THE_WAY_TOO: [&str; 9] = [
-    "forwarded",
-    "x-forwarded",
-    "x-real-ip",
-    "x-original-url",
-    "x-original-uri",
-    "x-rewrite-url",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
+/// What proxies say of the way a request took, and of the certificate with which a client came to them. What a trusted
+/// one says of the way is read before, and written anew.
+const OF_THE_WAY: [&str; 8] = [
+    "x-forwarded-",
+    "x-original-",
+    "x-rewrite-",
+    "x-client-cert",
+    "x-ssl-client-",
+    "x-amzn-mtls-",
+    "ssl-client-",
+    "client-cert",
 ];
+/// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
+const OF_THE_WAY_TOO: [&str; 6] =
+    ["forwarded", "x-forwarded", "x-real-ip", "x-http-method", "x-http-method-override", "x-method-override"];
 /// What an identity header cannot be called, and nothing may be mistaken for: HTTP itself speaks there.
 static OF_HTTP: [HeaderName; 9] = [
     header::CONNECTION,
@@ -79,11 +81,12 @@ fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
             || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
 }
 
-/// Removes what only we, or a proxy that we trust, may say, and the token unless the upstream gets it. Where rules are
+/// Removes what only we, or a proxy that we trust, may say, and the token unless the permit keeps it. Where rules are
 /// only watched, and for a preflight that is forwarded, nobody was refused for a twin of a managed name, so these go, too.
-pub(super) fn erase(headers: &mut HeaderMap, upstream: &Upstream) {
+pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
+    let upstream = permit.upstream();
     let config = &upstream.config;
-    if !config.forward_token {
+    if !permit.keeps_token() {
         token_header::remove(headers, &config.token_headers);
     }
     let forwards_preflights = config.cors.as_ref().is_some_and(|cors| cors.preflight == OnPreflight::Forward);
@@ -104,8 +107,9 @@ pub(super) fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> 
 }
 
 fn is_of_the_way(name: &str) -> bool {
-    name.starts_with(['x', 'f'])
-        && (begins_folded(name, OF_THE_WAY) || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
+    name.starts_with(['x', 'f', 's', 'c'])
+        && (OF_THE_WAY.iter().any(|prefix| begins_folded(name, prefix))
+            || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
 }
 
 fn begins_folded(name: &str, prefix: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What is known of a request so far, so that each ends in exactly one event.
 //! Never holds a token or what its fields say.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::cors::Reply;
+use super::limits::Places;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
@@ -46,6 +48,9 @@ pub(super) struct Record {
     rule: Option<Arc<str>>,
     verified: Option<Verified>,
     would_reject: &'static str,
+    /// Who asked, by the word of a trusted proxy.
+    pub(super) client: Option<IpAddr>,
+    places: Option<Places>,
     received: Received,
     /// What the answer says to browsers.
     pub(super) cors: Option<Reply>,
@@ -84,6 +89,8 @@ impl Record {
             rule: None,
             verified: None,
             would_reject: "",
+            client: None,
+            places: None,
             received: Received::Whole(0),
             cors: None,
             forwarded_at: None,
@@ -118,6 +125,11 @@ impl Record {
     /// The rules refused it, and it is forwarded because they are only watched.
     pub(super) fn would_reject(&mut self, reason: &'static str) {
         self.would_reject = reason;
+    }
+
+    /// The places that it takes until it is over.
+    pub(super) fn hold(&mut self, places: Places) {
+        self.places = Some(places);
     }
 
     /// From here on the upstream's time counts, and what it is sent.
@@ -207,6 +219,7 @@ impl Record {
             kid: self.verified.as_ref().and_then(Verified::kid).map_or("", KeyId::as_str),
             algorithm: self.verified.as_ref().map_or("", |verified| verified.algorithm().as_str()),
             peer: self.arrival.peer,
+            client: self.client,
             duration: now.duration_since(self.arrival.at),
             auth: self.forwarded_at.map(|at| at.duration_since(self.arrival.at)),
             upstream: self.answer.map(|(_, took)| took),

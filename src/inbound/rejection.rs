@@ -1,14 +1,20 @@
 //! Every way this listener says no: status, stable code, blame, and a sentence for the caller.
 //! Never tells a caller which check a token failed; that stands in the log.
 
+use std::error::Error;
+use std::time::Duration;
+
 use http::header::{
     ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRAILER, WWW_AUTHENTICATE,
 };
 use http::{Method, Response, StatusCode};
 
+use super::limits::TooLong;
 use crate::formula::FormulaError;
+use crate::http::body::BoxError;
 use crate::http::headers::Malformed;
 use crate::http::hops::Loop;
+use crate::http::listener::SlowBody;
 use crate::http::pool::SendError;
 use crate::http::{Body, reply};
 use crate::telemetry::labels::Blame;
@@ -77,6 +83,27 @@ pub enum Rejection {
     /// There are rules for this path, but for other methods: these.
     #[error("the method is not allowed here")]
     MethodNotAllowed(Vec<Method>),
+    /// So many requests are on their way that one more would slow all of them.
+    #[error("too many requests are being served; try again later")]
+    Overloaded {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The customer asks more often than it may.
+    #[error("too many requests; try again later")]
+    RateLimited {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The customer has as many requests on their way as it may.
+    #[error("too many requests at once; try again when one has ended")]
+    TooManyInFlight {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The request's body is longer than the upstream takes.
+    #[error("the request's body is too long")]
+    BodyTooLarge(#[source] BoxError),
     /// The request asks for a protocol that the upstream's `upgrades` do not list.
     #[error("a switch to this protocol is not allowed here")]
     UpgradeNotAllowed,
@@ -86,6 +113,12 @@ pub enum Rejection {
     /// The caller's own body broke off or is malformed.
     #[error("the request's body is malformed or incomplete")]
     RequestBody(#[source] SendError),
+    /// The caller was too slow with its own body.
+    #[error("the request's body came too slowly")]
+    SlowBody(#[source] SendError),
+    /// The listener has several certificates, and none is for the request's host.
+    #[error("this host is not served over this connection")]
+    Misdirected,
     /// The upstream was not reached, or hung up before it answered.
     #[error("the service cannot be reached")]
     UpstreamDown(#[source] SendError),
@@ -117,9 +150,15 @@ impl Rejection {
             Self::NoUpstream => "no_upstream",
             Self::NoRule => "no_rule",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::Overloaded { .. } => "overloaded",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyInFlight { .. } => "too_many_requests_in_flight",
+            Self::BodyTooLarge(_) => "body_too_large",
             Self::UpgradeNotAllowed => "upgrade_not_allowed",
             Self::LoopDetected => "loop_detected",
             Self::RequestBody(_) => "request_body",
+            Self::SlowBody(_) => "request_timeout",
+            Self::Misdirected => "misdirected",
             Self::UpstreamDown(_) => "upstream_down",
             Self::UpstreamTimeout(_) => "upstream_timeout",
         }
@@ -141,7 +180,7 @@ impl Rejection {
         match self {
             Self::UpstreamDown(_) | Self::UpstreamTimeout(_) => Blame::Upstream,
             Self::KeysUnavailable(_) => Blame::ThirdParty,
-            Self::VerificationSaturated(_) => Blame::Us,
+            Self::VerificationSaturated(_) | Self::Overloaded { .. } => Blame::Us,
             Self::LoopDetected => Blame::Operator,
             _ => Blame::Caller,
         }
@@ -170,7 +209,12 @@ impl Rejection {
             | Self::ConditionFailed(_)
             | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::NoUpstream | Self::NoRule => StatusCode::NOT_FOUND,
+            Self::SlowBody(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited { .. } | Self::TooManyInFlight { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpstreamDown(_) => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -188,17 +232,31 @@ impl Rejection {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if let Self::KeysUnavailable(_) | Self::VerificationSaturated(_) = self {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
         if let Self::MethodNotAllowed(methods) = self {
             headers.extend(allow(methods).map(|value| (ALLOW, value)));
         }
-        if let Self::Malformed(_) | Self::RequestBody(_) = self {
+        if let Some(wait) = self.retry_after() {
+            // Whole seconds, rounded up: who comes too early is refused again.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        if let Self::Malformed(_) | Self::RequestBody(_) | Self::SlowBody(_) | Self::BodyTooLarge(_) = self {
             // Where the caller's framing is in doubt, nothing more is read from that connection.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
+    }
+
+    /// When the caller may come again, where waiting helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after }
+            | Self::RateLimited { retry_after }
+            | Self::TooManyInFlight { retry_after } => Some(*retry_after),
+            Self::KeysUnavailable(_) | Self::VerificationSaturated(_) => Some(Duration::from_secs(1)),
+            _ => None,
+        }
     }
 
     /// `type` and `key` as the vendor's SDKs know them.
@@ -272,10 +330,24 @@ impl From<SendError> for Rejection {
     fn from(error: SendError) -> Self {
         match error {
             SendError::ConnectTimeout | SendError::HeadTimeout => Self::UpstreamTimeout(error),
+            SendError::RequestBody(_) if SlowBody::is_behind(&error) => Self::SlowBody(error),
+            SendError::RequestBody(broken) if is_too_long(&*broken) => Self::BodyTooLarge(broken),
             SendError::RequestBody(_) => Self::RequestBody(error),
             SendError::Egress(_) | SendError::Connect(_) | SendError::Broken(_) => Self::UpstreamDown(error),
         }
     }
+}
+
+/// Whether a body broke off because we broke it off.
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<TooLong>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn allow(methods: &[Method]) -> Option<HeaderValue> {

@@ -9,6 +9,7 @@ use http::{HeaderName, Method, Uri};
 
 use super::cors::{Cors, CorsConfig};
 use super::identity::{Identity, Property};
+use super::limits::{Limits, LimitsConfig};
 use super::managed;
 use super::pattern::{Pattern, below, plain};
 use super::rejection::Rejection;
@@ -67,10 +68,20 @@ pub struct UpstreamConfig {
     pub upgrades: Vec<String>,
     /// How browsers of other origins are dealt with; none: a preflight is a request like any other.
     pub cors: Option<CorsConfig>,
+    /// How much it takes.
+    pub limits: LimitsConfig,
+    /// Whether a tunnel ends with the token that opened it.
+    pub closes_on_expiry: bool,
+    /// How long a tunnel may be silent; none: for ever.
+    pub upgrade_idle_timeout: Option<Duration>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long its response head may take.
     pub response_head_timeout: Duration,
+    /// How long it may pause within a response's body.
+    pub body_idle_timeout: Duration,
+    /// How long a connection to it is kept unused; below its own, or requests meet closing connections.
+    pub pool_idle_timeout: Duration,
 }
 
 /// Routes ready to use; shared by the workers.
@@ -95,6 +106,7 @@ pub(super) struct Upstream {
     pub(super) config: UpstreamConfig,
     pub(super) identity: Identity,
     pub(super) cors: Option<Cors>,
+    pub(super) limits: Limits,
     /// What is counted of it.
     pub(super) series: Arc<Series>,
     rules: Vec<Rule>,
@@ -135,6 +147,16 @@ impl Routes {
         }
         let upstreams = upstreams.into_iter().enumerate().map(|(index, config)| Upstream::new(index, config));
         Ok(Self { upstreams: upstreams.collect(), matches })
+    }
+
+    /// Goes on with the counts of the routes before, by the upstreams' names.
+    pub(super) fn inherit(&mut self, before: &Self) {
+        for upstream in &mut self.upstreams {
+            let same = before.upstreams.iter().find(|other| other.config.name == upstream.config.name);
+            if let Some(same) = same {
+                upstream.limits.inherit(&same.limits);
+            }
+        }
     }
 
     /// Counts what goes to each upstream where `metrics` shows it.
@@ -189,7 +211,8 @@ impl Upstream {
         let cors = config.cors.as_ref().map(Cors::new);
         let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
         let rules = rules.into_iter().map(Rule::new).collect();
-        Self { index, config, identity, cors, series, rules }
+        let limits = Limits::new(config.limits.clone());
+        Self { index, config, identity, cors, limits, series, rules }
     }
 
     /// Gives the target the path that rules see and the upstream gets; the query stays.

@@ -5,7 +5,7 @@
 //!
 //! ```compile_fail,E0451
 //! fn forge(upstream: ()) -> sidegate::inbound::rules::Permit<'static> {
-//!     sidegate::inbound::rules::Permit { upstream, verified: None }
+//!     sidegate::inbound::rules::Permit { upstream, verified: None, keeps_token: true }
 //! }
 //! ```
 //! ```compile_fail,E0599
@@ -129,26 +129,27 @@ impl Rule {
 pub struct Permit<'r> {
     upstream: &'r Upstream,
     verified: Option<Verified>,
+    keeps_token: bool,
 }
 
 impl<'r> Permit<'r> {
     /// The permit of a public rule, for which tokens do not count; none of any other rule.
     pub(super) fn open(route: Route<'r>) -> Option<Self> {
         match route.rule.allow {
-            Allow::Public => Some(Self { upstream: route.upstream, verified: None }),
+            Allow::Public => Some(Self::of(route.upstream, None)),
             Allow::Optional | Allow::Verified | Allow::Customer | Allow::Admin => None,
         }
     }
 
     /// The permit of a preflight, where they are forwarded: it carries no token, and asks for nothing but headers.
     pub(super) fn open_to_preflight(upstream: &'r Upstream, _: &Preflight) -> Self {
-        Self { upstream, verified: None }
+        Self { keeps_token: false, ..Self::of(upstream, None) }
     }
 
     /// The permit for this token, or for none, if the rule admits it.
     pub(super) fn admit(route: Route<'r>, verified: Option<Verified>) -> Result<Self, Rejection> {
         route.rule.judge(verified.as_ref().map(Verified::claims))?;
-        Ok(Self { upstream: route.upstream, verified })
+        Ok(Self::of(route.upstream, verified))
     }
 
     /// The permit for a request that is refused, if its upstream's rules are only watched; else the refusal stands.
@@ -160,8 +161,17 @@ impl<'r> Permit<'r> {
     ) -> Result<Self, Rejection> {
         match upstream.config.mode {
             Mode::Enforce => Err(refused),
-            Mode::Observe => Ok(Self { upstream, verified: verified() }),
+            Mode::Observe => Ok(Self::of(upstream, verified())),
         }
+    }
+
+    fn of(upstream: &'r Upstream, verified: Option<Verified>) -> Self {
+        Self { upstream, verified, keeps_token: upstream.config.forward_token }
+    }
+
+    /// Whether the upstream gets the token headers, too.
+    pub(super) fn keeps_token(&self) -> bool {
+        self.keeps_token
     }
 
     /// What the request may be forwarded to.

@@ -4,21 +4,19 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderName;
 
+use super::GateConfig;
+use super::forwarded::TrustedProxies;
+use super::limits::{Overload, Shedding};
 use super::routes::{Routes, Upstream, UpstreamConfig};
 use crate::http::pool::{Origin, Pool, Settings};
 use crate::http::tls::{self, ClientTls, TlsError};
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
-/// How long an upstream may pause within a response's body.
-const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Below the five seconds after which Node's servers close: a request should not meet a closing connection.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Unused connections that a worker keeps to one upstream.
 const MAX_IDLE: usize = 1024;
 
@@ -30,6 +28,10 @@ pub struct Snapshot {
     pub verifier: Arc<Verifier>,
     /// Counts configurations from 1; equal generations are the same snapshot.
     pub generation: u64,
+    /// Whose word counts about the way a request took.
+    pub(super) trusted: TrustedProxies,
+    /// How many requests may be on their way at once.
+    pub(super) shedding: Shedding,
     /// How each upstream is connected to, in the order of the routes' upstreams.
     links: Vec<Arc<Link>>,
     /// Where its upstreams are counted; nowhere in a rehearsal.
@@ -71,7 +73,9 @@ impl Snapshot {
         upstreams: Vec<UpstreamConfig>,
         verifier: Arc<Verifier>,
     ) -> Result<Self, SnapshotError> {
-        let next = Self::after(self.generation, &self.links, upstreams, verifier)?;
+        let mut next = Self::after(self.generation, &self.links, upstreams, verifier)?;
+        next.routes.inherit(&self.routes);
+        next.shedding = Shedding::new(Overload::default(), Some(&self.shedding));
         Ok(match &self.telemetry {
             Some(telemetry) => next.counted_by(telemetry),
             None => next,
@@ -83,6 +87,13 @@ impl Snapshot {
     pub fn counted_by(mut self, telemetry: &Arc<Telemetry>) -> Self {
         self.routes.counted_by(&telemetry.metrics);
         Self { telemetry: Some(Arc::clone(telemetry)), ..self }
+    }
+
+    /// Takes what concerns requests to all upstreams from `config`, in place of the defaults.
+    #[must_use]
+    pub fn guarded_by(self, config: GateConfig) -> Self {
+        let shedding = Shedding::new(config.overload, Some(&self.shedding));
+        Self { trusted: config.trusted_proxies, shedding, ..self }
     }
 
     fn after(
@@ -98,7 +109,8 @@ impl Snapshot {
                 .map_err(|source| SnapshotError::Tls { upstream: name.to_string(), source: Box::new(source) })
         };
         let links = routes.upstreams().iter().map(link).collect::<Result<_, _>>()?;
-        Ok(Self { routes, verifier, generation: generation + 1, links, telemetry: None })
+        let (trusted, shedding) = (TrustedProxies::default(), Shedding::default());
+        Ok(Self { routes, verifier, generation: generation + 1, trusted, shedding, links, telemetry: None })
     }
 }
 
@@ -124,8 +136,8 @@ impl Link {
             protocol: config.protocol,
             connect_timeout: config.connect_timeout,
             response_head_timeout: config.response_head_timeout,
-            body_idle_timeout: BODY_IDLE_TIMEOUT,
-            idle_timeout: IDLE_TIMEOUT,
+            body_idle_timeout: config.body_idle_timeout,
+            idle_timeout: config.pool_idle_timeout,
             max_idle: MAX_IDLE,
             tls,
             server_name: config.tls.server_name.as_deref().map(Into::into),
@@ -231,6 +243,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::clock::{ManualClock, Timestamp};
     use crate::token::Config;

@@ -22,8 +22,10 @@ use crate::token::mint::{SigningKey, mint};
 use crate::token::{Config, Policy, Verifier};
 
 mod cors;
+mod limits;
 mod observe;
 mod record;
+mod way;
 
 const SECRET: &str = "a secret of more than thirty-two bytes";
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -37,6 +39,10 @@ struct Gate {
 
 impl Gate {
     fn before(port: u16, change: impl FnOnce(&mut UpstreamConfig)) -> Self {
+        Self::guarded(GateConfig::default(), port, change)
+    }
+
+    fn guarded(config: GateConfig, port: u16, change: impl FnOnce(&mut UpstreamConfig)) -> Self {
         let mut upstream = UpstreamConfig {
             name: "api".into(),
             mode: Mode::Enforce,
@@ -59,8 +65,13 @@ impl Gate {
             ],
             forward_token: false,
             cors: None,
+            limits: LimitsConfig::default(),
+            closes_on_expiry: false,
+            upgrade_idle_timeout: None,
             connect_timeout: Duration::from_secs(5),
             response_head_timeout: Duration::from_secs(5),
+            body_idle_timeout: Duration::from_secs(5),
+            pool_idle_timeout: Duration::from_secs(4),
         };
         change(&mut upstream);
         let clock = Arc::new(ManualClock::at(NOW));
@@ -68,11 +79,11 @@ impl Gate {
             secret: Some(Secret::new(SECRET.to_owned())),
             ..WorkspaceConfig::named("acme")
         };
-        let config = Config { workspaces: vec![workspace], cache_entries: 100, ..Config::default() };
-        let (verifier, _) = Verifier::new(config, clock.clone()).unwrap();
+        let tokens = Config { workspaces: vec![workspace], cache_entries: 100, ..Config::default() };
+        let (verifier, _) = Verifier::new(tokens, clock.clone()).unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let telemetry = Telemetry::new(AccessLog::to_buffer(log.clone()), clock);
-        let snapshot = Snapshot::first(vec![upstream], Arc::new(verifier)).unwrap();
+        let snapshot = Snapshot::first(vec![upstream], Arc::new(verifier)).unwrap().guarded_by(config);
         Self { inbound: Inbound::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry), log }
     }
 
@@ -88,7 +99,12 @@ impl Gate {
 }
 
 fn arrival() -> Arrival {
-    Arrival { peer: Some("192.0.2.7:4711".parse().unwrap()), tls: false, at: Instant::now() }
+    Arrival {
+        peer: Some("192.0.2.7:4711".parse().unwrap()),
+        tls: false,
+        misdirected: false,
+        at: Instant::now(),
+    }
 }
 
 /// An API on a real socket that answers every request with its head, as text.

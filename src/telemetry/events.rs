@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct RequestEvent<'a> {
     pub trace_id: &'a str,
     /// The status that was answered.
     pub status: u16,
-    /// [`OK`](super::metrics::OK), or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
+    /// [`OK`], or the stable rejection or reason code (`expired`, `upstream_down`, …). It is a
     /// metric label too, so it is static: text that a caller sent does not fit.
     pub reason: &'static str,
     /// The reason for which enforcing would have refused it; empty if it would not. A metric label too.
@@ -55,6 +55,8 @@ pub struct RequestEvent<'a> {
     pub connection: &'a str,
     /// Who connected; none on a Unix socket.
     pub peer: Option<SocketAddr>,
+    /// Who asked, where a trusted proxy says so; else the peer.
+    pub client: Option<IpAddr>,
     /// From the request's head to the end of its answer; on the outbound listener, to the answer's head.
     pub duration: Duration,
     /// From the request's head to the decision to forward it; none if it was not.
@@ -101,6 +103,7 @@ impl RequestEvent<'_> {
             algorithm: "",
             connection: "",
             peer: None,
+            client: None,
             duration: Duration::ZERO,
             auth: None,
             upstream: None,

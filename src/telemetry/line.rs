@@ -57,6 +57,10 @@ pub(super) fn write(line: &mut String, time: &str, event: &RequestEvent<'_>) {
     word(line, text_key!("algorithm"), event.algorithm);
     text(line, text_key!("connection"), event.connection, MAX_TEXT);
     peer(line, event.peer);
+    if let Some(client) = event.client {
+        line.push_str(key!("client"));
+        let _ = write!(line, "\"{client}\"");
+    }
     bytes(line, key!("bytes_received"), event.received);
     bytes(line, key!("bytes_sent"), event.sent);
     millis(line, key!("duration_ms"), Some(event.duration));

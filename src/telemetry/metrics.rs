@@ -10,7 +10,7 @@ mod families;
 mod series;
 mod table;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -41,7 +41,6 @@ pub struct Metrics {
     api: DoorMetrics,
     refreshes: Family<Labels<1>, Counter>,
     connections: Connections,
-    readings: Mutex<Vec<Reading>>,
     process_start: Gauge<f64, std::sync::atomic::AtomicU64>,
     /// What the verifier counts.
     pub tokens: TokenMetrics,
@@ -50,9 +49,6 @@ pub struct Metrics {
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
 }
-
-/// Sets gauges to values that somebody else holds.
-type Reading = Box<dyn Fn() + Send + Sync>;
 
 /// What one listener counts on every request.
 struct DoorMetrics {
@@ -104,7 +100,6 @@ impl Metrics {
             api,
             refreshes,
             connections: Connections::register(&mut registry),
-            readings: Mutex::default(),
             process_start,
             tokens: TokenMetrics::register(&mut registry),
             life: LifeMetrics::register(&mut registry),
@@ -123,11 +118,6 @@ impl Metrics {
     #[must_use]
     pub fn connections(&self, listener: &'static str) -> ConnectionMetrics {
         self.connections.of(listener)
-    }
-
-    /// Lets `reading` set gauges just before a page is rendered: for what is counted elsewhere anyway.
-    pub fn read_when_asked(&self, reading: impl Fn() + Send + Sync + 'static) {
-        self.readings.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(reading));
     }
 
     /// Counts a request that was forwarded although enforcing would have refused it for this reason.
@@ -151,9 +141,6 @@ impl Metrics {
     /// Everything as OpenMetrics 1.0 text.
     #[must_use]
     pub fn render(&self) -> String {
-        for reading in &*self.readings.lock().unwrap_or_else(PoisonError::into_inner) {
-            reading();
-        }
         let mut text = String::new();
         // Writing into a String does not fail; half a page would be better than none if it did.
         let _ = encode(&mut text, &self.registry);

@@ -12,7 +12,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::keys::{Algorithm, JwksSource, KeyComplaint, KeySet, WorkspaceConfig};
 use super::revocations::Revocations;
-use super::status::{KeyStatus, Progress};
+use super::status::{KeyName, KeyStatus, Progress};
 use super::wanted::Wanted;
 use crate::clock::Timestamp;
 
@@ -176,7 +176,7 @@ impl Issuer {
             workspace: self.config.key.clone(),
             loaded: state.has_set,
             required: self.config.jwks.as_ref().is_some_and(|jwks| jwks.required),
-            keys: state.keys.keys().len(),
+            keys: state.keys.keys().iter().map(|key| KeyName::of(key)).collect(),
             revocations: state.revocations.len(),
             generation: state.generation,
             last_success: progress.last_success,

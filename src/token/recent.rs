@@ -15,6 +15,8 @@ use super::cache::Fingerprint;
 const VERIFIED: usize = 2048;
 /// Refused ones.
 const REFUSED: usize = 1024;
+/// A larger token is remembered by the shared cache only, so that what a worker holds is bounded in bytes too.
+const MOST_BYTES: usize = 16 * 1024;
 /// How many places a digest may stand in.
 const WAYS: usize = 4;
 
@@ -78,7 +80,9 @@ pub(super) fn verified(verifier: u64, fingerprint: &Fingerprint) -> Option<Verif
 }
 
 pub(super) fn remember_verified(verifier: u64, fingerprint: Fingerprint, verified: Verified) {
-    WORKER.with_borrow_mut(|worker| worker.verified.insert(fingerprint, (verifier, verified)));
+    if verified.size() <= MOST_BYTES {
+        WORKER.with_borrow_mut(|worker| worker.verified.insert(fingerprint, (verifier, verified)));
+    }
 }
 
 /// Whether this worker found, by the keys of `generation`, that the token's signature does not hold.

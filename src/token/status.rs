@@ -1,8 +1,9 @@
 //! How the keys of each workspace are, for readiness, the status page and the operator.
 //! Never shows a key.
 
+use super::keys::{Algorithm, Key};
 use crate::clock::Timestamp;
-use crate::names::WorkspaceKey;
+use crate::names::{KeyId, WorkspaceKey};
 
 /// How a workspace's keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub struct KeyStatus {
     pub loaded: bool,
     /// Whether the process is not ready without it.
     pub required: bool,
-    /// How many keys there are.
-    pub keys: usize,
+    /// The keys that verify its tokens now.
+    pub keys: Vec<KeyName>,
     /// How many revocations apply to it.
     pub revocations: usize,
     /// Rises whenever its keys or revocations change.
@@ -30,6 +31,23 @@ impl KeyStatus {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.loaded || !self.required
+    }
+}
+
+/// What a key is called, and what it is for; never what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    /// Where it comes from: `secret`, `publicKeys main` or `jwks kid abc`.
+    pub name: String,
+    /// The only `kid` that it serves; without one it serves any.
+    pub kid: Option<KeyId>,
+    /// What it verifies.
+    pub algorithms: Vec<Algorithm>,
+}
+
+impl KeyName {
+    pub(super) fn of(key: &Key) -> Self {
+        Self { name: key.name().to_owned(), kid: key.kid().cloned(), algorithms: key.algorithms().collect() }
     }
 }
 

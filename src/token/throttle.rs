@@ -1,9 +1,9 @@
 //! How much of a worker's time signatures that do not hold may cost, so that a flood of them leaves the rest to those who
 //! are known. Never knows whose tokens they are.
 //!
-//! Each worker has a purse of time. It fills with a share of the time that passes, up to [`BURST`]; a signature that did
+//! Each worker has a purse of time. It fills with a share of the time that passes, up to `BURST`; a signature that did
 //! not hold is paid from it with what that takes; one that held is free, for it was not wasted. While the purse is empty
-//! no costly signature is checked. So in any span a worker loses at most that share of it, [`BURST`] and one check.
+//! no costly signature is checked. So in any span a worker loses at most that share of it, `BURST` and one check.
 //! (docs/decisions/0004-bad-signatures-have-a-budget.md)
 
 use std::cell::Cell;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cache::{Cache, Fingerprint};
 use super::claims::{self, Claims};
@@ -324,7 +324,8 @@ impl Verifier {
         if state.revocations.revoke(subject, now.as_secs_f64()) {
             return Err(TokenError::Revoked);
         }
-        let signer = self.signer(&state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
+        let signer =
+            self.signer(issuer, &state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
         self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
         let key = signer?;
         let inner = VerifiedInner {
@@ -343,16 +344,17 @@ impl Verifier {
     /// have used up their share of this worker's time.
     fn signer<'s>(
         &self,
+        issuer: &Issuer,
         state: &'s State,
         jws: &Jws<'_>,
         fingerprint: impl FnOnce() -> Fingerprint,
     ) -> Result<&'s Arc<Key>, TokenError> {
         let mut fingerprint = std::cell::LazyCell::new(fingerprint);
         let mut costly = false;
-        let candidates = state
-            .keys
-            .candidates(jws)
-            .map_err(|refusal| if state.has_set { refusal } else { TokenError::KeysUnavailable })?;
+        // A set that is not there may hold the key that made it.
+        let may_be_in_set = !state.has_set && issuer.may_bring(jws.algorithm);
+        let unless_in_set = |refusal| if may_be_in_set { TokenError::KeysUnavailable } else { refusal };
+        let candidates = state.keys.candidates(jws).map_err(unless_in_set)?;
         for (key, prepared) in candidates {
             if prepared.is_cheap() {
                 if prepared.verify(jws) {
@@ -381,8 +383,15 @@ impl Verifier {
                 *std::cell::LazyCell::force_mut(&mut fingerprint),
             );
         }
-        // The set that is not there may hold the key that made it.
-        Err(if state.has_set { TokenError::BadSignature } else { TokenError::KeysUnavailable })
+        Err(unless_in_set(TokenError::BadSignature))
+    }
+
+    /// How long the token still counts under this policy; none if it has no end.
+    #[must_use]
+    pub fn remaining(&self, verified: &Verified, policy: &Policy) -> Option<Duration> {
+        let ends = verified.claims().expires_at? + policy.leeway.as_secs_f64();
+        let left = (ends - self.clock.now().as_secs_f64()).max(0.0);
+        Some(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
     }
 }
 

@@ -167,7 +167,7 @@ fn a_missing_health_listener_is_exit_code_1() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let ran = sidegate(&["healthcheck", "--address", &free], repository());
     assert_eq!(ran.code, Some(1));
-    says(&ran.err, &[&format!("no health listener can be reached at {free}")]);
+    says(&ran.err, &[&format!("no listener can be reached at {free}")]);
     let ran = sidegate(&["healthcheck", "--address", "unix:/nowhere"], repository());
-    says(&ran.err, &["no health listener can be reached at unix:/nowhere"]);
+    says(&ran.err, &["no listener can be reached at unix:/nowhere"]);
 }

@@ -1,5 +1,6 @@
 //! The integration tests, one binary: each module is a list of sentences about Sidegate.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails says so by panicking
+mod admin;
 mod commands;
 mod config;
 mod dice;
@@ -7,6 +8,7 @@ mod docs;
 mod fuzz;
 mod ids;
 mod inbound;
+mod lifecycle;
 mod origins;
 mod reload;
 mod smoke;

@@ -1,6 +1,7 @@
 //! A whole Sidegate in this process, the API behind it as a socket that writes down every byte, and callers that speak
 //! raw bytes. Never shares code with what it tests, but for making tokens.
 
+pub(crate) mod http_2;
 mod origin;
 mod peer;
 mod process;
@@ -187,17 +188,23 @@ impl Drop for Gate {
 }
 
 const COMMON: &str = "
-workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}
 accessLog: {to: off}
 ";
 
 /// A sidegate.yaml with this at its beginning.
 fn whole(more: &str) -> String {
-    let inbound = "listeners: {inbound: {address: '127.0.0.1:0'}}\n";
-    let more = if more.contains("listeners:") { more.to_owned() } else { format!("{inbound}{more}") };
-    let workers = if more.contains("workers:") { "" } else { "workers: 1\n" };
-    let stop = if more.contains("shutdown:") { "" } else { "shutdown: {delay: 0s, grace: 100ms}\n" };
-    more + COMMON + workers + stop
+    // Only keys of the top level count: `workspaces` is one of an upstream's `token`, too.
+    let unless_given = |key: &str, line: &'static str| {
+        if more.lines().any(|given| given.starts_with(key)) { "" } else { line }
+    };
+    let inbound = unless_given("listeners:", "listeners: {inbound: {address: '127.0.0.1:0'}}\n");
+    let workspaces = unless_given(
+        "workspaces:",
+        "workspaces: {acme: {secret: {file: acme}}, globex: {secret: {file: globex}}}\n",
+    );
+    let workers = unless_given("workers:", "workers: 1\n");
+    let stop = unless_given("shutdown:", "shutdown: {delay: 0s, grace: 100ms}\n");
+    format!("{inbound}{more}{COMMON}{workspaces}{workers}{stop}")
 }
 
 /// Waits until something is so.

@@ -29,6 +29,14 @@ fn t1_t3_t5_t6_every_signature_vector_but_eight_is_judged_as_the_file_says() {
 }
 
 #[test]
+fn t5_every_altered_padding_of_an_rsa_signature_is_refused() {
+    let pkcs1 = run(SIGNATURES, 46..=258);
+    assert_eq!((pkcs1.refused, pkcs1.accepted, pkcs1.differing.len()), (213, 0, 0));
+    let pss = run(SIGNATURES, 276..=319);
+    assert_eq!((pss.refused, pss.accepted, pss.differing.len()), (42, 2, 0));
+}
+
+#[test]
 fn the_vectors_whose_key_names_another_algorithm_verify_when_the_configuration_names_it() {
     let file: Value = serde_json::from_str(SIGNATURES).unwrap();
     for (number, algorithm) in

@@ -42,7 +42,7 @@ test(`${idle} idle and ${slow} slow clients take nothing from ${good} good ones`
     raw.closed.then(() => clearInterval(raw.drip));
   });
 
-  const load = new Load(gate.inbound, { callers: good });
+  const load = new Load(t, gate.inbound, { callers: good });
   await load.more(scale(3_000, 30_000));
   const { done, failures } = await load.stop();
   assert.deepEqual(failures, []);
@@ -62,7 +62,7 @@ test(`${idle} idle and ${slow} slow clients take nothing from ${good} good ones`
 test('who is too slow with the head is let go, and the good do not notice', async (t) => {
   const origin = await api(t, mirror);
   const gate = await gateBefore(t, origin.url, { inbound: 'limits: {requestHead: 1s}' });
-  const load = new Load(gate.inbound, { callers: 10 });
+  const load = new Load(t, gate.inbound, { callers: 10 });
   const crowd = [];
   await inParallel(scale(200, 1_000), 100, async () => {
     const raw = await Raw.to(gate.inbound);

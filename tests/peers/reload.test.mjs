@@ -30,7 +30,7 @@ test(`${rounds} reloads under load: no request fails, each is answered by one AP
   api: {upstream: "${origins[round % 2].url}", identity: {X-Who: id, X-Round-${round}: workspace}, timeouts: {responseHead: ${30 + (round % 7)}s}, rules: [{path: /a, allow: customer}, {path: /*, allow: verified}]}
 `;
   const gate = await gateBefore(t, undefined, { more: upstream(0) });
-  const load = new Load(gate.inbound, { callers: 16, path: '/a' });
+  const load = new Load(t, gate.inbound, { callers: 16, path: '/a' });
   // One that has been open all the time, asking now and then.
   const kept = await Raw.to(gate.inbound);
   const askKept = async (name) => {
@@ -65,7 +65,7 @@ test(`${rounds} changes of keys by reload: who has the newest key gets in, who h
   let current = { name: 'key-0', ...pair() };
   await reload(gate, { 'key-0.pem': current.publicKey, ...config(['key-0']) });
   current.token = sign('key-0', current);
-  const load = new Load(gate.inbound, { callers: 8, headers: () => ({ [tokenHeader]: current.token }) });
+  const load = new Load(t, gate.inbound, { callers: 8, headers: () => ({ [tokenHeader]: current.token }) });
   const spare = Array.from({ length: 8 }, pair);
   for (let round = 1; round <= rounds; round += 1) {
     const next = { name: `key-${round}`, ...spare[round % 8] };
@@ -88,7 +88,7 @@ test(`${rounds} changes of keys by reload: who has the newest key gets in, who h
 test('a mistake is told with its place, nothing changes, and the cure is taken', async (t) => {
   const origin = await named(t, 'api');
   const gate = await gateBefore(t, origin.url, { more: quiet });
-  const load = new Load(gate.inbound, { callers: 4 });
+  const load = new Load(t, gate.inbound, { callers: 4 });
   const broken = {
     'listeners: [': /sidegate\.yaml:\d+:\d+/,
     [`${settings({ upstream: origin.url, more: quiet })}workersss: 3\n`]: /workers/,
@@ -112,7 +112,7 @@ test('a hail of SIGHUPs is many reloads or few, and no harm', async (t) => {
   const origin = await named(t, 'api');
   const gate = await gateBefore(t, origin.url, { more: quiet });
   await eventually('it is ready', async () => (await fetch(`${gate.listeners.health}/readyz`)).status === 200);
-  const load = new Load(gate.inbound, { callers: 4 });
+  const load = new Load(t, gate.inbound, { callers: 4 });
   for (let i = 0; i < 500; i += 1) { gate.child.kill('SIGHUP'); if (i % 50 === 0) await load.more(5); }
   await load.more(50);
   const { failures } = await load.stop();

@@ -211,10 +211,11 @@ export async function inParallel(count, width, work) {
 
 /** Callers that ask without pause on kept connections until told to stop; every answer is counted, and the first that was not well is kept. */
 export class Load {
-  constructor(url, { callers = 8, headers = () => asCustomer(), path = '/', body } = {}) {
+  constructor(t, url, { callers = 8, headers = () => asCustomer(), path = '/', body } = {}) {
     Object.assign(this, { url, headers, path, body, done: 0, failures: [], isStopping: false, turns: Array(callers).fill(0) });
     this.agent = new http.Agent({ keepAlive: true, maxSockets: callers });
     this.lanes = Promise.all(Array.from({ length: callers }, (_, caller) => this.#lane(caller)));
+    t.after(() => this.stop()); // a test that has failed must not go on asking
   }
 
   async #lane(caller) {

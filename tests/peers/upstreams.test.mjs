@@ -81,7 +81,7 @@ test('a flood of early hints before an answer costs no memory, and one without e
   };
   const before = memory(gate).peak;
   const floods = Array.from({ length: 4 }, () => ask(`${gate.inbound}/flood`).then(({ status, code }) => [status, code], () => [cut]));
-  const load = new Load(gate.inbound, { callers: 4 });
+  const load = new Load(t, gate.inbound, { callers: 4 });
   await load.more(200);
   const seen = await Promise.all(floods);
   assert.deepEqual((await load.stop()).failures, []);
@@ -108,7 +108,7 @@ test('an API that is started anew under load costs only the requests that it hel
   let server = await api(t, mirror);
   const { port } = server;
   const before = await gateBefore(t, server.url);
-  const load = new Load(before.inbound, { callers: 16 });
+  const load = new Load(t, before.inbound, { callers: 16 });
   for (let round = 0; round < scale(3, 20); round += 1) {
     await load.more(50);
     server.close();

@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
+import jwt from 'jsonwebtoken';
 import { WebSocket, WebSocketServer } from 'ws';
-import { MIB, Raw, asCustomer, descriptors, eventually, gateBefore, inParallel, listen, memory, metric, scale, sha256, tell, token, tokenHeader } from './support.mjs';
+import { MIB, Raw, asCustomer, descriptors, eventually, gateBefore, inParallel, listen, memory, metric, scale, secret, sha256, tell, token, tokenHeader, workspace } from './support.mjs';
 
 const scope = { endings: [], after(ending) { this.endings.push(ending); } };
 let gate; let echo; let upgrades = 0;
@@ -140,6 +141,21 @@ test('who leaves without a word ends it on the other side', async () => {
   const other = await open(gate);
   for (const client of echo.server.clients) client.terminate();
   await once(other, 'close');
+});
+
+test('with onExpiry: close the connection ends with its token, with keep it goes on', async (t) => {
+  for (const onExpiry of ['close', 'keep']) {
+    const strict = await gateBefore(t, undefined, { more: upstream(`upgrades: [websocket], token: {onExpiry: ${onExpiry}}`) });
+    const exp = Math.floor(Date.now() / 1000) + 2;
+    const brief = jwt.sign({ iss: workspace, id: 'brief', exp }, secret);
+    const socket = await open(strict, { [tokenHeader]: brief });
+    let closed = false;
+    socket.on('close', () => { closed = true; });
+    socket.on('error', () => {});
+    await eventually('the token has ended', () => Date.now() > (exp + 1) * 1000);
+    if (onExpiry === 'close') await eventually('the connection is closed', () => closed);
+    else { socket.send('still here'); assert.equal((await next(socket)).toString(), 'still here'); socket.terminate(); }
+  }
 });
 
 test('a stop ends tunnels when the grace is over, and waits for those that end themselves', async (t) => {

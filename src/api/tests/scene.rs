@@ -108,7 +108,7 @@ impl Scene {
     pub(in crate::api) async fn ask(&self, caller: &Caller, line: &str, body: &str) -> Told {
         let (method, uri) = line.split_once(' ').unwrap();
         let request = Request::builder().method(method).uri(uri).body(Body::full(body.to_owned())).unwrap();
-        let arrival = Arrival { peer: None, tls: false, at: Instant::now() };
+        let arrival = Arrival { peer: None, tls: false, misdirected: false, at: Instant::now() };
         let answer = self.api.handle(request, caller.clone(), arrival).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let code = headers.get("x-sidegate-rejection").map(|code| code.to_str().unwrap().to_owned());

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::{Configured, Failed};
 use crate::clock::{Clock, SystemClock};
@@ -139,7 +140,9 @@ fn explained(explain: &Explain) -> Result<(), Failed> {
     let method: http::Method = explain.method.parse().context("--method is not a method")?;
     let found = routes.find(&explain.host, &method, &explain.path);
     let policy = found.as_ref().map_or_else(|_| Policy::default(), |route| route.policy().clone());
-    let explanation = verifier.explain(&read_token(&explain.token)?, &policy);
+    let token = read_token(&explain.token)?;
+    fetch_keys(&verifier, &token, &policy)?;
+    let explanation = verifier.explain(&token, &policy);
 
     let shown = |value: &Option<Value>| value.as_ref().map_or("unreadable".into(), ToString::to_string);
     println!("header    {}", shown(&explanation.header));
@@ -169,6 +172,17 @@ fn explained(explain: &Explain) -> Result<(), Failed> {
             }
         }
     }
+    Ok(())
+}
+
+/// Reads the key set that the token needs, where it is at a URL. What goes wrong there, the explanation tells.
+fn fetch_keys(verifier: &Verifier, token: &str, policy: &Policy) -> anyhow::Result<()> {
+    crate::http::tls::install_crypto();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stop = CancellationToken::new();
+    verifier.start(runtime.handle(), &stop)?;
+    let _ = runtime.block_on(verifier.verify_or_fetch(token, policy));
+    stop.cancel();
     Ok(())
 }
 

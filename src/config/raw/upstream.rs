@@ -43,7 +43,7 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) timeouts: Timeouts,
     /// Limits of this API; those of callers stand with the listener.
     #[serde(default)]
-    pub(in crate::config) limits: NoLimits,
+    pub(in crate::config) limits: Limits,
 }
 
 /// Where an API is.
@@ -156,6 +156,19 @@ pub(in crate::config) struct Token {
     pub(in crate::config) leeway: Span,
     /// Refuses tokens without `exp`.
     pub(in crate::config) require_expiry: bool,
+    /// What becomes of a WebSocket when the token that opened it expires.
+    pub(in crate::config) on_expiry: OnExpiry,
+}
+
+/// What becomes of a tunnel when its token expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum OnExpiry {
+    /// It goes on.
+    #[default]
+    Keep,
+    /// It is closed, after the leeway.
+    Close,
 }
 
 impl Default for Token {
@@ -165,6 +178,7 @@ impl Default for Token {
             headers: vec!["X-Membrane-Token".into(), "X-Integration-App-Token".into()],
             leeway: Span::seconds(0),
             require_expiry: false,
+            on_expiry: OnExpiry::Keep,
         }
     }
 }
@@ -256,18 +270,67 @@ pub(in crate::config) struct Timeouts {
     pub(in crate::config) connect: Span,
     /// From the request to the head of the response.
     pub(in crate::config) response_head: Span,
+    /// Within the body of a response.
+    pub(in crate::config) body_idle: Span,
+    /// For which a connection is kept unused; keep it below the API's own.
+    pub(in crate::config) pool_idle: Span,
+    /// For which a WebSocket may be silent in both directions; without it, for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) upgrade_idle: Option<Span>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Span::seconds(1), response_head: Span::seconds(60) }
+        let minute = Span::seconds(60);
+        // Below the five seconds after which Node's servers close: a request should not meet a closing connection.
+        Self {
+            connect: Span::seconds(1),
+            response_head: minute,
+            body_idle: minute,
+            pool_idle: Span::seconds(4),
+            upgrade_idle: None,
+        }
     }
 }
 
-/// No limit can be set for an upstream yet.
+/// What an upstream takes.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct Limits {
+    /// Requests on their way to it at once.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub(in crate::config) max_requests: usize,
+    /// Bytes of a request's body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) max_body_bytes: Option<u64>,
+    /// What each customer may ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) per_customer: Option<PerCustomer>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_requests: 1024, max_body_bytes: None, per_customer: None }
+    }
+}
+
+/// What each customer may ask for.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct NoLimits {}
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct PerCustomer {
+    /// Requests a second on average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(in crate::config) rate: Option<u32>,
+    /// Requests at once after a pause; default: the rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(in crate::config) burst: Option<u32>,
+    /// Requests on their way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(in crate::config) concurrency: Option<usize>,
+}
 
 fn default_upgrades() -> Vec<String> {
     vec!["websocket".into()]

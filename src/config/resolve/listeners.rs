@@ -3,10 +3,10 @@
 
 use crate::config::Listeners;
 use crate::config::path::KeyPath;
-use crate::config::raw::{self, OneOrMany};
+use crate::config::raw::{self, OneOrMany, Text};
 use crate::config::resolve::Resolver;
 use crate::http::listener::{self, Address, Limits};
-use crate::http::tls::ServerTls;
+use crate::http::tls::{KeyPair, ServerTls};
 use crate::outbound;
 
 impl Resolver<'_> {
@@ -87,13 +87,28 @@ impl Resolver<'_> {
     }
 
     fn server_tls(&mut self, raw: &raw::ServerTls, path: &KeyPath) -> ServerTls {
-        let key = self.existing_file(&raw.key.0, &path.key("key")).unwrap_or_default();
-        self.warn_if_world_readable(&key, &path.key("key"));
-        ServerTls {
-            certificate: self.existing_file(&raw.certificate.0, &path.key("certificate")).unwrap_or_default(),
-            key,
-            client_ca: raw.client_ca.as_ref().and_then(|ca| self.existing_file(&ca.0, &path.key("clientCa"))),
+        let mut pairs = Vec::new();
+        match (&raw.certificate, &raw.key) {
+            (Some(certificate), Some(key)) => pairs.extend(self.key_pair(certificate, key, path)),
+            (None, None) if !raw.certificates.is_empty() => {}
+            _ => {
+                let problem = format!("`{path}` does not name both `certificate` and `key`");
+                self.error(path, problem, "name the PEM files of both, or list `certificates`");
+            }
         }
+        for (path, pair) in self.places.items(&path.key("certificates"), &raw.certificates) {
+            pairs.extend(self.key_pair(&pair.certificate, &pair.key, &path));
+        }
+        let client_ca =
+            raw.client_ca.as_ref().and_then(|ca| self.existing_file(&ca.0, &path.key("clientCa")));
+        ServerTls { pairs, client_ca }
+    }
+
+    fn key_pair(&mut self, certificate: &Text, key: &Text, path: &KeyPath) -> Option<KeyPair> {
+        let certificate = self.existing_file(&certificate.0, &path.key("certificate"));
+        let key = self.existing_file(&key.0, &path.key("key"))?;
+        self.warn_if_world_readable(&key, &path.key("key"));
+        Some(KeyPair { certificate: certificate?, key })
     }
 
     fn refuse_same_addresses(&mut self, taken: &[(KeyPath, &Address)]) {

@@ -68,8 +68,13 @@ impl Resolver<'_> {
             identity,
             forward_token: typed.forward_token,
             cors,
+            limits: self.limits(&typed.limits, &path.key("limits")),
             connect_timeout: typed.timeouts.connect.0,
             response_head_timeout: typed.timeouts.response_head.0,
+            body_idle_timeout: typed.timeouts.body_idle.0,
+            pool_idle_timeout: typed.timeouts.pool_idle.0,
+            closes_on_expiry: typed.token.on_expiry == raw::OnExpiry::Close,
+            upgrade_idle_timeout: typed.timeouts.upgrade_idle.map(|idle| idle.0),
         })
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, Method, Request, Uri, Version};
 
 /// Why a request head is refused. The codes are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,9 +122,19 @@ fn admit_names(head: &Parts) -> Result<(), Malformed> {
 /// has passed.
 #[must_use]
 pub fn host(head: &Parts) -> Option<&str> {
-    match head.uri.authority() {
+    named(&head.uri, &head.headers)
+}
+
+/// The same of a request.
+#[must_use]
+pub fn host_of<B>(request: &Request<B>) -> Option<&str> {
+    named(request.uri(), request.headers())
+}
+
+fn named<'h>(uri: &'h Uri, headers: &'h HeaderMap) -> Option<&'h str> {
+    match uri.authority() {
         Some(authority) => Some(authority.as_str()),
-        None => head.headers.get(header::HOST)?.to_str().ok(),
+        None => headers.get(header::HOST)?.to_str().ok(),
     }
 }
 

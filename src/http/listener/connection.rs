@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +29,8 @@ use super::watch::Watch;
 use super::watched::Watched;
 use super::{Arrival, Handler, Limits, Tunnel};
 use crate::http::body::Body;
-use crate::http::headers::as_http_1;
+use crate::http::headers::{as_http_1, host_of};
+use crate::http::tls::ListenerTls;
 use crate::telemetry::metrics::Open;
 
 /// hyper's own; any other number makes it allocate for each request.
@@ -48,7 +48,7 @@ const MAX_UNSEEN_RESETS: usize = 20;
 /// What the connections of one listener share.
 pub(super) struct Server<H> {
     handler: Arc<H>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<ListenerTls>,
     limits: Limits,
     stop: CancellationToken,
     http_1: http1::Builder,
@@ -58,7 +58,7 @@ pub(super) struct Server<H> {
 impl<H: Handler> Server<H> {
     pub(super) fn new(
         handler: Arc<H>,
-        tls: Option<TlsAcceptor>,
+        tls: Option<ListenerTls>,
         limits: Limits,
         stop: CancellationToken,
     ) -> Self {
@@ -106,8 +106,13 @@ impl Client {
         Self { peer, tls, since: tokio::time::Instant::now() }
     }
 
-    fn arrives(self) -> Arrival {
-        Arrival { peer: self.peer, tls: self.tls, at: Instant::now() }
+    fn arrives<H, B>(self, request: &Request<B>, server: &Server<H>) -> Arrival {
+        let tls = server.tls.as_ref().filter(|_| self.tls);
+        let misdirected = tls.is_some_and(|tls| {
+            // A single certificate is for all: its listener may stand behind addresses it cannot know.
+            tls.has_several() && host_of(request).is_some_and(|host| !tls.covers(host))
+        });
+        Arrival { peer: self.peer, tls: self.tls, misdirected, at: Instant::now() }
     }
 }
 
@@ -127,7 +132,7 @@ pub(super) async fn serve<H: Handler>(server: Arc<Server<H>>, accepted: Accepted
 }
 
 async fn handshake<H>(server: &Server<H>, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-    let acceptor = server.tls.as_ref()?;
+    let acceptor = server.tls.as_ref()?.acceptor();
     timeout(server.limits.handshake, acceptor.accept(stream)).await.ok()?.ok()
 }
 
@@ -185,8 +190,8 @@ async fn http_1<H, S>(
     let service = service_fn(|request: Request<Incoming>| {
         let serving = watch.serving(!request.body().is_end_stream());
         let handler = Arc::clone(&server.handler);
+        let arrival = client.arrives(&request, &server);
         let request = request.map(|body| limited(body, &server.limits));
-        let arrival = client.arrives();
         async move {
             let mut response = handler.handle(request, arrival).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -213,9 +218,9 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let open = opened.open();
         let server = Arc::clone(&shared);
-        let arrival = client.arrives();
         async move {
             let request = as_http_1(request).map(|body| limited(body, &server.limits));
+            let arrival = client.arrives(&request, &server);
             let response = if request.headers().len() > server.limits.max_headers {
                 too_many_headers()
             } else {

@@ -23,6 +23,7 @@ pub(super) struct Frames {
     is_within_a_head: bool,
     /// The current frame is the last of its header block.
     ends_head: bool,
+    is_first: bool,
 }
 
 /// What some bytes brought.
@@ -32,8 +33,10 @@ pub(super) struct Read {
     pub(super) idle_frames: i64,
     /// Whether bytes of a body or of a head came.
     pub(super) has_content: bool,
-    /// Whether a settings frame began, which is the first that a client sends.
+    /// Whether the first frame began and is SETTINGS, as it must be (RFC 9113 section 3.4).
     pub(super) is_met: bool,
+    /// Whether the first frame began and is another.
+    pub(super) is_strange: bool,
 }
 
 impl Default for Frames {
@@ -45,6 +48,7 @@ impl Default for Frames {
             kind: SETTINGS,
             is_within_a_head: false,
             ends_head: false,
+            is_first: true,
         }
     }
 }
@@ -86,6 +90,9 @@ impl Frames {
         self.rest = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.kind = kind;
         self.ends_head = false;
+        if std::mem::take(&mut self.is_first) {
+            (read.is_met, read.is_strange) = (kind == SETTINGS, kind != SETTINGS);
+        }
         match kind {
             HEADERS | CONTINUATION => {
                 read.idle_frames += i64::from(kind == CONTINUATION);
@@ -93,10 +100,7 @@ impl Frames {
                 self.ends_head = flags & END_HEADERS != 0;
             }
             DATA if self.rest > 0 || flags & END_STREAM != 0 => {}
-            _ => {
-                read.is_met |= kind == SETTINGS;
-                read.idle_frames += 1;
-            }
+            _ => read.idle_frames += 1,
         }
         read.has_content |= kind == HEADERS;
     }
@@ -121,6 +125,7 @@ mod tests {
             sum.idle_frames += read.idle_frames;
             sum.has_content |= read.has_content;
             sum.is_met |= read.is_met;
+            sum.is_strange |= read.is_strange;
         }
         (sum, frames)
     }
@@ -136,7 +141,11 @@ mod tests {
         said.extend(frame(DATA, END_STREAM, b""));
         for piece in 1..said.len() {
             let (sum, frames) = read(&said, piece);
-            assert_eq!(sum, Read { idle_frames: 3, has_content: true, is_met: true }, "{piece}");
+            assert_eq!(
+                sum,
+                Read { idle_frames: 3, has_content: true, is_met: true, is_strange: false },
+                "{piece}"
+            );
             assert!(!frames.is_within_a_head());
         }
     }
@@ -151,6 +160,9 @@ mod tests {
             assert!(read(&said[..end], 7).1.is_within_a_head(), "{end}");
         }
         assert!(!read(&said, 7).1.is_within_a_head());
-        assert_eq!(read(&said, 7).0, Read { idle_frames: 2, has_content: true, is_met: false });
+        assert_eq!(
+            read(&said, 7).0,
+            Read { idle_frames: 2, has_content: true, is_met: false, is_strange: true }
+        );
     }
 }

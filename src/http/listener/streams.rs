@@ -119,8 +119,11 @@ impl Notebook {
 impl Notes for Notebook {
     fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
         let streams = &self.streams;
-        let Read { idle_frames, has_content, is_met } = self.frames.read(bytes);
-        if is_met && !streams.is_met.load(Ordering::Relaxed) {
+        let Read { idle_frames, has_content, is_met, is_strange } = self.frames.read(bytes);
+        if is_strange {
+            return Err(io::Error::other("the first frame is not SETTINGS"));
+        }
+        if is_met {
             streams.is_met.store(true, Ordering::Relaxed);
             streams.since.touch();
         }

@@ -26,6 +26,14 @@ pub enum SlowBody {
     Rate(u64),
 }
 
+impl SlowBody {
+    /// Whether this is what made another error.
+    #[must_use]
+    pub fn is_behind(error: &(dyn std::error::Error + 'static)) -> bool {
+        std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<Self>)
+    }
+}
+
 /// The body of a request that has arrived, under the listener's limits.
 pub(super) fn limited(incoming: Incoming, limits: &Limits) -> Body {
     if incoming.is_end_stream() {

@@ -8,11 +8,15 @@ pub(in crate::http) fn vector(name: &str) -> PathBuf {
 }
 
 pub(in crate::http) fn server_files() -> ServerTls {
-    ServerTls { certificate: vector("server.pem"), key: vector("server.key"), client_ca: None }
+    of(vector("server.pem"), vector("server.key"))
+}
+
+fn of(certificate: PathBuf, key: PathBuf) -> ServerTls {
+    ServerTls { pairs: vec![KeyPair { certificate, key }], client_ca: None }
 }
 
 fn server_error(certificate: PathBuf, key: PathBuf) -> TlsError {
-    server(&ServerTls { certificate, key, client_ca: None }).expect_err("it is not usable")
+    ListenerTls::load(&of(certificate, key)).expect_err("it is not usable")
 }
 
 #[test]
@@ -27,8 +31,9 @@ fn installing_crypto_twice_changes_nothing() {
 
 #[test]
 fn a_listener_offers_both_versions_of_http_and_prefers_the_newer() {
-    let settings = server(&server_files()).unwrap();
-    assert_eq!(settings.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+    let acceptor = ListenerTls::load(&server_files()).unwrap().acceptor();
+    assert_eq!(acceptor.config().alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+    assert_eq!(acceptor.config().max_early_data_size, 0, "H48: nothing can be replayed");
     let client = client(&ClientTls { ca: Some(vector("ca.pem")), ..ClientTls::default() }).unwrap();
     assert_eq!(client.alpn_protocols, [b"http/1.1"]);
 }

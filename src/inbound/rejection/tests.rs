@@ -22,6 +22,8 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::UpgradeNotAllowed,
         Rejection::LoopDetected,
         SendError::RequestBody("cut".into()).into(),
+        SendError::RequestBody(SlowBody::Rate(9).into()).into(),
+        Rejection::Misdirected,
         SendError::Connect("refused".into()).into(),
         SendError::HeadTimeout.into(),
     ]
@@ -45,7 +47,7 @@ async fn every_answer_is_the_vendors_error_and_carries_its_code() {
             401 => ("bad_request", Some("not_authenticated")),
             403 => ("bad_request", Some("access_denied")),
             404 => ("bad_request", Some("not_found")),
-            400 | 405 => ("bad_request", None),
+            400 | 405 | 408 | 421 => ("bad_request", None),
             502 | 504 | 508 => ("internal", None),
             other => panic!("{rejection:?} is answered {other}"),
         };

@@ -20,8 +20,13 @@ pub(in crate::inbound) fn upstream(name: &str, hosts: &[&str], prefix: &str) -> 
         identity: vec![(HeaderName::from_static("x-sidegate-customer"), Property::Id)],
         forward_token: false,
         cors: None,
+        limits: LimitsConfig::default(),
+        closes_on_expiry: false,
+        upgrade_idle_timeout: None,
         connect_timeout: Duration::from_secs(1),
         response_head_timeout: Duration::from_secs(1),
+        body_idle_timeout: Duration::from_secs(5),
+        pool_idle_timeout: Duration::from_secs(4),
     }
 }
 

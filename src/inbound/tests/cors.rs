@@ -44,7 +44,10 @@ async fn h43_by_default_a_preflight_is_a_request_like_any_other() {
 
 #[tokio::test]
 async fn h43_a_forwarded_preflight_carries_neither_token_nor_identity() {
-    let gate = gate(echo().await, OnPreflight::Forward);
+    let gate = Gate::before(echo().await, |upstream| {
+        upstream.cors = Some(config(OnPreflight::Forward));
+        upstream.forward_token = true;
+    });
     let request = preflight("https://anyone.example.com")
         .header(TOKEN, token(json!({"id": "c-1"})))
         .header("x-sidegate-customer", "forged");

@@ -78,7 +78,7 @@ async fn a_caller_who_leaves_in_the_middle_of_an_answer_is_told_apart() {
 #[tokio::test]
 async fn the_bytes_of_a_request_are_counted_as_they_pass() {
     let gate = gate_before("HTTP/1.1 204 No Content\r\n\r\n").await;
-    let arrival = Arrival { peer: None, tls: false, at: Instant::now() };
+    let arrival = Arrival { peer: None, tls: false, misdirected: false, at: Instant::now() };
     let body = Body::boxed(http_body_util::Full::new("0123456".into()));
     let request = Request::post("/").header("host", "api.test").body(body).unwrap();
     let answer = gate.inbound.answer(request, arrival).await;

@@ -6,7 +6,7 @@ use crate::outbound::seen::Seen;
 use crate::telemetry::labels::Door;
 
 fn seen(request: http::request::Builder) -> Seen {
-    let arrival = Arrival { peer: None, tls: false, at: std::time::Instant::now() };
+    let arrival = Arrival { peer: None, tls: false, misdirected: false, at: std::time::Instant::now() };
     let name = HeaderValue::from_static("the-request");
     Seen::of(&request.body(Body::empty()).unwrap(), name, Door::Outbound, arrival)
 }

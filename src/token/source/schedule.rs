@@ -32,7 +32,8 @@ impl Schedule {
     }
 
     fn new(refresh: Duration, floor: Duration) -> Self {
-        Self { refresh, floor, failures: 0, jitter }
+        // However short they are typed: this is no loop.
+        Self { refresh: refresh.max(FIRST_RETRY), floor: floor.max(FIRST_RETRY), failures: 0, jitter }
     }
 
     /// As long as the server says that its answer is fresh, within floor and ceiling.
@@ -100,6 +101,13 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 5, 5]);
         let many = (0..100).map(|_| schedule.after_failure(true)).max();
         assert_eq!(many, Some(seconds(60)));
+    }
+
+    #[test]
+    fn no_setting_makes_a_loop_of_it() {
+        let mut schedule = Schedule { jitter: || 0.0, ..Schedule::new(Duration::ZERO, Duration::ZERO) };
+        assert_eq!(schedule.after_success(Some(Duration::ZERO)), seconds(1));
+        assert_eq!(schedule.after_failure(false), seconds(1));
     }
 
     #[test]

@@ -105,11 +105,23 @@ async fn a_set_is_fetched_in_the_background_and_its_keys_verify() {
     scene.start().await;
     assert_eq!(scene.verify(&token("a")), Ok(()));
     let status = scene.status();
-    assert!(status.is_ready() && status.loaded && status.keys == 1, "{status:?}");
+    assert!(status.is_ready() && status.loaded && status.keys.len() == 1, "{status:?}");
     assert_eq!(status.last_success, Some(Timestamp::from_secs(NOW)));
     let asked = scene.server.last();
     assert!(asked.head.starts_with("GET /token HTTP/1.1\r\n"), "{}", asked.head);
     assert_eq!(asked.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn what_a_set_could_never_verify_is_refused_without_it() {
+    let scene = Scene::before(served(&set(&["a"])), |workspace| {
+        workspace.secret = Some(crate::token::testing::SECRET.to_owned().into());
+    })
+    .await;
+    let forged = crate::token::testing::raw_token_by(b"another", r#"{"alg":"HS256"}"#, r#"{"iss":"acme"}"#);
+    assert_eq!(scene.verify(&forged), Err(TokenError::BadSignature));
+    let signed = crate::token::testing::raw_token(r#"{"alg":"HS256"}"#, r#"{"iss":"acme"}"#);
+    assert_eq!(scene.verify(&signed), Ok(()));
 }
 
 #[tokio::test]

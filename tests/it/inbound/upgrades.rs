@@ -1,6 +1,9 @@
 //! What goes beyond one request and one answer: tunnels, expectations, and requests that come back.
 
-use crate::support::{Gate, Origin, as_anna};
+use serde_json::json;
+use sidegate::clock::{Clock as _, SystemClock};
+
+use crate::support::{Gate, Origin, as_anna, token};
 
 const ASK: &str = "GET /chat HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -49,6 +52,20 @@ fn h42_a_websocket_needs_a_token_like_any_request() {
     let hidden = ASK.replace("GET /chat", "GET /chat?token=x") + "Sec-WebSocket-Protocol: bearer, x\r\n\r\n";
     assert_eq!(gate.ask(hidden).code(), "no_token");
     origin.is_untouched();
+}
+
+#[test]
+fn h42_a_websocket_ends_with_its_token_where_the_upstream_says_so() {
+    let origin = echo();
+    let gate = Gate::with(&origin, "token: {onExpiry: close}");
+    let soon = SystemClock.now().as_secs() + 2;
+    let mut caller = gate.connect();
+    caller.say(format!("{ASK}X-Integration-App-Token: {}\r\n\r\n", token(&json!({"exp": soon}))));
+    assert_eq!(caller.answer_without_body().status, 101);
+    let rest = caller.rest();
+    assert!(SystemClock.now().as_secs() >= soon, "it was cut before its time");
+    // A close frame that says 1008: the policy was violated.
+    assert_eq!(rest.get(..4), Some(&[0x88, 2, 0x03, 0xf0][..]), "{rest:?}");
 }
 
 #[test]

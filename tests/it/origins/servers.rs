@@ -217,7 +217,9 @@ daemon off; master_process off; pid nginx.pid; worker_rlimit_nofile 4096;
 events { worker_connections 2048; }
 http {
   log_format lines escape=json '{"line":"$request","fields":[["host","$http_host"],["x-marker","$http_x_marker"],["x-sidegate-customer","$http_x_sidegate_customer"],["x-sidegate-workspace","$http_x_sidegate_workspace"],["x-sidegate-admin","$http_x_sidegate_admin"],["x-forwarded-for","$http_x_forwarded_for"],["x-membrane-token","$http_x_membrane_token"]]}';
-  access_log log lines;
+  # What it refuses itself (a second Authorization) it logs with the headers that it had read until then.
+  map $status $is_read { 400 0; default 1; }
+  access_log log lines if=$is_read;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   keepalive_timeout 60s; keepalive_requests 100000; underscores_in_headers on;
   server { listen 127.0.0.1:@PORT backlog=512; root @FOLDER/files; }

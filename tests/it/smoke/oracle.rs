@@ -33,6 +33,8 @@ const BELIEVED: [&str; 9] = [
 pub(crate) struct Oracle {
     seed: u64,
     is_blind: bool,
+    /// Whether what tells of requests leaves out the `?` of an empty query.
+    tells_no_empty_query: bool,
     state: Mutex<State>,
 }
 
@@ -55,7 +57,12 @@ enum Need {
 
 impl Oracle {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, is_blind: false, state: Mutex::default() }
+        Self { seed, is_blind: false, tells_no_empty_query: false, state: Mutex::default() }
+    }
+
+    /// One that is told of requests by a server that cannot tell `/x?` from `/x`.
+    pub(crate) fn told_without_empty_queries(seed: u64) -> Self {
+        Self { tells_no_empty_query: true, ..Self::new(seed) }
     }
 
     /// One that sees nothing of what reaches the API while it does.
@@ -106,7 +113,12 @@ impl Oracle {
             *times += 1;
             *times
         };
-        if let Err(problem) = judge(seen, &case, place, times) {
+        let mut outcome = judge(seen, &case, place, times);
+        if outcome.is_err() && self.tells_no_empty_query {
+            let target = format!("{}?", seen.target);
+            outcome = judge(&Seen { target, ..seen.clone() }, &case, place, times);
+        }
+        if let Err(problem) = outcome {
             let sent = case.bytes().escape_ascii().to_string();
             self.violated(&format!("{}: {problem}\n  sent: {sent}\n  seen: {seen}", case.family));
         }

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::oracle::Oracle;
 
 /// One request as the API received it.
+#[derive(Clone)]
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,

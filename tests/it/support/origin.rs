@@ -51,9 +51,20 @@ impl Origin {
         })
     }
 
+    /// As [`Origin::new`], at this address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self::listening(TcpListener::bind(address).unwrap(), |peer| {
+            while peer.request().is_some() && peer.try_say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") {
+            }
+        })
+    }
+
     /// Each connection is played by hand. What [`Player::request`] reads is written down.
     pub(crate) fn played(play: impl Fn(&mut Player) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listening(TcpListener::bind("127.0.0.1:0").unwrap(), play)
+    }
+
+    fn listening(listener: TcpListener, play: impl Fn(&mut Player) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let (seen, connections) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicUsize>::default());
         let (play, log, count) = (Arc::new(play), Arc::clone(&seen), Arc::clone(&connections));

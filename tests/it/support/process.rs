@@ -1,6 +1,7 @@
 //! The real binary as a process of its own, for what only a process can show: its memory, its log, its end.
 //! Never reads its diagnostics but for the addresses.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,20 +11,25 @@ use super::{Folder, OTHER_SECRET, Peer, SECRET};
 /// A running `sidegate run`; killed when the test is over.
 pub(crate) struct Process {
     child: Child,
-    inbound: SocketAddr,
+    addresses: BTreeMap<String, SocketAddr>,
     folder: Folder,
 }
 
 impl Process {
-    /// `upstream` is its URL; grace and delay are short.
+    /// One upstream, and this at the end of sidegate.yaml.
     pub(crate) fn before(upstream: SocketAddr, more: &str) -> Self {
+        Self::listening(upstream, "", more)
+    }
+
+    /// With more listeners, as a YAML flow mapping's inside: `health: {address: …}`.
+    pub(crate) fn listening(upstream: SocketAddr, listeners: &str, more: &str) -> Self {
         let folder = Folder::new();
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
         folder.write(
             "sidegate.yaml",
             &format!(
-                "listeners: {{inbound: {{address: '127.0.0.1:0'}}}}\nworkers: 2\n\
+                "listeners: {{inbound: {{address: '127.0.0.1:0'}}, {listeners}}}\nworkers: 2\n\
                  workspaces: {{acme: {{secret: {{file: acme}}}}}}\n\
                  upstreams: {{api: {{upstream: 'http://{upstream}'}}}}\n{more}"
             ),
@@ -37,21 +43,27 @@ impl Process {
             .spawn()
             .unwrap();
         let mut diagnostics = BufReader::new(child.stderr.take().unwrap());
-        let inbound = loop {
+        let count = 1 + listeners.matches("address").count();
+        let mut addresses = BTreeMap::new();
+        while addresses.len() < count {
             let mut line = String::new();
             assert_ne!(diagnostics.read_line(&mut line).unwrap(), 0, "it ended before it listened");
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if line["listener"] == "inbound" {
-                break line["address"].as_str().unwrap().parse().unwrap();
+            if let (Some(name), Some(address)) = (line["listener"].as_str(), line["address"].as_str()) {
+                addresses.insert(name.to_owned(), address.parse().unwrap());
             }
-        };
+        }
         // Nobody reads on: what does not fit into the pipe must not stop it.
         std::thread::spawn(move || std::io::copy(&mut diagnostics, &mut std::io::sink()));
-        Self { child, inbound, folder }
+        Self { child, addresses, folder }
     }
 
     pub(crate) fn connect(&self) -> Peer {
-        Peer::to(self.inbound)
+        Peer::to(self.address("inbound"))
+    }
+
+    pub(crate) fn address(&self, listener: &str) -> SocketAddr {
+        self.addresses[listener]
     }
 
     /// The most memory it ever held, in KiB.

@@ -17,5 +17,7 @@ sign server "/CN=localhost" "subjectAltName=DNS:localhost,DNS:orders.example.com
 basicConstraints=CA:FALSE"
 sign client "/CN=client" "extendedKeyUsage=clientAuth
 basicConstraints=CA:FALSE"
+sign second "/CN=second" "subjectAltName=DNS:second.example.com,DNS:*.second.example.com
+basicConstraints=CA:FALSE"
 key stray.key
 rm -f ca.key ca.srl

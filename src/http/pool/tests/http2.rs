@@ -182,7 +182,7 @@ async fn an_upstream_that_speaks_http_1_is_broken() {
 
 /// A server that agrees to one of these by ALPN, and speaks HTTP/2 in any case.
 async fn over_tls(alpn: &[&str]) -> Origin {
-    let mut settings = (*tls::server(&server_files()).unwrap()).clone();
+    let mut settings = (**tls::ListenerTls::load(&server_files()).unwrap().acceptor().config()).clone();
     settings.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(settings));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -65,7 +65,7 @@ async fn k2_without_a_first_set_nothing_is_ready_and_tokens_are_no_fault_of_thei
         let scene = Scene::with(answer).await;
         assert_eq!(scene.verify(&token("a")), Err(TokenError::KeysUnavailable), "{what}");
         let status = scene.status();
-        assert!(!status.loaded && !status.is_ready() && status.keys == 0, "{what}: {status:?}");
+        assert!(!status.loaded && !status.is_ready() && status.keys.is_empty(), "{what}: {status:?}");
     }
     let optional =
         Scene::before(served("{}"), |workspace| workspace.jwks.as_mut().unwrap().required = false).await;
@@ -204,7 +204,7 @@ async fn k5_a_poisoned_set_yields_its_good_keys_only() {
     encryption["use"] = json!("enc");
     let keys = json!([secret, private, encryption, entry("twice"), entry("twice"), entry("good"), 7, null]);
     let scene = Scene::with(served(&json!({ "keys": keys }).to_string())).await;
-    assert_eq!(scene.status().keys, 1);
+    assert_eq!(scene.status().keys.len(), 1);
     assert_eq!(scene.verify(&token("good")), Ok(()));
     for kid in ["private", "enc", "twice"] {
         assert_eq!(scene.verify(&token(kid)), Err(TokenError::UnknownKid), "{kid}");
@@ -222,7 +222,7 @@ async fn k5_a_set_cannot_put_a_configured_key_out_of_use() {
     })
     .await;
     scene.start().await;
-    assert_eq!(scene.status().keys, 2);
+    assert_eq!(scene.status().keys.len(), 2);
     assert_eq!(scene.verify(&token("mine")), Ok(()));
     let state = scene.verifier.workspaces["acme"].state();
     let (configured, complaints) = KeySet::new(&scene.verifier.workspaces["acme"].config);
