@@ -240,18 +240,24 @@ impl Verifier {
     /// # Errors
     /// As [`Verifier::verify`].
     pub async fn verify_or_fetch(&self, token: &str, policy: &Policy) -> Result<Verified, TokenError> {
-        let outcome = self.verify(token, policy);
-        if !matches!(&outcome, Err(refusal) if refusal.is_for_want_of_a_key()) {
-            return outcome;
-        }
-        let Some((issuer, kid, reading)) = self.look_for_key(token) else {
-            // A reading may have ended since, and have brought it; that very reading is why there is no other one now.
-            return self.verify(token, policy);
-        };
-        reading.end().await;
-        let outcome = self.verify(token, policy);
-        if matches!(&outcome, Err(refusal) if refusal.is_for_want_of_a_key()) {
-            issuer.wanted.is_missing(kid.as_ref().map(KeyId::as_str), self.clock.now());
+        let lacks_key = |outcome: &Result<Verified, TokenError>| matches!(outcome, Err(refusal) if refusal.is_for_want_of_a_key());
+        let mut outcome = self.verify(token, policy);
+        // Twice at most: a reading that was under way may have been answered before the key was published.
+        for _ in 0..2 {
+            if !lacks_key(&outcome) {
+                break;
+            }
+            let Some((issuer, kid, reading)) = self.look_for_key(token) else {
+                // A reading may have ended since, and have brought it; that very reading is why there is no other one now.
+                return self.verify(token, policy);
+            };
+            let is_new = !reading.was_under_way;
+            reading.end().await;
+            outcome = self.verify(token, policy);
+            if is_new && lacks_key(&outcome) {
+                issuer.wanted.is_missing(kid.as_ref().map(KeyId::as_str), self.clock.now());
+                break;
+            }
         }
         outcome
     }

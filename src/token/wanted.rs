@@ -49,12 +49,16 @@ impl Default for Wanted {
 }
 
 /// The end of a reading.
-pub(super) struct Reading(watch::Receiver<u64>);
+pub(super) struct Reading {
+    ended: watch::Receiver<u64>,
+    /// It had begun, so that it may bring the set of a moment before.
+    pub(super) was_under_way: bool,
+}
 
 impl Reading {
     /// Waits for it, but not for ever.
     pub(super) async fn end(mut self) {
-        let _ = tokio::time::timeout(LONGEST_WAIT, self.0.changed()).await;
+        let _ = tokio::time::timeout(LONGEST_WAIT, self.ended.changed()).await;
     }
 }
 
@@ -66,7 +70,8 @@ impl Wanted {
         if self.ended.receiver_count() >= MOST_WAITING {
             return None;
         }
-        if !search.is_on {
+        let was_under_way = search.is_on;
+        if !was_under_way {
             // A clock that was set back must not hold up the search.
             let is_over = |last: Timestamp| now < last || now.since(last) >= cooldown;
             if !search.last_asked.is_none_or(is_over) || search.is_missing(self.names.hash_one(kid), now) {
@@ -76,7 +81,7 @@ impl Wanted {
             search.is_on = true;
             self.asked.notify_one();
         }
-        Some(Reading(self.ended.subscribe()))
+        Some(Reading { ended: self.ended.subscribe(), was_under_way })
     }
 
     /// Remembers that the key called `kid` was looked for in vain.
@@ -102,7 +107,7 @@ impl Wanted {
     /// The next reading to end.
     #[cfg(test)]
     pub(super) fn next(&self) -> Reading {
-        Reading(self.ended.subscribe())
+        Reading { ended: self.ended.subscribe(), was_under_way: false }
     }
 
     /// A reading begins: whoever asks from now on waits for it.
@@ -145,8 +150,9 @@ mod tests {
     #[test]
     fn k1_one_unknown_name_brings_one_reading_and_then_none_until_the_cooldown_is_over() {
         let wanted = Wanted::default();
-        assert!(wanted.look_for(Some("a"), at(0), COOLDOWN).is_some());
-        assert!(wanted.look_for(Some("b"), at(0), COOLDOWN).is_some(), "waits for the same reading");
+        let began = wanted.look_for(Some("a"), at(0), COOLDOWN).map(|reading| !reading.was_under_way);
+        let joined = wanted.look_for(Some("b"), at(0), COOLDOWN).map(|reading| reading.was_under_way);
+        assert_eq!((began, joined), (Some(true), Some(true)), "waits for the same reading");
         wanted.end();
         for second in 0..30 {
             assert!(wanted.look_for(Some("c"), at(second), COOLDOWN).is_none(), "{second}");
