@@ -1,6 +1,7 @@
 //! From token to [`Verified`]: the one way there, from top to bottom.
 //! Never knows which request the token came with, or what a rule will ask of it.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -349,7 +350,7 @@ impl Verifier {
         jws: &Jws<'_>,
         fingerprint: impl FnOnce() -> Fingerprint,
     ) -> Result<&'s Arc<Key>, TokenError> {
-        let mut fingerprint = std::cell::LazyCell::new(fingerprint);
+        let mut fingerprint = LazyCell::new(fingerprint);
         let mut costly = false;
         // A set that is not there may hold the key that made it.
         let may_be_in_set = !state.has_set && issuer.may_bring(jws.algorithm);
@@ -377,11 +378,8 @@ impl Verifier {
             throttle::pay(end.saturating_duration_since(begin), end);
         }
         if costly {
-            recent::remember_refused(
-                self.id,
-                state.generation,
-                *std::cell::LazyCell::force_mut(&mut fingerprint),
-            );
+            let fingerprint = *LazyCell::force_mut(&mut fingerprint);
+            recent::remember_refused(self.id, state.generation, fingerprint);
         }
         Err(unless_in_set(TokenError::BadSignature))
     }
