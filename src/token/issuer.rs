@@ -45,12 +45,16 @@ pub(super) struct State {
 }
 
 /// A number that changes whenever keys or revocations do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Generation(Arc<AtomicU64>);
 
 impl Generation {
     pub(super) fn now(&self) -> u64 {
         self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set(&self, generation: u64) {
+        self.0.store(generation, Ordering::Release);
     }
 }
 
@@ -81,7 +85,7 @@ impl Issuer {
         let issuer = Self {
             config,
             state: ArcSwap::from_pointee(state),
-            generation: Generation(Arc::default()),
+            generation: Generation::default(),
             replacing: Mutex::default(),
             set: Mutex::new(set),
             progress: Mutex::default(),
@@ -151,7 +155,7 @@ impl Issuer {
         };
         self.state.store(Arc::new(State { generation, ..change(copy) }));
         // Only now: whoever sees the new number must find the new state.
-        self.generation.0.store(generation, Ordering::Release);
+        self.generation.set(generation);
     }
 
     /// Whether another reading of the set could bring a key for `algorithm`.

@@ -10,11 +10,12 @@ use std::hash::BuildHasher as _;
 
 use super::Verified;
 use super::cache::Fingerprint;
+use super::issuer::Generation;
 
 /// Verified tokens that a worker remembers.
 const VERIFIED: usize = 2048;
 /// Refused ones.
-const REFUSED: usize = 1024;
+const REFUSED: usize = 2048;
 /// A larger token is remembered by the shared cache only, so that what a worker holds is bounded in bytes too.
 const MOST_BYTES: usize = 16 * 1024;
 /// How many places a digest may stand in.
@@ -63,7 +64,14 @@ impl<T> Table<T> {
 /// What is remembered belongs to one verifier: others have other keys.
 struct Worker {
     verified: Table<(u64, Verified)>,
-    refused: Table<(u64, u64)>,
+    refused: Table<Refused>,
+}
+
+/// A signature that did not hold by the keys of one workspace as they were then.
+struct Refused {
+    verifier: u64,
+    keys: Generation,
+    generation: u64,
 }
 
 thread_local! {
@@ -85,13 +93,18 @@ pub(super) fn remember_verified(verifier: u64, fingerprint: Fingerprint, verifie
     }
 }
 
-/// Whether this worker found, by the keys of `generation`, that the token's signature does not hold.
-pub(super) fn is_refused(verifier: u64, generation: u64, fingerprint: &Fingerprint) -> bool {
-    WORKER.with_borrow(|worker| worker.refused.get(fingerprint) == Some(&(verifier, generation)))
+/// Whether this worker found that the token's signature does not hold, and its workspace's keys are still the same.
+pub(super) fn is_refused(verifier: u64, fingerprint: &Fingerprint) -> bool {
+    WORKER.with_borrow(|worker| {
+        let refused = worker.refused.get(fingerprint);
+        refused.is_some_and(|it| it.verifier == verifier && it.keys.now() == it.generation)
+    })
 }
 
-pub(super) fn remember_refused(verifier: u64, generation: u64, fingerprint: Fingerprint) {
-    WORKER.with_borrow_mut(|worker| worker.refused.insert(fingerprint, (verifier, generation)));
+/// Remembers it, as found by the keys of `generation`.
+pub(super) fn remember_refused(verifier: u64, keys: Generation, generation: u64, fingerprint: Fingerprint) {
+    let refused = Refused { verifier, keys, generation };
+    WORKER.with_borrow_mut(|worker| worker.refused.insert(fingerprint, refused));
 }
 
 #[cfg(test)]
@@ -134,8 +147,10 @@ mod tests {
 
     #[test]
     fn t33_what_was_refused_by_other_keys_is_not_refused_by_these() {
-        remember_refused(1, 1, fingerprint(1));
-        assert!(is_refused(1, 1, &fingerprint(1)));
-        assert!(!is_refused(1, 2, &fingerprint(1)) && !is_refused(2, 1, &fingerprint(1)));
+        let keys = Generation::default();
+        remember_refused(1, keys.clone(), 0, fingerprint(1));
+        assert!(is_refused(1, &fingerprint(1)) && !is_refused(2, &fingerprint(1)));
+        keys.set(1);
+        assert!(!is_refused(1, &fingerprint(1)));
     }
 }

@@ -228,6 +228,9 @@ impl Verifier {
             policy.admits(&verified, now)?;
             return Ok(verified);
         }
+        if recent::is_refused(self.id, &fingerprint) {
+            return Err(TokenError::BadSignature);
+        }
         let verified = self.verify_afresh(token, Some(fingerprint), policy, now)?;
         recent::remember_verified(self.id, fingerprint, verified.clone());
         cache.insert(fingerprint, verified.clone());
@@ -350,7 +353,7 @@ impl Verifier {
         jws: &Jws<'_>,
         fingerprint: impl FnOnce() -> Fingerprint,
     ) -> Result<&'s Arc<Key>, TokenError> {
-        let mut fingerprint = LazyCell::new(fingerprint);
+        let fingerprint = LazyCell::new(fingerprint);
         let mut costly = false;
         // A set that is not there may hold the key that made it.
         let may_be_in_set = !state.has_set && issuer.may_bring(jws.algorithm);
@@ -363,7 +366,7 @@ impl Verifier {
                 }
                 continue;
             }
-            if !costly && recent::is_refused(self.id, state.generation, &fingerprint) {
+            if !costly && recent::is_refused(self.id, &fingerprint) {
                 return Err(TokenError::BadSignature);
             }
             costly = true;
@@ -374,22 +377,20 @@ impl Verifier {
             if prepared.verify(jws) {
                 return Ok(key);
             }
-            let end = Instant::now();
-            throttle::pay(end.saturating_duration_since(begin), end);
+            throttle::pay(begin.elapsed(), Instant::now());
         }
-        if costly {
-            let fingerprint = *LazyCell::force_mut(&mut fingerprint);
-            recent::remember_refused(self.id, state.generation, fingerprint);
+        // Without a cache a cheap one is checked again for less than its digest costs.
+        if !may_be_in_set && (costly || self.cache.is_some()) {
+            recent::remember_refused(self.id, issuer.generation(), state.generation, *fingerprint);
         }
         Err(unless_in_set(TokenError::BadSignature))
     }
 
     /// How long the token still counts under this policy; none if it has no end.
-    #[must_use]
     pub fn remaining(&self, verified: &Verified, policy: &Policy) -> Option<Duration> {
         let ends = verified.claims().expires_at? + policy.leeway.as_secs_f64();
-        let left = (ends - self.clock.now().as_secs_f64()).max(0.0);
-        Some(Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
+        let left = Duration::try_from_secs_f64((ends - self.clock.now().as_secs_f64()).max(0.0));
+        Some(left.unwrap_or(Duration::MAX))
     }
 }
 
