@@ -1,4 +1,6 @@
-//! Heads: who asks, for what, of whom, and in which words.
+//! Heads: who asks, for what, of whom, and in which words. Never judges them.
+//!
+//! Longer than others, and one thing all the same: most of it is tables of spellings.
 
 use super::{Case, any_token, callers, disguised, line, marker, valid_token};
 use crate::dice::Dice;
