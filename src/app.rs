@@ -31,7 +31,7 @@ use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};
 use describe::Described;
-use lifecycle::{Ended, Stages};
+use lifecycle::{EndSignals, Ended, Signals, Stages};
 use operator::Operator;
 use reload::{Background, Cause, Reloader, Report, Started};
 use service::ServiceSide;
@@ -64,14 +64,14 @@ pub enum StartError {
     /// The operating system gave no thread or runtime.
     #[error("no thread could be started")]
     Threads(#[from] std::io::Error),
+    /// The operating system let no signal handler be installed.
+    #[error("the signal handlers could not be installed")]
+    Signals(#[source] std::io::Error),
 }
 
 /// Why a Sidegate that was started ends in failure.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The signal handlers could not be installed.
-    #[error("the signal handlers could not be installed")]
-    Signals(#[from] std::io::Error),
     /// A listener ended though nobody asked it to. A process that nobody can reach must end, so that another is started.
     #[error("{0}")]
     Listener(String),
@@ -86,6 +86,7 @@ pub struct Running {
     workers: Vec<JoinHandle<()>>,
     /// Listeners that ended though nobody asked them to.
     dead: UnboundedReceiver<String>,
+    signals: EndSignals,
     service: Option<Arc<ServiceSide>>,
     shared: Runtime,
 }
@@ -98,8 +99,8 @@ pub struct Running {
 pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
-    // Before anybody can know that it runs: until then a SIGHUP would end it.
-    let hangup = enter(shared.handle(), lifecycle::hangup)?;
+    // Before anybody can know that it runs.
+    let signals = enter(shared.handle(), Signals::install).map_err(StartError::Signals)?;
     let access_log = match settings.access_log {
         AccessLogTo::Stdout => AccessLog::stdout()?,
         AccessLogTo::Off => AccessLog::off(),
@@ -159,11 +160,21 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     for (name, address) in &addresses {
         tracing::info!(listener = name, %address, "listening");
     }
-    shared.spawn(Arc::clone(&reloader).follow_signals(hangup, stages.stop.clone()));
+    shared.spawn(Arc::clone(&reloader).follow_signals(signals.hangup, stages.stop.clone()));
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
     readiness.set_ready();
     unless_started.disarm();
-    Ok(Running { addresses, reloader, stages, readiness, workers, dead, service, shared })
+    Ok(Running {
+        addresses,
+        reloader,
+        stages,
+        readiness,
+        workers,
+        dead,
+        signals: signals.end,
+        service,
+        shared,
+    })
 }
 
 /// Ready when started, and when the key set of every workspace that requires one is there.
@@ -209,30 +220,27 @@ impl Running {
     /// Serves until SIGTERM, SIGINT or a drain, then winds down; or until a listener has died.
     ///
     /// # Errors
-    /// The signal handlers could not be installed, or a listener died. What was in flight elsewhere was finished then.
+    /// A listener died. What was in flight elsewhere was finished then.
     pub fn until_signalled(mut self) -> Result<Ended, RunError> {
         let drain = self.stages.drain.clone();
         let died = self.shared.block_on(async {
             tokio::select! {
-                signalled = lifecycle::first_signal() => signalled.map(|()| None),
-                () = drain.cancelled() => Ok(None),
-                died = self.dead.recv() => Ok(died),
+                () = self.signals.next() => None,
+                () = drain.cancelled() => None,
+                died = self.dead.recv() => died,
             }
-        })?;
+        });
         if let Some(died) = &died {
             tracing::error!("{died}");
         }
         tracing::info!("stopping");
-        let ended = self.wind_down()?;
+        let ended = self.wind_down();
         died.map_or(Ok(ended), |died| Err(RunError::Listener(died)))
     }
 
     /// Winds down now: readiness fails, requests in flight finish, exchanges are stored, the store closes last. A further
     /// signal ends the stage that it finds.
-    ///
-    /// # Errors
-    /// The handler of a second signal could not be installed.
-    pub fn wind_down(self) -> std::io::Result<Ended> {
+    pub fn wind_down(mut self) -> Ended {
         self.reloader.count_as_draining();
         let workers = self.workers;
         let (gone, drained) = tokio::sync::oneshot::channel();
@@ -249,10 +257,11 @@ impl Running {
             self.reloader.shutdown(),
             &self.stages,
             &self.readiness,
+            &mut self.signals,
             drained,
-        ))?;
+        ));
         let stored = match self.service {
-            Some(service) => self.shared.block_on(lifecycle::unless_signalled(service.drain()))?,
+            Some(service) => self.shared.block_on(self.signals.unless_signalled(service.drain())),
             None => Ended::Drained,
         };
         if stored == Ended::CutShort {
@@ -261,7 +270,7 @@ impl Running {
             );
         }
         self.shared.shutdown_timeout(Duration::from_secs(1));
-        Ok(if stored == Ended::Drained { ended } else { stored })
+        if stored == Ended::Drained { ended } else { stored }
     }
 }
 

@@ -24,39 +24,62 @@ pub struct Stages {
     pub hard_stop: CancellationToken,
 }
 
-/// SIGHUPs, from now on. Without anybody to take them they would end the process.
-///
-/// # Errors
-/// The handler could not be installed.
-pub fn hangup() -> std::io::Result<Signal> {
-    signal(SignalKind::hangup())
+/// The signals an operator sends, from the moment they are installed: until then, and where nobody takes them, each would
+/// end the process at once.
+pub struct Signals {
+    /// Read the configuration again.
+    pub hangup: Signal,
+    /// Wind down; a further one ends the stage that it finds.
+    pub end: EndSignals,
 }
 
-/// Resolves with the first SIGTERM or SIGINT.
-///
-/// # Errors
-/// The handler could not be installed.
-pub async fn first_signal() -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = signals()?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+impl Signals {
+    /// Installs the handlers, on the runtime that is entered.
+    ///
+    /// # Errors
+    /// The operating system refuses one.
+    pub fn install() -> std::io::Result<Self> {
+        let end = EndSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        Ok(Self { hangup: signal(SignalKind::hangup())?, end })
     }
-    Ok(())
+}
+
+/// SIGTERM and SIGINT. None is missed, whatever was done since the one before.
+pub struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    /// Resolves with the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for `work`, which has no limit of its own, until a further signal says that the operator will not.
+    pub async fn unless_signalled(&mut self, work: impl Future<Output = ()>) -> Ended {
+        tokio::select! {
+            () = work => Ended::Drained,
+            () = self.next() => Ended::CutShort,
+        }
+    }
 }
 
 /// Runs the stages: readiness fails at once, then `delay`, then stop, then at most `grace`; a second signal ends it now.
 /// `drained` resolves when every listener has finished.
-///
-/// # Errors
-/// The handler of the second signal could not be installed.
 pub async fn wind_down(
     shutdown: Shutdown,
     stages: &Stages,
     readiness: &Readiness,
+    signals: &mut EndSignals,
     drained: impl Future<Output = ()>,
-) -> std::io::Result<Ended> {
-    let (mut terminate, mut interrupt) = signals()?;
+) -> Ended {
     readiness.set_draining();
     let mut drained = pin!(drained);
     let orderly = async {
@@ -66,28 +89,14 @@ pub async fn wind_down(
     };
     let finished = tokio::select! {
         finished = orderly => finished,
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
+        () = signals.next() => false,
     };
     stages.stop.cancel();
     stages.hard_stop.cancel();
     if !finished {
         let _ = tokio::time::timeout(LAST_WORDS, drained).await;
     }
-    Ok(if finished { Ended::Drained } else { Ended::CutShort })
-}
-
-/// Waits for `work`, which has no limit of its own, until a further signal says that the operator will not.
-///
-/// # Errors
-/// The handler of that signal could not be installed.
-pub async fn unless_signalled(work: impl Future<Output = ()>) -> std::io::Result<Ended> {
-    let (mut terminate, mut interrupt) = signals()?;
-    Ok(tokio::select! {
-        () = work => Ended::Drained,
-        _ = terminate.recv() => Ended::CutShort,
-        _ = interrupt.recv() => Ended::CutShort,
-    })
+    if finished { Ended::Drained } else { Ended::CutShort }
 }
 
 /// How a stop ended.
@@ -97,8 +106,4 @@ pub enum Ended {
     Drained,
     /// The grace ran out, or a second signal came.
     CutShort,
-}
-
-fn signals() -> std::io::Result<(Signal, Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
 }

@@ -175,14 +175,14 @@ impl Gate {
     /// Winds down in a thread of its own; the returned handle is done when it is.
     pub(crate) fn stop(mut self) -> std::thread::JoinHandle<app::lifecycle::Ended> {
         let running = self.running.take().unwrap();
-        std::thread::spawn(move || running.wind_down().unwrap())
+        std::thread::spawn(move || running.wind_down())
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
-            running.wind_down().unwrap();
+            running.wind_down();
         }
     }
 }

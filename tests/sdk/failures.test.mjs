@@ -204,14 +204,28 @@ test('a request in flight is finished when a SIGTERM comes', async () => {
     'upstreams/api.yaml': `upstream: ${slow.url}\n`,
   });
   const answer = fetch(stopping.inbound, { headers: { 'X-Integration-App-Token': customer } });
-  while (!release) await new Promise(setImmediate);
+  answer.catch(() => {}); // It is awaited below.
+  await stopping.until(() => release);
   stopping.child.kill('SIGTERM');
-  while (!stopping.diagnostics.includes('stopping')) await new Promise(setImmediate);
+  await stopping.until(() => stopping.diagnostics.includes('stopping'));
   release();
   assert.equal(await (await answer).text(), 'done');
   assert.equal((await stopping.exited).code, 0);
   stopping.remove();
   slow.close();
+});
+
+test('a SIGTERM is an orderly stop from the moment that a listener is named', async () => {
+  const path = folder({
+    'sidegate.yaml': configuration({ workspace, secret, sealingKey }),
+    'upstreams/api.yaml': `upstream: ${dead}\n`,
+  });
+  for (let round = 0; round < 20; round += 1) {
+    const child = spawn(binary, ['run', '--config', path]);
+    child.stderr.on('data', (data) => data.includes('listening') && child.kill('SIGTERM'));
+    const ended = await new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    assert.deepEqual(ended, { code: 0, signal: null });
+  }
 });
 
 test('ten mistakes are all reported with their places and cures', () => {

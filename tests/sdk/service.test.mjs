@@ -237,11 +237,11 @@ const stoppedDuringAnExchange = async () => {
   const before = tokens.requests.length;
   const caller = new AbortController();
   const leaves = assert.rejects(fetch(`${gate.outbound}/connections/crm/proxy/things`, { headers: pair('customer-1'), signal: caller.signal }));
-  while (tokens.requests.length === before) await new Promise(setImmediate);
+  await gate.until(() => tokens.requests.length > before);
   caller.abort();
   await leaves;
   gate.child.kill('SIGTERM');
-  while (!gate.diagnostics.includes('stopping')) await new Promise(setImmediate);
+  await gate.until(() => gate.diagnostics.includes('stopping'));
   return { gate, id, old, release };
 };
 

@@ -83,6 +83,15 @@ export class Sidegate {
   /** Access-log entries so far. */
   get entries() { return this.log.split('\n').filter(Boolean).map((line) => JSON.parse(line)); }
 
+  /** Waits for what an event brings about; fails if the process ends first. */
+  async until(holds) {
+    const { child } = this;
+    while (!holds()) {
+      assert(child.exitCode === null && child.signalCode === null, `sidegate ended (${child.exitCode ?? child.signalCode}):\n${this.diagnostics}`);
+      await new Promise(setImmediate);
+    }
+  }
+
   /** SIGTERM, wait for the end, and look for secrets in everything that was written. */
   async stop() {
     const metrics = await this.metrics().catch(() => '');

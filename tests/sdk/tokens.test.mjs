@@ -182,7 +182,7 @@ test('every request is one line of the access log with a reason and no token', a
   const token = raw(HS256, claims({ exp: now() - 5 }));
   const { headers } = await ask(token, '/logged');
   const id = headers.get('x-request-id');
-  while (!gate.log.includes(id)) await new Promise(setImmediate);
+  await gate.until(() => gate.log.includes(id));
   const entry = gate.entries.find((line) => JSON.stringify(line).includes(id));
   assert.equal(entry.status, 401);
   assert.equal(entry.reason, 'expired');

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::Failed;
-use crate::app::{self, RunError, Running};
+use crate::app::{self, Running};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Flags, Sources};
 use crate::http::egress::Egress;
@@ -46,7 +46,7 @@ pub(super) fn demo(options: &Options) -> Result<(), Failed> {
             stage.invite();
             stage.sidegate.until_signalled()
         }
-        _ => stage.sidegate.wind_down().map_err(RunError::from),
+        _ => Ok(stage.sidegate.wind_down()),
     };
     stage.stop.cancel();
     running?;
