@@ -16,6 +16,7 @@ mod routes;
 pub mod rules;
 mod snapshot;
 mod token_header;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -23,13 +24,13 @@ use arc_swap::{ArcSwap, Guard};
 use http::{Request, Response};
 
 use crate::http::Body;
-use crate::http::forward::upgrade::{Terms, Upgrade};
+use crate::http::forward::upgrade::Upgrade;
 use crate::http::headers::{admit, host, strip_hop_by_hop};
 use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
-use crate::token::{Verified, Verifier};
+use crate::token::Verified;
 pub use condition::VARIABLES;
 use decision::{decide, preflight};
 use forward::forward;
@@ -39,7 +40,6 @@ pub use limits::{LimitsConfig, Overload, PerCustomer};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Mode, Route, Routes, UpstreamConfig};
-use rules::Permit;
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -131,7 +131,11 @@ impl Inbound {
         head.headers.insert(&X_SIDEGATE_HOPS, hops);
 
         let body = record.forwarding(body);
-        let upgrade = upgrade.map(|upgrade| (upgrade, terms(&view.snapshot.verifier, &permit)));
+        let upgrade = upgrade.map(|upgrade| {
+            let (terms, keep) = tunnel::terms(&view.snapshot.verifier, &permit);
+            record.tunnel = Some(keep);
+            (upgrade, terms)
+        });
         Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
     }
 
@@ -162,16 +166,6 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
-}
-
-/// What holds for a tunnel under this permit.
-fn terms(verifier: &Verifier, permit: &Permit<'_>) -> Terms {
-    let config = &permit.upstream().config;
-    let ends = permit.verified().filter(|_| config.closes_on_expiry);
-    let left = ends.and_then(|verified| verifier.remaining(verified, &config.policy));
-    // An end that no clock reaches is none.
-    let until = left.and_then(|left| tokio::time::Instant::now().checked_add(left));
-    Terms { until, idle: config.upgrade_idle_timeout, ended: None }
 }
 
 impl Handler for Inbound {

@@ -19,8 +19,10 @@ use super::limits::Places;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
+use super::tunnel::Keep;
 use crate::http::Body;
 use crate::http::body::BoxError;
+use crate::http::forward::upgrade::Through;
 use crate::http::listener::Arrival;
 use crate::http::pool::SendError;
 use crate::http::trace_context::{self, TraceId};
@@ -54,6 +56,8 @@ pub(super) struct Record {
     received: Received,
     /// What the answer says to browsers.
     pub(super) cors: Option<Reply>,
+    /// Keeps this open if the answer is a tunnel.
+    pub(super) tunnel: Option<Keep>,
     forwarded_at: Option<Instant>,
     /// The status that the upstream answered and how long that took; none before.
     answer: Option<(u16, Duration)>,
@@ -93,6 +97,7 @@ impl Record {
             places: None,
             received: Received::Whole(0),
             cors: None,
+            tunnel: None,
             forwarded_at: None,
             answer: None,
             sent: 0,
@@ -157,6 +162,10 @@ impl Record {
         if let Some(series) = &self.upstream {
             series.upstream_answered(self.method.as_str(), status, took);
         }
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some(tunnel)) = (response.status(), self.tunnel.take()) {
+            tunnel.take(self);
+            return response;
+        }
         let (head, body) = response.into_parts();
         let body = match body.into_memory() {
             Ok(bytes) => {
@@ -167,6 +176,15 @@ impl Record {
             Err(body) => Body::boxed(Recorded { body, record: self }),
         };
         Response::from_parts(head, body)
+    }
+
+    /// The tunnel that the answer began has ended, and this is what it carried.
+    pub(super) fn tunnel_ended(mut self, through: Through) {
+        (self.received, self.sent) = (Received::Whole(through.up), through.down);
+        self.is_over = true;
+        let end = if through.is_cut { End::Timeout } else { End::Complete };
+        let ended = (OK, StatusCode::SWITCHING_PROTOCOLS.as_u16(), Blame::None);
+        self.send(Instant::now(), ended, end, None);
     }
 
     /// We answer.

@@ -42,7 +42,7 @@ pub(super) async fn run(client: OnUpgrade, upstream: Raw, is_websocket: bool, te
         timeout(GOODBYE, say_goodbye(&mut down)).await.ok();
     }
     if let Some(ended) = terms.ended {
-        ended(Through { up: up.written, down: down.written });
+        ended(Through { up: up.written, down: down.written, is_cut: is_over });
     }
 }
 
