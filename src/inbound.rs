@@ -114,7 +114,7 @@ impl Inbound {
             None => decide(&view.snapshot.verifier, upstream, &head, record).await?,
         };
 
-        let upgrade = Upgrade::asked(&mut head, &body);
+        let upgrade = Upgrade::asked(&head, &body);
         if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
             return Err(Rejection::UpgradeNotAllowed);
         }

@@ -6,7 +6,6 @@ mod http1;
 mod http2;
 mod idle;
 mod stream;
-mod trailers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use http::{Request, Response};
 
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError};
-use http1::{Connection, Home, Received, Upload, exchange};
+use http1::{Connection, Home, Received, begin, exchange};
 use idle::Idle;
 use stream::Stream;
 
@@ -175,7 +174,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let (upload, asked) = Upload::new(request, connection.take_buffer(), &self.home.private);
+        let (upload, asked) = begin(request, connection.take_buffer(), &self.home.private);
         let failed = match exchange(connection, upload, &asked, limit).await {
             Ok(received) => return Ok(received),
             Err(failed) => failed,

@@ -22,8 +22,8 @@ struct Gate {
 
 impl Handler for Gate {
     async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
-        let (mut head, body) = request.into_parts();
-        let upgrade = Upgrade::asked(&mut head, &body);
+        let (head, body) = request.into_parts();
+        let upgrade = Upgrade::asked(&head, &body);
         let request = Request::from_parts(head, body);
         let answer = match upgrade {
             Some(upgrade) if upgrade.protocol() == "websocket" => {
