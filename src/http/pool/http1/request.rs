@@ -5,6 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
+use crate::http::headers::{Additions, Fields};
 use crate::http::pool::trailers::announced;
 
 /// What must be remembered of a request to read its response.
@@ -28,7 +29,13 @@ pub(super) enum Framing {
 }
 
 /// Writes the head of a request with such a body.
-pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, private: &[HeaderName]) -> Asked {
+pub(super) fn write_head(
+    out: &mut Vec<u8>,
+    head: &Parts,
+    additions: &Additions<'_>,
+    framing: Framing,
+    private: &[HeaderName],
+) -> Asked {
     line(out, &[head.method.as_str().as_bytes(), b" ", head.uri.path().as_bytes()]);
     if let Some(query) = head.uri.query() {
         line(out, &[b"?", query.as_bytes()]);
@@ -71,6 +78,7 @@ pub(super) fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, priv
             _ => field(out, name.as_str(), value.as_bytes()),
         }
     }
+    additions(&mut Fields::of_text(out));
     match (asked.upgrade.is_some(), takes_trailers) {
         (true, true) => field(out, "connection", b"upgrade, te"),
         (true, false) => field(out, "connection", b"upgrade"),

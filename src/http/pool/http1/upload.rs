@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::HeaderName;
-use http::{HeaderMap, Request};
+use http::request::Parts;
 use hyper::body::Body as _;
 use tokio::io::AsyncWrite as _;
 
 use super::request::{Asked, Framing, write_head, write_trailers};
 use crate::http::body::{Body, BoxError};
+use crate::http::headers::Additions;
 use crate::http::pool::stream::Stream;
 use crate::http::pool::trailers::keep_harmless;
 
@@ -50,14 +52,15 @@ pub(in crate::http::pool) struct Upload {
 impl Upload {
     /// `buffer` is reused; `private` are names that a trailer must not have.
     pub(in crate::http::pool) fn new(
-        request: Request<Body>,
+        head: &Parts,
+        body: Body,
+        additions: &Additions<'_>,
         mut buffer: Vec<u8>,
         private: &Arc<[HeaderName]>,
     ) -> (Self, Asked) {
-        let (head, body) = request.into_parts();
         let framing = body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
         buffer.clear();
-        let asked = write_head(&mut buffer, &head, framing, private);
+        let asked = write_head(&mut buffer, head, additions, framing, private);
         let (data, body) = match body.into_memory() {
             Ok(bytes) => (bytes, None),
             Err(streaming) => (Bytes::new(), Some(streaming)),
