@@ -7,6 +7,7 @@ pub mod egress;
 pub mod forward;
 pub mod headers;
 pub mod hops;
+mod http1;
 pub mod listener;
 mod moment;
 pub mod pool;
@@ -14,6 +15,7 @@ pub mod reply;
 pub mod request_id;
 #[cfg(test)]
 mod testing;
+mod timer;
 pub mod tls;
 pub mod trace_context;
 

@@ -56,6 +56,12 @@ impl Body {
         Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// A body that cannot be read, because of `why`.
+    #[must_use]
+    pub fn broken(why: &'static str) -> Self {
+        Self::boxed(Broken(why))
+    }
+
     /// The bytes, if they are in memory as a whole; else the body.
     pub fn into_memory(self) -> Result<Bytes, Self> {
         match self.0 {
@@ -105,6 +111,17 @@ impl HttpBody for Body {
             Kind::Incoming(incoming) => incoming.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
+    }
+}
+
+struct Broken(&'static str);
+
+impl HttpBody for Broken {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(Some(Err(self.0.into())))
     }
 }
 

@@ -3,15 +3,13 @@
 
 mod address;
 mod connection;
-mod frames;
+mod http1;
+mod http2;
 mod preface;
 mod rejection;
 mod socket;
-mod streams;
 mod tunnel;
 mod upload;
-mod watch;
-mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,11 +26,14 @@ use crate::telemetry::metrics::ConnectionMetrics;
 
 pub use address::Address;
 pub use socket::ListenError;
-pub use tunnel::Tunnel;
+pub use tunnel::{ClientStream, Duplex, Tunnel};
 pub use upload::SlowBody;
 
 /// How long nothing is accepted after the system ran out of what a connection needs.
 const BREATHER: Duration = Duration::from_millis(100);
+
+/// How many headers a request may have, unless configured otherwise.
+const DEFAULT_MAX_HEADERS: usize = 100;
 
 /// A listener as configured.
 #[derive(Clone, Debug)]
@@ -82,7 +83,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(30),
             min_body_rate: 0,
             max_head_bytes: 64 * 1024,
-            max_headers: connection::DEFAULT_MAX_HEADERS,
+            max_headers: DEFAULT_MAX_HEADERS,
             max_connections: 10_000,
             max_connection_age: None,
             max_streams: 100,

@@ -6,7 +6,6 @@ mod http1;
 mod http2;
 mod idle;
 mod stream;
-mod trailers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use http::{Request, Response};
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError};
 use super::headers::{Additions, Fields};
-use http1::{Connection, Home, Received, Upload, exchange};
+use http1::{Connection, Home, Received, begin, exchange};
 use idle::Idle;
 use stream::Stream;
 
@@ -201,8 +200,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let (upload, asked) =
-            Upload::new(head, body, additions, connection.take_buffer(), &self.home.private);
+        let (upload, asked) = begin(head, body, additions, connection.take_buffer(), &self.home.private);
         head.headers = HeaderMap::new();
         let failed = match exchange(connection, upload, &asked, limit).await {
             Ok(received) => return Ok(received),

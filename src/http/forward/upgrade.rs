@@ -11,7 +11,6 @@ use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{Method, Response, Version};
 use hyper::body::Body as _;
-use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::http::Body;
@@ -19,11 +18,10 @@ use crate::http::headers::lists;
 use crate::http::listener::Tunnel;
 use crate::http::pool::Raw;
 
-/// A caller's wish to go on in another protocol, and its side of the connection.
+/// A caller's wish to go on in another protocol.
 #[derive(Debug)]
 pub struct Upgrade {
     protocol: HeaderValue,
-    client: OnUpgrade,
 }
 
 /// What holds for a tunnel. Nothing limits it by default.
@@ -50,7 +48,7 @@ impl Upgrade {
     /// The wish in a request's head, to be asked before hop-by-hop fields are removed. Only a GET in HTTP/1.1 without a
     /// body can wish, for one protocol; h2c is never one: it would carry requests past every rule (RFC 9113 dropped it).
     /// A request whose wish is not taken stays a request, as with any server that does not know the protocol.
-    pub fn asked(head: &mut Parts, body: &Body) -> Option<Self> {
+    pub fn asked(head: &Parts, body: &Body) -> Option<Self> {
         let mut protocols = head.headers.get_all(UPGRADE).iter();
         let protocol = protocols.next()?;
         let is_one = protocols.next().is_none() && is_token(protocol);
@@ -59,9 +57,7 @@ impl Upgrade {
         if !is_one || !is_listed || !is_plain || protocol.as_bytes().eq_ignore_ascii_case(b"h2c") {
             return None;
         }
-        let protocol = protocol.clone();
-        let client = head.extensions.remove::<OnUpgrade>()?;
-        Some(Self { protocol, client })
+        Some(Self { protocol: protocol.clone() })
     }
 
     /// The protocol as the caller spells it.
@@ -81,12 +77,8 @@ impl Upgrade {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, self.protocol);
-        response.extensions_mut().insert(Tunnel::new(tunnel::run(
-            self.client,
-            upstream,
-            is_websocket,
-            terms,
-        )));
+        let run = move |client| tunnel::run(client, upstream, is_websocket, terms);
+        response.extensions_mut().insert(Tunnel::new(run));
         response
     }
 }

@@ -3,6 +3,8 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::http::http1::write_field;
+
 /// Whoever has fields to add to a request's head; asked when it is written. Until then they are nowhere: no map has to
 /// grow for them, and nothing that a caller sends can take them away again.
 pub type Additions<'a> = dyn Fn(&mut Fields<'_>) + Sync + 'a;
@@ -29,13 +31,7 @@ impl<'h> Fields<'h> {
     /// Writes a field. A value that no field can have is not written at all: it could end the line.
     pub fn write(&mut self, name: &HeaderName, value: &[u8]) {
         match &mut self.0 {
-            Head::Text(text) if is_value(value) => {
-                let name = name.as_str().as_bytes();
-                text.reserve(name.len() + value.len() + b": \r\n".len());
-                for piece in [name, b": ", value, b"\r\n"] {
-                    text.extend_from_slice(piece);
-                }
-            }
+            Head::Text(text) if is_value(value) => write_field(text, name.as_str(), value),
             Head::Text(_) => {}
             Head::Map(headers) => {
                 if let Ok(value) = HeaderValue::from_bytes(value) {

@@ -1,15 +1,16 @@
 //! Which HTTP a client without ALPN speaks, by its first bytes (RFC 9113 section 3.3).
 //! Never consumes what it has read: whoever serves the connection reads it again.
 
+use std::future::poll_fn;
 use std::io;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use bytes::Bytes;
+use tokio::io::AsyncRead;
+
+use crate::http::http1::Intake;
 
 /// What a client that knows beforehand that we speak HTTP/2 says first.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Room for an ordinary head, so that HTTP/1.1 needs no further read.
-const FIRST_READ: usize = 2 * 1024;
 
 /// How requests are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +21,16 @@ pub(super) enum Protocol {
 
 /// Reads until it is clear, which for HTTP/1.1 is at the first byte that the preface does not have.
 pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(Protocol, Bytes)> {
-    let mut early = BytesMut::with_capacity(FIRST_READ);
+    let mut intake = Intake::new(Bytes::new());
     loop {
-        let length = stream.read_buf(&mut early).await?;
+        let length = poll_fn(|cx| intake.poll_fill(stream, cx)).await?;
+        let early = &intake.bytes;
         let seen = early.len().min(PREFACE.len());
         if length == 0 || early[..seen] != PREFACE[..seen] {
-            return Ok((Protocol::Http1, early.freeze()));
+            return Ok((Protocol::Http1, intake.bytes.freeze()));
         }
         if seen == PREFACE.len() {
-            return Ok((Protocol::Http2, early.freeze()));
+            return Ok((Protocol::Http2, intake.bytes.freeze()));
         }
     }
 }

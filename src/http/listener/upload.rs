@@ -6,11 +6,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Instant;
 
 use super::Limits;
 use crate::http::body::{Body, BoxError};
+use crate::http::timer::Timer;
 
 /// How long a body may take whatever its rate: a rate needs time to show.
 const BEFORE_RATE_COUNTS: Duration = Duration::from_secs(5);
@@ -35,7 +36,10 @@ impl SlowBody {
 }
 
 /// The body of a request that has arrived, under the listener's limits.
-pub(super) fn limited(incoming: Incoming, limits: &Limits) -> Body {
+pub(super) fn limited<B>(incoming: B, limits: &Limits) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
     if incoming.is_end_stream() {
         return Body::empty();
     }
@@ -47,12 +51,12 @@ pub(super) fn limited(incoming: Incoming, limits: &Limits) -> Body {
         waiting: None,
         waited: Duration::ZERO,
         length: 0,
-        timer: None,
+        timer: Timer::default(),
     })
 }
 
-struct Upload {
-    incoming: Incoming,
+struct Upload<B> {
+    incoming: B,
     idle: Duration,
     /// Bytes a second; zero is off.
     rate: u64,
@@ -61,11 +65,10 @@ struct Upload {
     /// For how long it had done so before.
     waited: Duration,
     length: u64,
-    /// Made when first waited for, and set again only when it fires.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
-impl Upload {
+impl<B> Upload<B> {
     fn came(&mut self, frame: &Frame<Bytes>) {
         if let Some(since) = self.waiting.take() {
             self.waited += since.elapsed();
@@ -84,26 +87,14 @@ impl Upload {
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<SlowBody> {
         let since = *self.waiting.get_or_insert_with(Instant::now);
         let deadline = self.deadline(since);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            if deadline <= Instant::now() {
-                let is_idle = since + self.idle <= deadline;
-                return Poll::Ready(if is_idle {
-                    SlowBody::Idle(self.idle)
-                } else {
-                    SlowBody::Rate(self.rate)
-                });
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        self.timer.poll_overdue(deadline, cx).map(|()| {
+            let is_idle = since + self.idle <= deadline;
+            if is_idle { SlowBody::Idle(self.idle) } else { SlowBody::Rate(self.rate) }
+        })
     }
 }
 
-impl HttpBody for Upload {
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin> HttpBody for Upload<B> {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -15,10 +15,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::http1::content_length;
-use super::trailers::keep_harmless;
 use super::{Origin, SendError, Settings, connect};
 use crate::http::body::{Body, BoxError};
+use crate::http::http1::{content_length, keep_harmless};
 use crate::http::moment::Moment;
 
 /// What the upstream may send of one body before it is read: flow control holds it back then.

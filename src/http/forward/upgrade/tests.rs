@@ -23,7 +23,7 @@ struct Gate {
 impl Handler for Gate {
     async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
         let (mut head, body) = request.into_parts();
-        let upgrade = Upgrade::asked(&mut head, &body);
+        let upgrade = Upgrade::asked(&head, &body);
         let answer = match upgrade {
             Some(upgrade) if upgrade.protocol() == "websocket" => {
                 let ended = self.ended.lock().unwrap().take();

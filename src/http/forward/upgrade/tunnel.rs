@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frames::Frames;
 use super::{Terms, Through};
+use crate::http::listener::ClientStream;
 use crate::http::moment::Moment;
 use crate::http::pool::Raw;
 
@@ -21,12 +20,11 @@ const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xf0];
 /// How long a caller may take for it.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Joins the caller, once hyper lets go of its connection, with the upstream.
-pub(super) async fn run(client: OnUpgrade, upstream: Raw, is_websocket: bool, terms: Terms) {
-    let Ok(client) = client.await else { return };
+/// Joins the caller with the upstream.
+pub(super) async fn run(client: ClientStream, upstream: Raw, is_websocket: bool, terms: Terms) {
     let moved = Moment::now();
     let frames = is_websocket.then(Frames::default);
-    let mut down = Side { stream: TokioIo::new(client), moved: &moved, written: 0, frames };
+    let mut down = Side { stream: client, moved: &moved, written: 0, frames };
     let mut up = Side { stream: upstream.stream, moved: &moved, written: 0, frames: None };
 
     let joined = async {

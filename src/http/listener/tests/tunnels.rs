@@ -1,7 +1,5 @@
 //! Connections that stop speaking HTTP.
 
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -14,18 +12,16 @@ struct Shouting {
 }
 
 impl Handler for Shouting {
-    async fn handle(&self, mut request: Request<Body>, _: Arrival) -> Response<Body> {
-        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        let (Some(on_upgrade), "/shout") = (on_upgrade, request.uri().path()) else {
+    async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
+        if request.uri().path() != "/shout" {
             return Response::new(Body::full("no"));
-        };
+        }
         let cut = GivenUp(Arc::clone(&self.cut));
         let mut response = Response::new(Body::empty());
         *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
         response.headers_mut().insert("connection", "upgrade".parse().unwrap());
         response.headers_mut().insert("upgrade", "shouting".parse().unwrap());
-        response.extensions_mut().insert(Tunnel::new(async move {
-            let mut client = TokioIo::new(on_upgrade.await.expect("the client was told 101"));
+        response.extensions_mut().insert(Tunnel::new(|mut client| async move {
             let mut piece = [0; 64];
             while let Ok(length @ 1..) = client.read(&mut piece).await {
                 client.write_all(&piece[..length].to_ascii_uppercase()).await.unwrap();
@@ -80,7 +76,7 @@ async fn h13_a_refused_upgrade_switches_nothing() {
         assert!(scene.peer.head().await.starts_with("HTTP/1.1 200 "));
         assert_eq!(scene.peer.bytes(2).await, b"no");
     }
-    // Nor does it at the connection's end, where hyper gives the socket away for the last upgrade that was asked for.
+    // Nor does it at the connection's end.
     scene.peer.say(&refused.replace("connection: upgrade", "connection: upgrade, close")).await;
     assert!(scene.peer.rest().await.ends_with("\r\n\r\nno"));
     scene.stop.cancel();

@@ -13,15 +13,13 @@ use http::{Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::chunked::{Decoder, Piece};
 use super::connection::Connection;
 use super::exchange::Received;
 use super::head::{Framing, Head};
-use super::upload::{Upload, UploadError};
 use crate::http::body::{Body, BoxError};
+use crate::http::http1::{Left, Outgoing, OutgoingError, Step, announce_harmless, keep_harmless};
 use crate::http::pool::Raw;
 use crate::http::pool::idle::Idle;
-use crate::http::pool::trailers::{announce_harmless, keep_harmless};
 
 /// What a response's body needs to know of its pool.
 #[derive(Clone)]
@@ -41,8 +39,8 @@ impl Received {
 
     /// The response, and the bytes of the other protocol.
     pub(in crate::http::pool) fn into_raw(self) -> (Response<Body>, Raw) {
-        let Connection { stream, read, .. } = *self.connection;
-        (response(self.head, Body::empty()), Raw { stream, early: read.freeze() })
+        let Connection { stream, intake, .. } = *self.connection;
+        (response(self.head, Body::empty()), Raw { stream, early: intake.bytes.freeze() })
     }
 
     /// The response. What came with the head is in memory and needs no connection any more.
@@ -52,8 +50,8 @@ impl Received {
             Framing::None => Some(Body::empty()),
             Framing::Length(length) => usize::try_from(length)
                 .ok()
-                .filter(|length| *length <= connection.read.len())
-                .map(|length| Body::full(connection.read.split_to(length).freeze())),
+                .filter(|length| *length <= connection.intake.bytes.len())
+                .map(|length| Body::full(connection.intake.bytes.split_to(length).freeze())),
             Framing::Chunked | Framing::Close => None,
         };
         let body = match (whole, head.framing) {
@@ -67,7 +65,7 @@ impl Received {
             (None, framing) => Body::boxed(Answer {
                 framing: match framing {
                     Framing::Length(left) => Left::Length(left),
-                    Framing::Chunked => Left::Chunked(Decoder::new()),
+                    Framing::Chunked => Left::chunked(),
                     Framing::Close | Framing::None => Left::Close,
                 },
                 line: Some(Line { connection, upload, keeps: head.keeps }),
@@ -107,48 +105,11 @@ struct Answer {
     broken: Option<BoxError>,
 }
 
-/// How much of a body is left.
-enum Left {
-    Length(u64),
-    Chunked(Decoder),
-    Close,
-}
-
 /// The connection, and the request that may still be on its way out.
 struct Line {
     connection: Box<Connection>,
-    upload: Option<Upload>,
+    upload: Option<Outgoing>,
     keeps: bool,
-}
-
-/// What stood in the bytes that are here.
-enum Step {
-    Data(Bytes),
-    Trailers(http::HeaderMap),
-    End,
-    More,
-}
-
-impl Left {
-    fn step(&mut self, connection: &mut Connection) -> Result<Step, BoxError> {
-        let read = &mut connection.read;
-        match self {
-            Self::Length(0) => Ok(Step::End),
-            _ if read.is_empty() => Ok(Step::More),
-            Self::Length(left) => {
-                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(read.len());
-                *left -= length as u64;
-                Ok(Step::Data(read.split_to(length).freeze()))
-            }
-            Self::Chunked(decoder) => Ok(match decoder.next(read)? {
-                Piece::Data(data) => Step::Data(data),
-                Piece::End(trailers) if trailers.is_empty() => Step::End,
-                Piece::End(trailers) => Step::Trailers(trailers),
-                Piece::More => Step::More,
-            }),
-            Self::Close => Ok(Step::Data(read.split().freeze())),
-        }
-    }
 }
 
 impl Answer {
@@ -158,7 +119,7 @@ impl Answer {
             self.deadline = None;
         }
         loop {
-            match self.framing.step(&mut line.connection)? {
+            match self.framing.step(&mut line.connection.intake.bytes)? {
                 Step::More => {}
                 step => {
                     self.deadline = None;
@@ -198,11 +159,11 @@ impl Line {
         match upload.poll(&mut self.connection.stream, cx) {
             Poll::Pending => return Ok(upload.has_moved()),
             Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(UploadError::Body(error))) => return Err(error),
+            Poll::Ready(Err(OutgoingError::Body(error))) => return Err(error),
             // The upstream wants no more of it; what it says counts nevertheless.
-            Poll::Ready(Err(UploadError::Write(_))) => self.keeps = false,
+            Poll::Ready(Err(OutgoingError::Write(_))) => self.keeps = false,
         }
-        self.connection.spare = self.upload.take().map(Upload::into_buffer).unwrap_or_default();
+        self.connection.spare = self.upload.take().map(Outgoing::into_buffer).unwrap_or_default();
         Ok(true)
     }
 }
@@ -233,7 +194,7 @@ impl HttpBody for Answer {
                 return Poll::Pending;
             }
         };
-        if frame.is_none() || this.is_at_its_end() {
+        if frame.is_none() || this.framing.is_at_its_end() {
             this.finish();
         }
         Poll::Ready(frame)
@@ -244,15 +205,6 @@ impl HttpBody for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.framing {
-            Left::Length(left) => SizeHint::with_exact(left),
-            Left::Chunked(_) | Left::Close => SizeHint::default(),
-        }
-    }
-}
-
-impl Answer {
-    fn is_at_its_end(&self) -> bool {
-        matches!(self.framing, Left::Length(0))
+        self.framing.size_hint()
     }
 }

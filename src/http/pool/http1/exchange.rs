@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{self, HeaderValue};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::head::Head;
+use super::head::{self, Head};
 use super::request::Asked;
-use super::upload::{Upload, UploadError};
 use crate::http::headers::lists;
+use crate::http::http1::{Outgoing, OutgoingError};
 use crate::http::pool::SendError;
 
 /// How many interim responses are skipped before the response.
@@ -27,21 +27,21 @@ pub(in crate::http::pool) struct Received {
     pub(super) head: Head,
     pub(super) connection: Box<Connection>,
     /// What had not gone when the head came.
-    pub(super) upload: Option<Upload>,
+    pub(super) upload: Option<Outgoing>,
 }
 
 /// Why there is no response.
 pub(in crate::http::pool) struct Failed {
     pub(in crate::http::pool) error: SendError,
     /// The request as it was, where the connection had gone before the upstream can have seen it, or seen it in a way that counts.
-    pub(in crate::http::pool) again: Option<Upload>,
+    pub(in crate::http::pool) again: Option<Outgoing>,
 }
 
 /// Sends a request and reads to the end of its response's head, interim ones skipped. `limit` runs from the last time
 /// that a piece of the request moved, so that a long upload is not cut.
 pub(in crate::http::pool) async fn exchange(
     connection: Box<Connection>,
-    upload: Upload,
+    upload: Outgoing,
     asked: &Asked,
     limit: Duration,
 ) -> Result<Received, Failed> {
@@ -70,7 +70,7 @@ pub(in crate::http::pool) async fn exchange(
             Ok(Received { head, connection, upload: is_wanted.then_some(upload) })
         }
         Err(Ended::Closed(error)) => {
-            let unseen = interim == 0 && connection.read.is_empty();
+            let unseen = interim == 0 && connection.intake.bytes.is_empty();
             let again = if unseen { upload.again(asked.is_idempotent) } else { None };
             // What was refused is nearer to the cause than what was not answered.
             Err(Failed { error: SendError::Broken(refused.unwrap_or(error).into()), again })
@@ -89,7 +89,7 @@ enum Ended {
 
 struct UnderWay<'a> {
     connection: Box<Connection>,
-    upload: Upload,
+    upload: Outgoing,
     asked: &'a Asked,
     limit: Duration,
     is_sent: bool,
@@ -123,10 +123,10 @@ impl UnderWay<'_> {
         }
         match self.upload.poll(&mut self.connection.stream, cx) {
             Poll::Ready(Ok(())) => self.is_sent = true,
-            Poll::Ready(Err(UploadError::Body(error))) => {
+            Poll::Ready(Err(OutgoingError::Body(error))) => {
                 return Err(Ended::Failed(SendError::RequestBody(error)));
             }
-            Poll::Ready(Err(UploadError::Write(error))) => self.refused = Some(error),
+            Poll::Ready(Err(OutgoingError::Write(error))) => self.refused = Some(error),
             Poll::Pending => {}
         }
         if self.upload.has_moved() {
@@ -138,8 +138,8 @@ impl UnderWay<'_> {
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Ended>> {
         let connection = &mut *self.connection;
         loop {
-            if !connection.read.is_empty() {
-                match connection.heads.take(&mut connection.read, self.asked) {
+            if !connection.intake.bytes.is_empty() {
+                match head::take(&mut connection.heads, &mut connection.intake.bytes, self.asked) {
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) => {}
                     Err(problem) => {
@@ -164,8 +164,8 @@ impl UnderWay<'_> {
             value.as_bytes().eq_ignore_ascii_case(other.as_bytes())
         };
         head.status == StatusCode::SWITCHING_PROTOCOLS
-            && head.headers.get_all(header::CONNECTION).iter().any(|value| lists(value, "upgrade"))
-            && match (&self.asked.upgrade, head.headers.get(header::UPGRADE)) {
+            && head.headers.get_all(CONNECTION).iter().any(|value| lists(value, "upgrade"))
+            && match (&self.asked.upgrade, head.headers.get(UPGRADE)) {
                 (Some(asked), Some(given)) => names(asked, given),
                 _ => false,
             }

@@ -1,12 +1,16 @@
 //! The head of a request, written with framing and connection fields of our own.
 //! Never copies a framing field: where the body ends is said by the body itself.
 
+use std::sync::Arc;
+
+use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use hyper::body::Body as _;
 
+use crate::http::body::Body;
 use crate::http::headers::{Additions, Fields};
-use crate::http::pool::trailers::announced;
+use crate::http::http1::{Framing, Outgoing, announced, write_field as field};
 
 /// What must be remembered of a request to read its response.
 pub(in crate::http::pool) struct Asked {
@@ -16,29 +20,43 @@ pub(in crate::http::pool) struct Asked {
     /// The protocols it asks to switch to.
     pub(super) upgrade: Option<HeaderValue>,
     /// It waits for a 100 before its body.
-    pub(super) expects: bool,
+    expects: bool,
     /// It authenticates the connection rather than itself.
     pub(super) binds: bool,
 }
 
-/// How a request's body says where it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    Length(u64),
-    Chunked,
+/// A request on its way out, its head written into `buffer`; `private` are names that a trailer must not have.
+pub(in crate::http::pool) fn begin(
+    head: &Parts,
+    body: Body,
+    additions: &Additions<'_>,
+    mut buffer: Vec<u8>,
+    private: &Arc<[HeaderName]>,
+) -> (Outgoing, Asked) {
+    let framing = body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
+    buffer.clear();
+    let asked = write_head(&mut buffer, head, additions, framing, private);
+    let upload = Outgoing::new(buffer, body, framing)
+        .with_trailers(Arc::clone(private))
+        .lingering()
+        .waiting(asked.expects);
+    (upload, asked)
 }
 
 /// Writes the head of a request with such a body.
-pub(super) fn write_head(
+fn write_head(
     out: &mut Vec<u8>,
     head: &Parts,
     additions: &Additions<'_>,
     framing: Framing,
     private: &[HeaderName],
 ) -> Asked {
-    line(out, &[head.method.as_str().as_bytes(), b" ", head.uri.path().as_bytes()]);
+    for piece in [head.method.as_str(), " ", head.uri.path()] {
+        out.extend_from_slice(piece.as_bytes());
+    }
     if let Some(query) = head.uri.query() {
-        line(out, &[b"?", query.as_bytes()]);
+        out.push(b'?');
+        out.extend_from_slice(query.as_bytes());
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
@@ -91,17 +109,10 @@ pub(super) fn write_head(
         Framing::Length(length) => {
             field(out, "content-length", itoa::Buffer::new().format(length).as_bytes());
         }
-        Framing::Chunked => field(out, "transfer-encoding", b"chunked"),
+        _ => field(out, "transfer-encoding", b"chunked"),
     }
     out.extend_from_slice(b"\r\n");
     asked
-}
-
-/// Writes trailer fields.
-pub(super) fn write_trailers(out: &mut Vec<u8>, trailers: &HeaderMap) {
-    for (name, value) in trailers {
-        field(out, name.as_str(), value.as_bytes());
-    }
 }
 
 /// NTLM always, and Negotiate often, makes the server take everything else on the connection for the same user.
@@ -115,15 +126,4 @@ fn is_idempotent(method: &Method) -> bool {
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     )
-}
-
-/// No value holds a line end: [`HeaderValue`] cannot.
-fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    line(out, &[name.as_bytes(), b": ", value, b"\r\n"]);
-}
-
-fn line(out: &mut Vec<u8>, pieces: &[&[u8]]) {
-    for piece in pieces {
-        out.extend_from_slice(piece);
-    }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::Limits;
+use super::super::Limits;
 use super::frames::{Frames, Read};
 use super::watched::Notes;
 use crate::http::body::{Body, BoxError};

@@ -1,11 +1,11 @@
-//! The chunked coding of a response (RFC 9112 section 7.1), taken off.
+//! The chunked coding (RFC 9112 section 7.1), taken off.
 //! Never takes what another parser could count differently: sizes, line ends and the last chunk are exact.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use httparse::Status;
 
-use super::head::Malformed;
+use super::Malformed;
 
 /// The longest line that opens a chunk, with its extensions, which are ignored.
 const MAX_LINE: usize = 1024;
@@ -19,7 +19,7 @@ const MAX_DIGITS: usize = 15;
 
 /// Where in the coding the next byte stands.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(in crate::http) struct Decoder {
     place: Place,
     extensions: usize,
 }

@@ -57,7 +57,7 @@ const FORBIDDEN: [&str; 44] = [
 const FORBIDDEN_FAMILIES: [&str; 4] = ["access-control-", "if-", "x-forwarded-", "x-sidegate-"];
 
 /// Removes what a trailer must not be: the fixed names, and those in `private`, however they are spelled.
-pub(super) fn keep_harmless(trailers: &mut HeaderMap, private: &[HeaderName]) {
+pub(in crate::http) fn keep_harmless(trailers: &mut HeaderMap, private: &[HeaderName]) {
     let is_harmful = |name: &&HeaderName| is_harmful(name.as_str(), private);
     let harmful: Vec<HeaderName> = trailers.keys().filter(is_harmful).cloned().collect();
     for name in harmful {
@@ -66,14 +66,14 @@ pub(super) fn keep_harmless(trailers: &mut HeaderMap, private: &[HeaderName]) {
 }
 
 /// What a Trailer field announces, without what is not going to come; none if nothing is left.
-pub(super) fn announced(value: &HeaderValue, private: &[HeaderName]) -> Option<HeaderValue> {
+pub(in crate::http) fn announced(value: &HeaderValue, private: &[HeaderName]) -> Option<HeaderValue> {
     let names = value.to_str().ok()?.split(',').map(str::trim);
     let kept: Vec<_> = names.filter(|name| !name.is_empty() && !is_harmful(name, private)).collect();
     if kept.is_empty() { None } else { HeaderValue::try_from(kept.join(", ")).ok() }
 }
 
 /// Leaves of what the Trailer fields announce only what may come.
-pub(super) fn announce_harmless(headers: &mut HeaderMap, private: &[HeaderName]) {
+pub(in crate::http) fn announce_harmless(headers: &mut HeaderMap, private: &[HeaderName]) {
     if !headers.contains_key(header::TRAILER) {
         return;
     }

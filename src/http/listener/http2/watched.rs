@@ -1,76 +1,36 @@
-//! A client's stream whose traffic is noted, and whose first bytes may have been read already.
+//! A client's HTTP/2 stream whose traffic is noted.
 //! Never judges what passes; who takes the notes does.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Takes note of what passes.
 pub(super) trait Notes: Unpin {
     /// Bytes came. An error ends the connection.
     fn read(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// So many bytes went; none if the client takes no more for now.
+    /// So many bytes went.
     fn written(&mut self, length: usize);
-    /// Our side is closed: whether the client may still be sending, and is to be listened to.
-    fn may_still_send(&mut self) -> bool {
-        false
-    }
     /// What is said to a client whose connection [`Notes::read`] has ended.
-    fn farewell(&self) -> &'static [u8] {
-        b""
-    }
+    fn farewell(&self) -> &'static [u8];
 }
-
-/// What is read at once only to be thrown away.
-const DISCARDED: usize = 8 * 1024;
 
 /// A stream with somebody who takes notes.
 pub(super) struct Watched<S, N> {
     stream: S,
-    early: Bytes,
     notes: N,
 }
 
 impl<S, N: Notes> Watched<S, N> {
-    /// `early` has been read from the stream and is read first.
-    pub(super) fn new(stream: S, early: Bytes, notes: N) -> Self {
-        Self { stream, early, notes }
+    pub(super) fn new(stream: S, notes: N) -> Self {
+        Self { stream, notes }
     }
 
     fn note_written(&mut self, polled: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(length @ 1..)) = polled {
             self.notes.written(*length);
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin, N> Watched<S, N> {
-    fn poll_read_on(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.early.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buffer);
-        }
-        let length = self.early.len().min(buffer.remaining());
-        buffer.put_slice(&self.early[..length]);
-        self.early.advance(length);
-        if self.early.is_empty() {
-            // An empty view of it would keep the memory.
-            self.early = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Reads to the end and keeps nothing; the connection's deadline ends it if the client does not.
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = [0; DISCARDED];
-        loop {
-            let mut buffer = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            if buffer.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
         }
     }
 }
@@ -83,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, N: Notes> AsyncRead for Watched<S, N> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
-        let polled = this.poll_read_on(cx, buffer);
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let came = &buffer.filled()[before..];
         if !came.is_empty()
             && let Err(ended) = this.notes.read(came)
@@ -122,7 +82,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, N: Notes> AsyncWrite for Watched<S, N> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        if self.notes.may_still_send() { self.poll_discard(cx) } else { Poll::Ready(Ok(())) }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,7 +1,7 @@
 //! The frames of HTTP/2 as they pass: where each begins, and whether it brings anything (RFC 9113 section 4).
 //! Never decodes what is in them; h2 does, and ends connections that break the protocol.
 
-use super::preface::PREFACE;
+use super::super::preface::PREFACE;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
