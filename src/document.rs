@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
-/// How deep a document may nest, and how many nodes its aliases may expand to.
+/// How deep a document may nest, and how many nodes it may have; both with its aliases written out.
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 200_000;
 
@@ -217,13 +217,7 @@ impl Reader {
         depth: usize,
     ) -> Result<Node, Failed> {
         self.count(1, span)?;
-        if depth > MAX_DEPTH {
-            return Err(self.complaint(
-                span,
-                "the document nests too deeply",
-                "flatten it to at most 64 levels",
-            ));
-        }
+        self.admit(depth, span)?;
         let position = position(span);
         match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -249,6 +243,7 @@ impl Reader {
                     return Err(self.complaint(span, "this alias refers to itself", "write the value out"));
                 };
                 self.count(size(&target), span)?;
+                self.admit(depth + height(&target), span)?;
                 Ok(target)
             }
             _ => Err(self.complaint(span, "this is not a YAML value", "write a scalar, a list or a mapping")),
@@ -302,6 +297,18 @@ impl Reader {
         Ok(())
     }
 
+    /// Whoever walks a document walks it recursively.
+    fn admit(&self, depth: usize, span: Span) -> Result<(), Failed> {
+        if depth > MAX_DEPTH {
+            return Err(self.complaint(
+                span,
+                "the document nests too deeply",
+                "flatten it to at most 64 levels",
+            ));
+        }
+        Ok(())
+    }
+
     fn complaint(&self, span: Span, problem: &str, cure: &str) -> Failed {
         let (problem, cure) = (problem.to_owned(), cure.to_owned());
         Box::new(Complaint { file: Arc::clone(&self.file), position: Some(position(span)), problem, cure })
@@ -317,6 +324,17 @@ fn size(node: &Node) -> usize {
         Kind::Sequence(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => 1 + entries.iter().map(|entry| size(&entry.value)).sum::<usize>(),
         _ => 1,
+    }
+}
+
+/// How many levels there are below a node.
+fn height(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Sequence(items) => items.iter().map(|item| 1 + height(item)).max().unwrap_or_default(),
+        Kind::Mapping(entries) => {
+            entries.iter().map(|entry| 1 + height(&entry.value)).max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }
 
@@ -339,60 +357,4 @@ fn is_json_number(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_value_knows_its_place() {
-        let root = parse("a.yaml", "one: 1\ntwo:\n  - true\n  - {k: v}\n").unwrap();
-        let two = root.get("two").unwrap();
-        assert_eq!(two.items()[1].get("k").unwrap().position, Position { line: 4, column: 9 });
-        assert!(matches!(&root.get("one").unwrap().kind, Kind::Number(n) if n == "1"));
-    }
-
-    #[test]
-    fn ambiguous_scalars_stay_text() {
-        let root = parse("a.yaml", "a: no\nb: 017\nc: 1_000\nd: '1'\ne: 0x10\nf: 1e3\ng: .5").unwrap();
-        for key in ["a", "b", "c", "d", "e", "g"] {
-            assert!(root.get(key).unwrap().text().is_some(), "{key}");
-        }
-        assert!(matches!(root.get("f").unwrap().kind, Kind::Number(_)));
-    }
-
-    #[test]
-    fn duplicate_keys_are_all_reported_with_their_places() {
-        let complaints = parse("a.yaml", "a: 1\nb: 2\na: 3\nb: 4\n").unwrap_err();
-        let places: Vec<_> = complaints.iter().map(ToString::to_string).collect();
-        assert!(places[0].starts_with("a.yaml:3:1: the key `a` stands here twice"), "{places:?}");
-        assert!(places[1].starts_with("a.yaml:4:1:"), "{places:?}");
-    }
-
-    #[test]
-    fn a_syntax_error_names_its_place() {
-        let complaints = parse("a.yaml", "a: [1, 2\nb: 3\n").unwrap_err();
-        assert_eq!(complaints.len(), 1);
-        assert!(complaints[0].position.is_some());
-    }
-
-    #[test]
-    fn an_alias_bomb_is_refused() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..9 {
-            let before = format!("*a{}", level - 1);
-            text += &format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", "));
-        }
-        assert!(parse("bomb.yaml", &text).unwrap_err()[0].problem.contains("too large"));
-    }
-
-    #[test]
-    fn an_empty_file_is_an_empty_mapping() {
-        assert!(parse("a.yaml", "# nothing\n").unwrap().entries().is_empty());
-    }
-
-    #[test]
-    fn near_words_are_suggested_and_far_ones_are_not() {
-        assert_eq!(did_you_mean("worksapces", ["workers", "workspaces"]), Some("workspaces"));
-        assert_eq!(did_you_mean("public_url", ["publicUrl"]), Some("publicUrl"));
-        assert_eq!(did_you_mean("banana", ["workers"]), None);
-    }
-}
+mod tests;

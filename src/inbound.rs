@@ -16,6 +16,7 @@ mod routes;
 pub mod rules;
 mod snapshot;
 mod token_header;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -25,13 +26,13 @@ use http::request::Parts;
 use http::{Request, Response};
 
 use crate::http::Body;
-use crate::http::forward::upgrade::{Terms, Upgrade};
+use crate::http::forward::upgrade::Upgrade;
 use crate::http::headers::{Fields, admit, host};
 use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
 use crate::telemetry::Telemetry;
-use crate::token::{Verified, Verifier};
+use crate::token::Verified;
 pub use condition::VARIABLES;
 use decision::{decide, preflight};
 use forward::forward;
@@ -41,7 +42,6 @@ pub use limits::{LimitsConfig, Overload, PerCustomer};
 use record::Record;
 use rejection::Rejection;
 pub use routes::{Mode, Route, Routes, UpstreamConfig};
-use rules::Permit;
 use snapshot::View;
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -131,13 +131,17 @@ impl Inbound {
             None => head.headers.get(HOST).cloned(),
         };
         let body = record.forwarding(body);
+        let upgrade = upgrade.map(|upgrade| {
+            let (terms, keep) = tunnel::terms(&view.snapshot.verifier, &permit);
+            record.tunnel = Some(keep);
+            (upgrade, terms)
+        });
         let request_id = record.request_id();
         let told = |fields: &mut Fields<'_>| {
             way.write(fields, host.as_ref());
             fields.write(&X_REQUEST_ID, request_id.as_bytes());
             fields.write(&X_SIDEGATE_HOPS, hops.as_bytes());
         };
-        let upgrade = upgrade.map(|upgrade| (upgrade, terms(&view.snapshot.verifier, &permit)));
         Ok(forward(head, body, permit, &told, view.pool(upstream), upgrade).await?)
     }
 
@@ -170,16 +174,6 @@ impl Inbound {
         answer.headers_mut().insert(&X_REQUEST_ID, id);
         answer
     }
-}
-
-/// What holds for a tunnel under this permit.
-fn terms(verifier: &Verifier, permit: &Permit<'_>) -> Terms {
-    let config = &permit.upstream().config;
-    let ends = permit.verified().filter(|_| config.closes_on_expiry);
-    let left = ends.and_then(|verified| verifier.remaining(verified, &config.policy));
-    // An end that no clock reaches is none.
-    let until = left.and_then(|left| tokio::time::Instant::now().checked_add(left));
-    Terms { until, idle: config.upgrade_idle_timeout, ended: None }
 }
 
 impl Handler for Inbound {

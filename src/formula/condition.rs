@@ -103,6 +103,20 @@ impl Test {
     }
 }
 
+/// Whether an operand can equal anything: a list equals no value, so that `isNot: [a, b]` would always be true.
+fn is_single(operand: &Node) -> bool {
+    match operand.get("$plain") {
+        Some(literal) => !matches!(literal.kind, Kind::Sequence(_) | Kind::Mapping(_)),
+        None => !matches!(operand.kind, Kind::Sequence(_)),
+    }
+}
+
+/// Whether there is no text to look for: the vendor's engine finds the empty one in every text, and takes nothing for
+/// the word `undefined`.
+fn is_nothing(operand: &Node) -> bool {
+    matches!(operand.kind, Kind::Null) || operand.text() == Some("")
+}
+
 /// Reads a condition and gathers what is wrong with it.
 struct Reader<'a> {
     file: Arc<str>,
@@ -179,9 +193,10 @@ impl Reader<'_> {
             }
             "oneOf" if !is_list && operand.get("$var").is_none() => "write a list of values, or a $var",
             "noneOf" if !is_list => "write a list of values",
-            "contains" | "doesNotContain" if operand.text() == Some("") => {
-                "write the text that is looked for"
-            }
+            "oneOf" | "noneOf" if !operand.items().iter().all(is_single) => "write a list of single values",
+            "oneOf" | "noneOf" | "isEmpty" | "isNotEmpty" => return self.value(operand),
+            _ if !is_single(operand) => "write one value, or compare with oneOf or noneOf",
+            "contains" | "doesNotContain" if is_nothing(operand) => "write the text that is looked for",
             _ => return self.value(operand),
         };
         self.complain(operand.position, &format!("`{name}` cannot decide by this"), cure);

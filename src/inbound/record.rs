@@ -19,8 +19,10 @@ use super::limits::Places;
 use super::rejection::Rejection;
 use super::routes::Upstream;
 use super::rules::Rule;
+use super::tunnel::Keep;
 use crate::http::Body;
 use crate::http::body::BoxError;
+use crate::http::forward::upgrade::Through;
 use crate::http::listener::Arrival;
 use crate::http::pool::SendError;
 use crate::http::trace_context::{self, TraceId};
@@ -54,6 +56,8 @@ pub(super) struct Record {
     received: Received,
     /// What the answer says to browsers.
     pub(super) cors: Option<Reply>,
+    /// Keeps this open if the answer is a tunnel.
+    pub(super) tunnel: Option<Keep>,
     forwarded_at: Option<Instant>,
     /// The status that the upstream answered and how long that took; none before.
     answer: Option<(u16, Duration)>,
@@ -93,6 +97,7 @@ impl Record {
             places: None,
             received: Received::Whole(0),
             cors: None,
+            tunnel: None,
             forwarded_at: None,
             answer: None,
             sent: 0,
@@ -151,11 +156,14 @@ impl Record {
     /// The upstream answered; the event follows when its answer has been sent.
     pub(super) fn passed(mut self, status: StatusCode, body: Body) -> Body {
         let now = Instant::now();
-        let status = status.as_u16();
         let took = now.duration_since(self.forwarded_at.unwrap_or(now));
-        self.answer = Some((status, took));
+        self.answer = Some((status.as_u16(), took));
         if let Some(series) = &self.upstream {
-            series.upstream_answered(self.method.as_str(), status, took);
+            series.upstream_answered(self.method.as_str(), status.as_u16(), took);
+        }
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some(tunnel)) = (status, self.tunnel.take()) {
+            tunnel.take(self);
+            return body;
         }
         match body.into_memory() {
             Ok(bytes) => {
@@ -165,6 +173,15 @@ impl Record {
             }
             Err(body) => Body::boxed(Recorded { body, record: self }),
         }
+    }
+
+    /// The tunnel that the answer began has ended, and this is what it carried.
+    pub(super) fn tunnel_ended(mut self, through: Through) {
+        (self.received, self.sent) = (Received::Whole(through.up), through.down);
+        self.is_over = true;
+        let end = if through.is_cut { End::Timeout } else { End::Complete };
+        let ended = (OK, StatusCode::SWITCHING_PROTOCOLS.as_u16(), Blame::None);
+        self.send(Instant::now(), ended, end, None);
     }
 
     /// We answer.

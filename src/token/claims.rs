@@ -174,6 +174,15 @@ pub(super) fn customer_id(all: &Map<String, Value>) -> Option<Cow<'_, str>> {
     ["id", "tenantKey", "sub"].iter().find_map(|name| customer(all, name).ok().flatten())
 }
 
+/// `jti` as text, however the issuer typed it: RFC 7519 wants a string, and databases count.
+pub(super) fn token_id(all: &Map<String, Value>) -> Option<Cow<'_, str>> {
+    match all.get("jti")? {
+        Value::String(id) => Some(Cow::Borrowed(id)),
+        Value::Number(id) => Some(Cow::Owned(id.to_string())),
+        _ => None,
+    }
+}
+
 /// One value of two claims that mean the same.
 fn same<T: PartialEq>(
     first_name: &'static str,

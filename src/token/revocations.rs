@@ -1,6 +1,7 @@
 //! Tokens that are refused though their signature holds: a list by token id, key id, customer and time of issue.
 //! Never knows where the list is kept or who put an entry there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -36,25 +37,40 @@ struct Entry {
     until: Option<f64>,
 }
 
-/// What an entry is compared with.
+/// What is revoked or not.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
     pub(super) claims: &'a Map<String, Value>,
     pub(super) kid: Option<&'a str>,
 }
 
+/// What the entries are compared with: a [`Subject`] as they spell it.
+struct Compared<'a> {
+    jti: Option<Cow<'a, str>>,
+    kid: Option<&'a str>,
+    customer: Option<Cow<'a, str>>,
+    issued_at: f64,
+    now: f64,
+}
+
+impl<'a> Compared<'a> {
+    fn new(Subject { claims, kid }: Subject<'a>, now: f64) -> Self {
+        // A token that does not say when it was issued may have been issued at any time.
+        let issued_at = claims.get("iat").and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
+        let (jti, customer) = (claims::token_id(claims), claims::customer_id(claims));
+        Self { jti, kid, customer, issued_at, now }
+    }
+}
+
 impl Entry {
-    fn revokes(&self, subject: Subject<'_>, now: f64) -> bool {
+    fn revokes(&self, token: &Compared<'_>) -> bool {
         let is =
             |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-        let jti = subject.claims.get("jti").and_then(Value::as_str);
-        // A token that does not say when it was issued may have been issued at any time.
-        let issued_at = subject.claims.get("iat").and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
-        self.until.is_none_or(|until| now < until)
-            && self.issued_before.is_none_or(|before| issued_at < before)
-            && is(&self.jti, jti)
-            && is(&self.kid, subject.kid)
-            && is(&self.customer, claims::customer_id(subject.claims).as_deref())
+        self.until.is_none_or(|until| token.now < until)
+            && self.issued_before.is_none_or(|before| token.issued_at < before)
+            && is(&self.jti, token.jti.as_deref())
+            && is(&self.kid, token.kid)
+            && is(&self.customer, token.customer.as_deref())
     }
 }
 
@@ -106,15 +122,14 @@ impl Revocations {
         if self.is_empty() {
             return false;
         }
-        let jti = subject.claims.get("jti").and_then(Value::as_str);
-        let customer = claims::customer_id(subject.claims);
+        let token = Compared::new(subject, now);
         let found = [
-            jti.and_then(|jti| self.by_token.get(jti)),
-            customer.as_deref().and_then(|customer| self.by_customer.get(customer)),
-            subject.kid.and_then(|kid| self.by_key.get(kid)),
+            token.jti.as_deref().and_then(|jti| self.by_token.get(jti)),
+            token.customer.as_deref().and_then(|customer| self.by_customer.get(customer)),
+            token.kid.and_then(|kid| self.by_key.get(kid)),
             Some(&self.of_all),
         ];
-        found.into_iter().flatten().flatten().any(|entry| entry.revokes(subject, now))
+        found.into_iter().flatten().flatten().any(|entry| entry.revokes(&token))
     }
 }
 

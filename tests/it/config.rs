@@ -114,6 +114,7 @@ fn what_is_not_said_has_its_documented_default() {
     assert_eq!(told, wanted);
     assert!(upstream.preserve_host && !upstream.forward_token && !upstream.policy.require_expiry);
     assert_eq!(upstream.response_head_timeout, Duration::from_secs(60));
+    assert_eq!(upstream.upgrade_idle_timeout, Some(Duration::from_secs(3600)));
     assert!(settings.service.is_none() && settings.listeners.health.is_none());
 }
 
@@ -130,7 +131,7 @@ rules:
   - {path: /x/*, methods: [GET, POST], allow: customer, claims: {fields.plan: [pro, 7, true], /odd~1name: [x]}}
 identity: {X-Plan: fields.plan}
 forwardToken: true
-timeouts: {connect: 100ms, responseHead: 2s}
+timeouts: {connect: 100ms, responseHead: 2s, upgradeIdle: 0s}
 limits: {}
 ",
     );
@@ -146,6 +147,7 @@ limits: {}
     );
     assert_eq!(full.identity[0].1, Property::Claim("fields.plan".into()));
     assert!(!full.preserve_host && full.forward_token);
+    assert_eq!(full.upgrade_idle_timeout, None);
 }
 
 #[test]

@@ -139,6 +139,45 @@ fn what_needs_a_restart_is_named_and_the_rest_is_taken() {
 }
 
 #[test]
+fn every_setting_that_takes_a_restart_is_named_with_its_place_also_one_that_is_gone() {
+    let origin = Origin::new();
+    let settings = |listeners: &str| {
+        let listeners = format!("listeners:\n  inbound: {{address: '127.0.0.1:0'}}\n{listeners}");
+        let key = "{id: k1, key: {value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}";
+        let store = format!("store: {{redb: {{path: a.redb}}}}\nencryption: {{keys: [{key}]}}\n");
+        one(&origin, PUBLIC, &format!("{listeners}{store}"))
+    };
+    let gate = Gate::configured(&settings(
+        "  outbound: {address: '127.0.0.1:0'}\n  health: {address: '127.0.0.1:0'}\n",
+    ));
+    let before = gate.address("outbound");
+
+    let after = settings("  outbound: {address: '127.0.0.1:1', trustCaller: true}\n");
+    gate.reconfigure(&after.replace("a.redb", "b.redb").replace("k1", "k2"));
+    let text = fs::read_to_string(gate.folder().join("sidegate.yaml")).unwrap();
+    gate.rewrite("sidegate.yaml", &text.replace("to: off", "to: off, sample: 50"));
+    let report = gate.reload();
+    assert!(report.is_applied(), "{report:?}");
+    let line_of = |typed: &str| 1 + text.lines().position(|line| line.contains(typed)).unwrap();
+    let expected = [
+        ("accessLog.sample", line_of("accessLog")),
+        ("encryption.keys.0.id", line_of("id: k2")),
+        // Nothing sets it any more; here begins what could.
+        ("listeners.health.address", line_of("listeners:") + 1),
+        ("listeners.outbound.address", line_of("outbound:")),
+        ("listeners.outbound.trustCaller", line_of("outbound:")),
+        ("store.redb.path", line_of("b.redb")),
+    ];
+    assert_eq!(report.needs_restart.len(), expected.len(), "{report:#?}");
+    for ((key, line), told) in expected.into_iter().zip(&report.needs_restart) {
+        assert!(told.contains(&format!("sidegate.yaml:{line}:")), "{key} at {line}: {told}");
+        assert!(told.contains(&format!("`{key}` changed, and a reload cannot change it; restart")), "{told}");
+    }
+    // What else was in it counts, and of these nothing.
+    assert_eq!((gate.get("/", "").status, gate.address("outbound")), (200, before));
+}
+
+#[test]
 fn changed_files_are_noticed_without_being_told() {
     let origin = Origin::new();
     let gate = Gate::configured(&one(&origin, "match: {pathPrefix: /old}", "reload: {poll: 10ms}\n"));
@@ -198,7 +237,8 @@ fn sighup_reloads_a_running_process() {
 #[test]
 fn a_thousand_reloads_and_key_rotations_under_load_fail_no_request() {
     let origin = Origin::new();
-    let gate = Gate::configured(&one(&origin, "", "workers: 2\n"));
+    // Only the reloads below count: where this takes long, the watch of the files would add its own.
+    let gate = Gate::configured(&one(&origin, "", "workers: 2\nreload: {poll: 0s}\n"));
     let (done, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let secrets = [SECRET, OTHER_SECRET];
     // The key of acme is another in each generation; globex keeps its own.

@@ -274,9 +274,8 @@ pub(in crate::config) struct Timeouts {
     pub(in crate::config) body_idle: Span,
     /// For which a connection is kept unused; keep it below the API's own.
     pub(in crate::config) pool_idle: Span,
-    /// For which a WebSocket may be silent in both directions; without it, for ever.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::config) upgrade_idle: Option<Span>,
+    /// For which a WebSocket may be silent in both directions; 0s is for ever.
+    pub(in crate::config) upgrade_idle: Span,
 }
 
 impl Default for Timeouts {
@@ -288,7 +287,9 @@ impl Default for Timeouts {
             response_head: minute,
             body_idle: minute,
             pool_idle: Span::seconds(4),
-            upgrade_idle: None,
+            // As Envoy's default for raw TCP, and as HAProxy's pages advise: far above the pings of those who send
+            // some, and an end for those whose peer vanished without a word.
+            upgrade_idle: Span::seconds(3600),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Resolver<'_> {
             body_idle_timeout: typed.timeouts.body_idle.0,
             pool_idle_timeout: typed.timeouts.pool_idle.0,
             closes_on_expiry: typed.token.on_expiry == raw::OnExpiry::Close,
-            upgrade_idle_timeout: typed.timeouts.upgrade_idle.map(|idle| idle.0),
+            upgrade_idle_timeout: Some(typed.timeouts.upgrade_idle.0).filter(|idle| !idle.is_zero()),
         })
     }
 

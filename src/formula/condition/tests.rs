@@ -113,6 +113,22 @@ fn what_the_vendors_engine_would_take_for_true_is_refused_with_its_place() {
             "{$eval: {$var: id}, contains: ''}",
             "rule.yaml:1:31: `contains` cannot decide by this; write the text that is looked for",
         ),
+        (
+            "{$eval: {$var: id}, isNot: [eve, bob]}",
+            "rule.yaml:1:28: `isNot` cannot decide by this; write one value, or compare with oneOf or noneOf",
+        ),
+        (
+            "{$eval: {$var: id}, doesNotContain: {$plain: [eve]}}",
+            "rule.yaml:1:37: `doesNotContain` cannot decide by this; write one value, or compare with oneOf or noneOf",
+        ),
+        (
+            "{$eval: {$var: id}, noneOf: [[eve, bob]]}",
+            "rule.yaml:1:29: `noneOf` cannot decide by this; write a list of single values",
+        ),
+        (
+            "{$eval: {$var: id}, doesNotContain: }",
+            "rule.yaml:1:35: `doesNotContain` cannot decide by this; write the text that is looked for",
+        ),
         ("$var: idd", "rule.yaml:1:7: there is no variable `idd` here; did you mean `id`?"),
         ("$var: $", "rule.yaml:1:7: there is no variable `` here; begin with one of id, isAdmin, fields"),
         ("$var: ['id']", "rule.yaml:1:7: `$var` names no variable; begin with one of id, isAdmin, fields"),

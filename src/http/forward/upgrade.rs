@@ -35,13 +35,15 @@ pub struct Terms {
     pub ended: Option<Box<dyn FnOnce(Through) + Send>>,
 }
 
-/// How many bytes a tunnel carried.
+/// How many bytes a tunnel carried, and how it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Through {
     /// From the caller to the upstream.
     pub up: u64,
     /// From the upstream to the caller.
     pub down: u64,
+    /// Its time was over, while both sides would have gone on.
+    pub is_cut: bool,
 }
 
 impl Upgrade {

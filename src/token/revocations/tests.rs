@@ -31,6 +31,15 @@ fn t32_a_token_is_revoked_by_its_id_key_or_customer() {
 }
 
 #[test]
+fn t32_a_token_whose_id_is_a_number_is_revoked_by_it() {
+    for list in ["- {jti: 42}", "- {jti: '42'}"] {
+        assert!(revokes(list, &json!({"jti": 42}), None), "{list}");
+        assert!(revokes(list, &json!({"jti": "42"}), None), "{list}");
+        assert!(!revokes(list, &json!({"jti": 43}), None), "{list}");
+    }
+}
+
+#[test]
 fn t32_a_customer_is_named_as_the_rules_know_it() {
     assert!(revokes("- {customer: '42'}", &json!({"id": 42}), None));
     assert!(revokes("- {customer: 42}", &json!({"tenantKey": "42"}), None));

@@ -2,6 +2,7 @@
 //! A promise is more than not to crash: what is accepted must hold in a second, simpler reading.
 
 mod answers;
+mod decisions;
 mod heads;
 mod keys;
 mod paths;
@@ -9,6 +10,7 @@ mod settings;
 mod tokens;
 
 pub use answers::answer;
+pub use decisions::{revoked, when};
 pub use heads::head;
 pub use keys::{jwks, pem};
 pub use paths::{path, readings};
@@ -29,5 +31,7 @@ pub const ALL: &[Target] = &[
     ("jwks", jwks),
     ("path", path),
     ("pem", pem),
+    ("revoked", revoked),
     ("token", token),
+    ("when", when),
 ];

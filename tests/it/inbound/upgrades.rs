@@ -3,7 +3,7 @@
 use serde_json::json;
 use sidegate::clock::{Clock as _, SystemClock};
 
-use crate::support::{Gate, Origin, as_anna, token};
+use crate::support::{Gate, Origin, Peer, Process, as_anna, eventually, token};
 
 const ASK: &str = "GET /chat HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -66,6 +66,83 @@ fn h42_a_websocket_ends_with_its_token_where_the_upstream_says_so() {
     assert!(SystemClock.now().as_secs() >= soon, "it was cut before its time");
     // A close frame that says 1008: the policy was violated.
     assert_eq!(rest.get(..4), Some(&[0x88, 2, 0x03, 0xf0][..]), "{rest:?}");
+}
+
+/// A tunnel through the gate, whose answer has been read.
+fn tunnel(mut caller: Peer) -> Peer {
+    caller.say(format!("{ASK}{}\r\n", as_anna()));
+    assert_eq!(caller.answer_without_body().status, 101);
+    caller
+}
+
+#[test]
+fn h42_a_tunnel_takes_its_places_for_as_long_as_it_lives() {
+    for (limit, refused_with) in [
+        ("maxRequests: 1", (503, "overloaded")),
+        ("perCustomer: {concurrency: 1}", (429, "too_many_requests_in_flight")),
+    ] {
+        let origin = echo();
+        let gate = Gate::with(&origin, &format!("limits: {{{limit}}}"));
+        let mut caller = tunnel(gate.connect());
+        for _ in 0..2 {
+            let refused = gate.get("/", &as_anna());
+            assert_eq!((refused.status, refused.code()), refused_with, "{limit}");
+            caller.say("still there");
+            assert_eq!(caller.bytes(11).unwrap(), b"still there");
+        }
+        drop(caller);
+        eventually("its place is free", || {
+            let mut next = gate.connect();
+            next.say(format!("{ASK}{}\r\n", as_anna()));
+            next.answer().status == 101
+        });
+    }
+}
+
+#[test]
+fn h42_a_tunnel_whose_sides_went_silent_ends_and_one_line_tells_what_it_carried() {
+    let origin = echo();
+    let process = Process::configured(&format!(
+        "upstreams: {{api: {{upstream: 'http://{}', timeouts: {{upgradeIdle: 300ms}}}}}}\nshutdown: {{delay: 0s}}\n",
+        origin.address
+    ));
+    let mut caller = tunnel(process.connect());
+    let frame = [0x81, 2, b'h', b'i'];
+    caller.say(frame);
+    assert_eq!(caller.bytes(4).unwrap(), frame);
+    // Its side of the connection stays open, as that of a peer that vanished does.
+    assert_eq!(caller.rest().len(), 4, "a close frame, and the end");
+    let mut other = tunnel(process.connect());
+    other.say("bye");
+    assert_eq!(other.bytes(3).unwrap(), b"bye");
+    drop(other);
+    process.terminate();
+    let told = tunnels_of(process);
+    assert_eq!(told, [(101, String::new(), 3, 3), (101, "timeout".to_owned(), 4, 8)]);
+}
+
+#[test]
+fn h42_a_tunnel_that_the_process_ends_with_itself_is_one_line_too() {
+    let origin = echo();
+    let process = Process::before(origin.address, "shutdown: {delay: 0s, grace: 100ms}\n");
+    let mut caller = tunnel(process.connect());
+    process.terminate();
+    assert_eq!(caller.rest(), b"");
+    assert_eq!(tunnels_of(process), [(101, "timeout".to_owned(), 0, 0)]);
+}
+
+/// The lines of a process that ends: status, end and bytes.
+fn tunnels_of(process: Process) -> Vec<(u64, String, u64, u64)> {
+    let (_, log) = process.end();
+    let told = log.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = |key: &str| line[key].as_u64().unwrap_or_default();
+        let end = line["end"].as_str().unwrap_or_default().to_owned();
+        (number("status"), end, number("bytes_received"), number("bytes_sent"))
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    told
 }
 
 #[test]

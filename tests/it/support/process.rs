@@ -21,8 +21,17 @@ impl Process {
         Self::listening(upstream, "", more)
     }
 
+    /// Any upstreams at the end of sidegate.yaml.
+    pub(crate) fn configured(more: &str) -> Self {
+        Self::started("", more)
+    }
+
     /// With more listeners, as a YAML flow mapping's inside: `health: {address: …}`.
     pub(crate) fn listening(upstream: SocketAddr, listeners: &str, more: &str) -> Self {
+        Self::started(listeners, &format!("upstreams: {{api: {{upstream: 'http://{upstream}'}}}}\n{more}"))
+    }
+
+    fn started(listeners: &str, more: &str) -> Self {
         let folder = Folder::new();
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
@@ -30,8 +39,7 @@ impl Process {
             "sidegate.yaml",
             &format!(
                 "listeners: {{inbound: {{address: '127.0.0.1:0'}}, {listeners}}}\nworkers: 2\n\
-                 workspaces: {{acme: {{secret: {{file: acme}}}}}}\n\
-                 upstreams: {{api: {{upstream: 'http://{upstream}'}}}}\n{more}"
+                 workspaces: {{acme: {{secret: {{file: acme}}}}}}\n{more}"
             ),
         );
         let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))

@@ -102,7 +102,7 @@ async fn h42_a_websocket_is_transparent() {
     drop(peer);
     assert_eq!(scene.caller.rest().await, "");
     drop(scene.caller);
-    assert_eq!(soon(scene.ended).await.unwrap(), Through { up: 600_000, down: 600_000 });
+    assert_eq!(soon(scene.ended).await.unwrap(), Through { up: 600_000, down: 600_000, is_cut: false });
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn h42_a_websocket_whose_time_is_over_is_told_so_between_frames() {
     assert_eq!(scene.caller.bytes(4).await, [0x88, 2, 0x03, 0xf0], "1008");
     assert_eq!(scene.caller.rest().await, "");
     assert_eq!(peer.rest().await, "", "the upstream sees its end as well");
-    assert_eq!(soon(scene.ended).await.unwrap(), Through { up: 0, down: 8 });
+    assert_eq!(soon(scene.ended).await.unwrap(), Through { up: 0, down: 8, is_cut: true });
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ pub(super) async fn run(client: ClientStream, upstream: Raw, is_websocket: bool,
         timeout(GOODBYE, say_goodbye(&mut down)).await.ok();
     }
     if let Some(ended) = terms.ended {
-        ended(Through { up: up.written, down: down.written });
+        ended(Through { up: up.written, down: down.written, is_cut: is_over });
     }
 }
 
