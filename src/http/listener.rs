@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -234,6 +235,17 @@ impl Bound {
             }
         }
     }
+}
+
+/// Serves HTTP/1.1 on a connection that is there already, until it ends: for who brings a stream of its own, as tests and
+/// fuzz targets do.
+pub async fn converse<H, S>(handler: Arc<H>, stream: S, limits: Limits)
+where
+    H: Handler,
+    S: Duplex + 'static,
+{
+    let server = connection::Server::new(handler, None, limits, CancellationToken::new());
+    http1::serve(&server, stream, Bytes::new(), connection::Client::new(None, false)).await;
 }
 
 async fn finish(connections: &mut JoinSet<()>) {

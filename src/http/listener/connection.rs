@@ -51,7 +51,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    fn new(peer: Option<SocketAddr>, tls: bool) -> Self {
+    pub(super) fn new(peer: Option<SocketAddr>, tls: bool) -> Self {
         Self { peer, tls, since: Instant::now() }
     }
 

@@ -23,7 +23,7 @@ use super::connection::{Client, Server};
 use super::rejection;
 use super::tunnel::Resumed;
 use super::upload::limited;
-use super::{Handler, Tunnel};
+use super::{Duplex, Handler, Tunnel};
 use crate::http::body::Body;
 use crate::http::http1::{Heads, Left, Outgoing};
 use crate::http::timer::Timer;
@@ -76,7 +76,7 @@ enum Next {
 pub(super) async fn serve<H, S>(server: &Server<H>, stream: S, early: Bytes, client: Client)
 where
     H: Handler,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Duplex + 'static,
 {
     let mut stopped = pin!(server.stop.cancelled());
     let mut connection = Connection {
@@ -107,7 +107,7 @@ where
 impl<H, S> Connection<'_, H, S>
 where
     H: Handler,
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Duplex + 'static,
 {
     /// Waits for a request's head. What had been said before a stop is still answered.
     async fn next(&mut self, mut stopped: Pin<&mut WaitForCancellationFuture<'_>>) -> Asked {

@@ -1,3 +1,5 @@
+mod bodies;
+mod equal;
 mod http_2;
 mod limits;
 mod secured;

@@ -94,10 +94,11 @@ impl Fields {
             field(out, name.as_str(), value.as_bytes());
         }
         self.write_framing(out, head.status, said_length);
-        if self.closes {
-            field(out, "connection", b"close");
-        } else if self.terms.is_http_1_0 {
-            field(out, "connection", b"keep-alive");
+        // What each version does by itself need not be said.
+        match (self.closes, self.terms.is_http_1_0) {
+            (true, false) => field(out, "connection", b"close"),
+            (false, true) => field(out, "connection", b"keep-alive"),
+            _ => {}
         }
         if !has_date {
             field(out, "date", date().as_bytes());

@@ -1,23 +1,33 @@
 //! Request heads: bytes through a real server connection and strict admission.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt as _;
+use sidegate::http::Body;
 use sidegate::http::headers::{admit, host};
+use sidegate::http::listener::{Arrival, Handler, Limits, converse};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::paths::readings;
 
 thread_local! {
-    static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+}
+
+/// Keeps the heads it is given, and reads the bodies to their ends.
+#[derive(Default)]
+struct Reader(Mutex<Vec<Parts>>);
+
+impl Handler for Reader {
+    async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        self.0.lock().unwrap().push(head);
+        let _ = body.collect().await;
+        Response::new(Body::empty())
+    }
 }
 
 /// Any bytes on a connection: every head that is admitted stands in them and can be read in one way only.
@@ -30,29 +40,17 @@ pub fn head(bytes: &[u8]) {
     }
 }
 
-/// The heads that a server reads from these bytes, bodies read to their ends.
+/// The heads that the listener reads from these bytes.
 async fn served(bytes: &[u8]) -> Vec<Parts> {
     let (mut caller, server) = tokio::io::duplex(bytes.len() + 1);
     caller.write_all(bytes).await.unwrap();
     caller.shutdown().await.unwrap();
-    let heads = Rc::new(RefCell::new(Vec::new()));
-    let service = service_fn(|request: Request<Incoming>| {
-        let heads = Rc::clone(&heads);
-        async move {
-            let (head, body) = request.into_parts();
-            heads.borrow_mut().push(head);
-            let _ = body.collect().await;
-            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
-        }
-    });
-    let mut http = Builder::new();
-    http.header_read_timeout(None).half_close(true).max_headers(100);
-    let serving = http.serve_connection(TokioIo::new(server), service);
-    let (_, _) = tokio::join!(serving, async {
+    let reader = Arc::new(Reader::default());
+    let (_, _) = tokio::join!(converse(Arc::clone(&reader), server, Limits::default()), async {
         let mut answers = Vec::new();
         caller.read_to_end(&mut answers).await
     });
-    heads.take()
+    std::mem::take(&mut reader.0.lock().unwrap())
 }
 
 /// What follows the request line in `sent`, if there is one. What is admitted is then looked at closely.
