@@ -1,10 +1,8 @@
 //! HTTP/1.1's grammar (RFC 9112) for both of its sides: heads, bodies as they come in, messages on their way out.
 //! Never guesses: what could be read in two ways is malformed, whoever said it.
 //!
-//! hyper keeps two buffers for each connection that waits, runs each connection to an upstream as a task of its own, and
-//! looks at every part of a message more than once; this costs more than all the rest of a request
-//! (docs/decisions/0006-http-1-by-hand.md). The parts here are small enough to be read instead. [`listener`](super::listener)
-//! and [`pool`](super::pool) drive them.
+//! By hand rather than with hyper, for what that costs and for what that lets pass (docs/decisions/0005-http-1-by-hand.md).
+//! [`listener`](super::listener) and [`pool`](super::pool) drive the parts.
 
 mod chunked;
 mod fields;
