@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde_json::json;
 use sidegate::clock::SystemClock;
 use sidegate::config::{self, Flags, Sources};
-use sidegate::http::headers::{admit, strip_hop_by_hop};
+use sidegate::http::headers::{Fields, admit, strip_hop_by_hop};
 use sidegate::http::request_id::RequestIds;
 use sidegate::http::trace_context;
 use sidegate::inbound::Routes;
@@ -96,7 +96,7 @@ fn steps(criterion: &mut Criterion) {
     let rewrite = |mut headers: HeaderMap<HeaderValue>| {
         trace_context::settle(&mut headers);
         strip_hop_by_hop(&mut headers);
-        identity.write(&mut headers, Some(&claims));
+        identity.write(&mut Fields::of_map(&mut headers), Some(&claims));
         headers
     };
     group.bench_function("header rewrite", |bench| {

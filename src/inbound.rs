@@ -21,11 +21,13 @@ mod tunnel;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use http::header::HOST;
+use http::request::Parts;
 use http::{Request, Response};
 
 use crate::http::Body;
 use crate::http::forward::upgrade::Upgrade;
-use crate::http::headers::{admit, host, strip_hop_by_hop};
+use crate::http::headers::{Fields, admit, host};
 use crate::http::hops::{Hops, X_SIDEGATE_HOPS};
 use crate::http::listener::{Arrival, Handler};
 use crate::http::request_id::{RequestIds, X_REQUEST_ID};
@@ -88,11 +90,11 @@ impl Inbound {
     async fn pass(
         &self,
         view: &View,
-        request: Request<Body>,
+        head: &mut Parts,
+        body: Body,
         record: &mut Record,
     ) -> Result<Response<Body>, Rejection> {
-        let (mut head, body) = request.into_parts();
-        admit(&head)?;
+        admit(head)?;
         if record.arrival().misdirected {
             return Err(Rejection::Misdirected);
         }
@@ -100,21 +102,21 @@ impl Inbound {
         let hops = self.hops.next(&head.headers)?;
         let way = Way::of(&head.headers, &record.arrival(), &view.snapshot.trusted);
         record.client = way.client();
-        let upstream = view.snapshot.routes.upstream(host(&head).unwrap_or_default(), head.uri.path())?;
+        let upstream = view.snapshot.routes.upstream(host(head).unwrap_or_default(), head.uri.path())?;
         record.routed(upstream);
         upstream.rewrite(&mut head.uri);
         if let Some(cors) = &upstream.cors {
             record.cors = Some(cors.reply(&head.headers));
-            if let Some(answer) = cors.answer(&head, &body) {
+            if let Some(answer) = cors.answer(head, &body) {
                 return answer;
             }
         }
-        let permit = match preflight(upstream, &head, &body) {
+        let permit = match preflight(upstream, head, &body) {
             Some(permit) => permit,
-            None => decide(&view.snapshot.verifier, upstream, &head, record).await?,
+            None => decide(&view.snapshot.verifier, upstream, head, record).await?,
         };
 
-        let upgrade = Upgrade::asked(&head, &body);
+        let upgrade = Upgrade::asked(head, &body);
         if upgrade.as_ref().is_some_and(|upgrade| !upstream.upgrades_to(upgrade.protocol())) {
             return Err(Rejection::UpgradeNotAllowed);
         }
@@ -123,20 +125,24 @@ impl Inbound {
         record.hold(places);
         let body = limits::bounded(body, upstream.limits.max_body_bytes())?;
 
-        // Connection is resolved before anything of ours is written: it cannot take away what is not there yet.
-        strip_hop_by_hop(&mut head.headers);
         managed::erase(&mut head.headers, &permit);
-        way.write(&mut head.headers, record.request_id());
-        upstream.identity.write(&mut head.headers, caller);
-        head.headers.insert(&X_SIDEGATE_HOPS, hops);
-
+        let host = match &upstream.own_host {
+            Some(own) => head.headers.insert(HOST, own.clone()),
+            None => head.headers.get(HOST).cloned(),
+        };
         let body = record.forwarding(body);
         let upgrade = upgrade.map(|upgrade| {
             let (terms, keep) = tunnel::terms(&view.snapshot.verifier, &permit);
             record.tunnel = Some(keep);
             (upgrade, terms)
         });
-        Ok(forward(Request::from_parts(head, body), permit, view.pool(upstream), upgrade).await?)
+        let request_id = record.request_id();
+        let told = |fields: &mut Fields<'_>| {
+            way.write(fields, host.as_ref());
+            fields.write(&X_REQUEST_ID, request_id.as_bytes());
+            fields.write(&X_SIDEGATE_HOPS, hops.as_bytes());
+        };
+        Ok(forward(head, body, permit, &told, view.pool(upstream), upgrade).await?)
     }
 
     /// What the caller gets: the upstream's answer, or ours.
@@ -145,14 +151,16 @@ impl Inbound {
         let id = self.request_ids.of(&head.headers);
         let view = self.view();
         let mut record = Record::begin(&self.telemetry, id.clone(), &mut head, arrival);
-        let passed = self.pass(&view, Request::from_parts(head, body), &mut record).await;
+        let passed = self.pass(&view, &mut head, body, &mut record).await;
         let mut answer = match passed {
             Ok(mut response) => {
                 rejection::disown(response.headers_mut());
                 if let Some(cors) = &record.cors {
                     cors.write(response.headers_mut());
                 }
-                record.passed(response)
+                let body = std::mem::take(response.body_mut());
+                *response.body_mut() = record.passed(response.status(), body);
+                response
             }
             Err(rejection) => {
                 let mut answer = rejection.answer();
@@ -169,8 +177,12 @@ impl Inbound {
 }
 
 impl Handler for Inbound {
-    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        self.answer(request, arrival).await
+    fn handle(
+        &self,
+        request: Request<Body>,
+        arrival: Arrival,
+    ) -> impl Future<Output = Response<Body>> + Send {
+        self.answer(request, arrival)
     }
 }
 

@@ -1,11 +1,15 @@
 //! Header rules of HTTP/1.1 that have nothing to do with auth, and the text of header values.
 //! Never knows which headers Sidegate itself manages.
 
+mod additions;
 mod admission;
 mod http_2;
 
+pub use additions::{Additions, Fields};
 pub use admission::{Malformed, admit, host, host_of};
 pub use http_2::as_http_1;
+
+use std::borrow::Cow;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -33,6 +37,13 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if takes_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
+}
+
+/// Whether a field of this name is there. Mostly for one that is not: a look at each name costs less than the hash of a
+/// long one.
+#[must_use]
+pub fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.keys().any(|there| there == name)
 }
 
 /// Whether a comma-separated value lists `token`.
@@ -84,9 +95,8 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// Header text: visible ASCII as it is, everything else and `%` percent-encoded as UTF-8.
 #[must_use]
-pub fn header_text(text: &str) -> HeaderValue {
-    let encoded: std::borrow::Cow<'_, str> = utf8_percent_encode(text, ESCAPED).into();
-    HeaderValue::from_str(&encoded).expect("percent-encoded text is visible ASCII")
+pub fn header_text(text: &str) -> Cow<'_, str> {
+    utf8_percent_encode(text, ESCAPED).into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::headers::has;
+
 /// The header that holds it, an id for each Sidegate that forwarded the request. Not `Via`: some servers stop compressing
 /// where they see one.
 pub static X_SIDEGATE_HOPS: HeaderName = HeaderName::from_static("x-sidegate-hops");
@@ -35,10 +37,10 @@ impl Hops {
     /// # Errors
     /// This one is among them, or they are too many.
     pub fn next(&self, headers: &HeaderMap) -> Result<HeaderValue, Loop> {
-        let mut lists = headers.get_all(&X_SIDEGATE_HOPS).iter().peekable();
-        if lists.peek().is_none() {
+        if !has(headers, &X_SIDEGATE_HOPS) {
             return Ok(self.own.clone());
         }
+        let lists = headers.get_all(&X_SIDEGATE_HOPS).iter();
         let mut hops = Vec::new();
         let mut count = 1;
         for hop in lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b',')) {

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, UPGRADE};
+use http::header::{HeaderMap, HeaderName, UPGRADE};
+use http::request::Parts;
 use http::{Request, Response};
 
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError};
+use super::headers::{Additions, Fields};
 use http1::{Connection, Home, Received, begin, exchange};
 use idle::Idle;
 use stream::Stream;
@@ -144,7 +146,18 @@ impl Pool {
     /// or the request may be sent twice and is in memory as a whole. Host must be set. Dropping the future closes the
     /// connection.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
-        match self.switch(request).await? {
+        let (mut head, body) = request.into_parts();
+        self.send_with(&mut head, body, &|_| {}).await
+    }
+
+    /// As [`Pool::send`], with more fields. The head's own are let go as soon as they are written.
+    pub(super) async fn send_with(
+        &self,
+        head: &mut Parts,
+        body: Body,
+        additions: &Additions<'_>,
+    ) -> Result<Response<Body>, SendError> {
+        match self.switch(head, body, additions).await? {
             Switched::Not(response) => Ok(response),
             Switched::Agreed(..) => {
                 Err(SendError::Broken("it was asked to switch protocols by mistake".into()))
@@ -152,13 +165,21 @@ impl Pool {
         }
     }
 
-    /// As [`Pool::send`], where the request's Upgrade asks for another protocol. HTTP/2 knows none: it is not asked.
-    pub(super) async fn switch(&self, mut request: Request<Body>) -> Result<Switched, SendError> {
+    /// The same, where the request's Upgrade asks for another protocol. HTTP/2 knows none: it is not asked.
+    pub(super) async fn switch(
+        &self,
+        head: &mut Parts,
+        body: Body,
+        additions: &Additions<'_>,
+    ) -> Result<Switched, SendError> {
         if let Some(http2) = &self.http2 {
-            request.headers_mut().remove(UPGRADE);
+            head.headers.remove(UPGRADE);
+            additions(&mut Fields::of_map(&mut head.headers));
+            let nothing = Request::new(()).into_parts().0;
+            let request = Request::from_parts(std::mem::replace(head, nothing), body);
             return http2.send(request, &self.origin, &self.settings).await.map(Switched::Not);
         }
-        let received = self.received(request).await?;
+        let received = self.received(head, body, additions).await?;
         if received.is_switch() {
             let (response, raw) = received.into_raw();
             return Ok(Switched::Agreed(response, raw));
@@ -166,7 +187,12 @@ impl Pool {
         Ok(Switched::Not(received.into_response(&self.home)))
     }
 
-    async fn received(&self, request: Request<Body>) -> Result<Received, SendError> {
+    async fn received(
+        &self,
+        head: &mut Parts,
+        body: Body,
+        additions: &Additions<'_>,
+    ) -> Result<Received, SendError> {
         let limit = self.settings.response_head_timeout;
         let kept = self.home.idle.take();
         let is_new = kept.is_none();
@@ -174,7 +200,8 @@ impl Pool {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let (upload, asked) = begin(request, connection.take_buffer(), &self.home.private);
+        let (upload, asked) = begin(head, body, additions, connection.take_buffer(), &self.home.private);
+        head.headers = HeaderMap::new();
         let failed = match exchange(connection, upload, &asked, limit).await {
             Ok(received) => return Ok(received),
             Err(failed) => failed,

@@ -1,10 +1,12 @@
 //! The name of a request, in `X-Request-Id` and the access log, so that one name runs through all logs.
 //! Never a secret, and never proof of anything: callers may choose it.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::headers::has;
 
 /// The header that holds it, towards the upstream, the caller and the log alike.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,6 +25,9 @@ impl RequestIds {
     /// The name that the request came with, if it is one word of at most 128 visible characters; else a new one.
     #[must_use]
     pub fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        if !has(headers, &X_REQUEST_ID) {
+            return self.make();
+        }
         let mut sent = headers.get_all(&X_REQUEST_ID).iter();
         match (sent.next(), sent.next()) {
             (Some(id), None) if is_sane(id.as_bytes()) => id.clone(),
@@ -34,10 +39,15 @@ impl RequestIds {
     /// secret, and worth neither a system call nor a cryptographic generator.
     fn make(&self) -> HeaderValue {
         const HEX: &[u8; 16] = b"0123456789abcdef";
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let half = |which: u8| u128::from(self.key.hash_one((number, which)));
-        let bits = (half(0) << 64) | half(1);
-        let digits: [u8; 32] = std::array::from_fn(|at| HEX[(bits >> (4 * at)) as usize % 16]);
+        let mut hasher = self.key.build_hasher();
+        hasher.write_u64(self.made.fetch_add(1, Ordering::Relaxed));
+        let first = hasher.finish();
+        hasher.write_u64(first);
+        let bits = (u128::from(first) << 64) | u128::from(hasher.finish());
+        let mut digits = [0; 32];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+            two.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
         HeaderValue::from_bytes(&digits).expect("hex digits are visible ASCII")
     }
 }

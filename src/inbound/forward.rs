@@ -4,38 +4,44 @@
 //! ```compile_fail,E0308
 //! use sidegate::http::{Body, pool::Pool};
 //! async fn sneak(request: http::Request<Body>, pool: &Pool) {
-//!     let _ = sidegate::inbound::forward::forward(request, (), pool, None).await;
+//!     let (mut head, body) = request.into_parts();
+//!     let _ = sidegate::inbound::forward::forward(&mut head, body, (), &|_| {}, pool, None).await;
 //! }
 //! ```
 
-use http::header::{HOST, HeaderValue};
-use http::{Request, Response};
+use http::Response;
+use http::header::HeaderValue;
+use http::request::Parts;
 
 use super::rules::Permit;
 use crate::http::forward::upgrade::{Terms, Upgrade};
+use crate::http::headers::{Additions, Fields};
 use crate::http::pool::{Origin, Pool, SendError};
 use crate::http::{Body, forward as through};
+use crate::token::Verified;
 
-/// Sends the request that `permit` was made for to its upstream, streaming both ways; with an `upgrade`, asks for that
-/// protocol. The permit is used up.
+/// Sends the request that `permit` was made for to its upstream, streaming both ways, with `told` and the identity that
+/// the permit proves; with an `upgrade`, asks for that protocol. The permit is used up.
 pub async fn forward(
-    mut request: Request<Body>,
+    head: &mut Parts,
+    body: Body,
     permit: Permit<'_>,
+    told: &Additions<'_>,
     pool: &Pool,
     upgrade: Option<(Upgrade, Terms)>,
 ) -> Result<Response<Body>, SendError> {
-    let config = &permit.upstream().config;
-    if !config.preserve_host {
-        request.headers_mut().insert(HOST, own_host(&config.origin));
-    }
+    let additions = |fields: &mut Fields<'_>| {
+        told(fields);
+        permit.upstream().identity.write(fields, permit.verified().map(Verified::claims));
+    };
     match upgrade {
-        None => through::forward(pool, request).await,
-        Some((upgrade, terms)) => through::forward_upgrade(pool, request, upgrade, terms).await,
+        None => through::forward_with(pool, head, body, &additions).await,
+        Some((upgrade, terms)) => through::forward_upgrade(pool, head, &additions, upgrade, terms).await,
     }
 }
 
 /// The upstream's own name for Host; a default port is left out.
-fn own_host(origin: &Origin) -> HeaderValue {
+pub(super) fn own_host(origin: &Origin) -> HeaderValue {
     let text = match origin {
         Origin::Tcp { host, port: 80, tls: false } | Origin::Tcp { host, port: 443, tls: true } => {
             bracketed(host)

@@ -2,13 +2,13 @@
 //! Never believes who is not trusted, and never decides by it where a request goes.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use crate::http::headers::Fields;
 use crate::http::listener::Arrival;
-use crate::http::request_id::X_REQUEST_ID;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -77,38 +77,38 @@ impl Way {
         self.told.as_ref()?.hops.first().copied()
     }
 
-    /// Writes what is so, over nothing: what the caller says of it was erased. `traceparent` passes as it is.
-    pub(super) fn write(&self, headers: &mut HeaderMap, request_id: &HeaderValue) {
+    /// Writes what is so: what the caller says of it was erased. `host` is the one that was asked for. `traceparent`
+    /// passes as it is.
+    pub(super) fn write(&self, fields: &mut Fields<'_>, host: Option<&HeaderValue>) {
         let told = self.told.as_deref();
-        if let Some(host) = told.and_then(|told| told.host.as_ref()).or(headers.get(HOST)).cloned() {
-            headers.insert(&X_FORWARDED_HOST, host);
+        if let Some(host) = told.and_then(|told| told.host.as_ref()).or(host) {
+            fields.write(&X_FORWARDED_HOST, host.as_bytes());
         }
-        if let Some(hops) = self.hops() {
-            headers.insert(&X_FORWARDED_FOR, hops);
-        }
+        self.write_hops(fields);
         let scheme = told.and_then(|told| told.proto).unwrap_or(if self.tls { "https" } else { "http" });
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+        fields.write(&X_FORWARDED_PROTO, scheme.as_bytes());
         if let Some(told) = told {
-            told.write_more(headers, self.peer);
+            told.write_more(fields, self.peer);
         }
-        headers.insert(&X_REQUEST_ID, request_id.clone());
     }
 
     /// The client, the proxies and the peer.
-    fn hops(&self) -> Option<HeaderValue> {
+    fn write_hops(&self, fields: &mut Fields<'_>) {
         let told = self.told.as_ref().map_or(&[][..], |told| &told.hops);
-        if told.is_empty() {
-            return address(self.peer?);
+        if let ([], Some(IpAddr::V4(peer))) = (told, self.peer) {
+            return fields.write(&X_FORWARDED_FOR, Dotted::of(peer).as_bytes());
         }
         let hops: Vec<_> = told.iter().chain(&self.peer).map(IpAddr::to_string).collect();
-        HeaderValue::try_from(hops.join(", ")).ok()
+        if !hops.is_empty() {
+            fields.write(&X_FORWARDED_FOR, hops.join(", ").as_bytes());
+        }
     }
 }
 
 impl Told {
-    fn write_more(&self, headers: &mut HeaderMap, peer: Option<IpAddr>) {
+    fn write_more(&self, fields: &mut Fields<'_>, peer: Option<IpAddr>) {
         if let Some(port) = &self.port {
-            headers.insert(&X_FORWARDED_PORT, port.clone());
+            fields.write(&X_FORWARDED_PORT, port.as_bytes());
         }
         if self.elements.is_empty() {
             return;
@@ -118,9 +118,7 @@ impl Told {
             IpAddr::V6(peer) => format!("for=\"[{peer}]\""),
         });
         let elements: Vec<&str> = self.elements.iter().chain(&peer).map(String::as_str).collect();
-        if let Ok(forwarded) = HeaderValue::try_from(elements.join(", ")) {
-            headers.insert(FORWARDED, forwarded);
-        }
+        fields.write(&FORWARDED, elements.join(", ").as_bytes());
     }
 }
 
@@ -236,18 +234,28 @@ fn text(told: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(told).ok()
 }
 
-/// The address alone; an IPv4 address that came over an IPv6 socket is written as IPv4.
-fn address(peer: IpAddr) -> Option<HeaderValue> {
-    let IpAddr::V4(ip) = peer else {
-        return HeaderValue::try_from(peer.to_string()).ok();
-    };
-    // As its Display writes it, at a fifth of the cost.
-    let mut text = String::with_capacity(15);
-    for octet in ip.octets() {
-        text.push_str(itoa::Buffer::new().format(octet));
-        text.push('.');
+/// An IPv4 address as its Display writes it, at a tenth of the cost.
+struct Dotted {
+    text: [u8; "255.255.255.255.".len()],
+    length: usize,
+}
+
+impl Dotted {
+    fn of(address: Ipv4Addr) -> Self {
+        let mut dotted = Self { text: [b'.'; 16], length: 0 };
+        for octet in address.octets() {
+            let mut digits = itoa::Buffer::new();
+            let digits = digits.format(octet).as_bytes();
+            dotted.text[dotted.length..dotted.length + digits.len()].copy_from_slice(digits);
+            dotted.length += digits.len() + 1;
+        }
+        dotted
     }
-    HeaderValue::from_str(text.trim_end_matches('.')).ok()
+
+    fn as_bytes(&self) -> &[u8] {
+        // Without the last dot.
+        &self.text[..self.length - 1]
+    }
 }
 
 #[cfg(test)]

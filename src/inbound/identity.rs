@@ -1,13 +1,15 @@
 //! The headers that tell the upstream who asks.
-//! Never leaves a caller's value under one of its names: each is ours, or absent.
+//! Never writes what no verified token says. A caller's own under the same names are gone before: see `managed`.
+
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderName;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::http::headers::header_text;
+use crate::http::headers::{Fields, header_text};
 use crate::token::Claims;
 
 /// The longest value that is written; upstreams refuse heads of more than 8 to 16 KiB.
@@ -41,49 +43,50 @@ impl Identity {
         Self(headers.to_vec())
     }
 
-    /// Writes each header from the verified claims, over whatever stood there, or removes it: for want of a token, of
-    /// the property, or because the value is empty or too long. Connection must have been resolved before, or a caller
-    /// could have ours removed by naming it there.
-    pub fn write(&self, headers: &mut HeaderMap, claims: Option<&Claims>) {
+    /// Whether this is one of the headers.
+    pub(super) fn has(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|(own, _)| own == name)
+    }
+
+    /// Writes each header from the verified claims, but for want of a token, of the property, or because the value is
+    /// empty or too long. The caller's own must have been removed before.
+    pub fn write(&self, fields: &mut Fields<'_>, claims: Option<&Claims>) {
+        let Some(claims) = claims else { return };
         for (name, property) in &self.0 {
-            match claims.and_then(|claims| property.value(claims)) {
-                Some(value) if value.len() <= MAX_VALUE => drop(headers.insert(name, value)),
+            match property.value(claims) {
+                Some(value) if value.is_empty() => {}
+                Some(value) if value.len() <= MAX_VALUE => fields.write(name, value.as_bytes()),
                 Some(value) => {
                     tracing::warn!(header = %name, bytes = value.len(), "an identity header is left out: it is too long");
-                    headers.remove(name);
                 }
-                None => drop(headers.remove(name)),
+                None => {}
             }
         }
     }
 }
 
 impl Property {
-    /// The header's value; none if the token does not have the property, or has it empty.
-    fn value(&self, claims: &Claims) -> Option<HeaderValue> {
+    /// The header's value; none if the token does not have the property.
+    fn value<'c>(&self, claims: &'c Claims) -> Option<Cow<'c, str>> {
         match self {
-            Self::Id => text(claims.id.as_ref()?.as_str()),
-            Self::Workspace => text(claims.workspace.as_str()),
-            Self::Name => text(claims.name.as_deref()?),
+            Self::Id => Some(header_text(claims.id.as_ref()?.as_str())),
+            Self::Workspace => Some(header_text(claims.workspace.as_str())),
+            Self::Name => Some(header_text(claims.name.as_deref()?)),
             Self::Fields => encoded(claims.fields.as_ref()?),
-            Self::IsAdmin => Some(HeaderValue::from_static(if claims.is_admin { "true" } else { "false" })),
+            Self::IsAdmin => Some(if claims.is_admin { "true" } else { "false" }.into()),
             Self::Claim(path) => match claims.lookup(path)?.as_ref() {
                 Value::Null => None,
-                Value::String(claim) => text(claim),
-                claim @ (Value::Bool(_) | Value::Number(_)) => text(&claim.to_string()),
+                Value::String(claim) => Some(header_text(claim).into_owned().into()),
+                claim @ (Value::Bool(_) | Value::Number(_)) => Some(claim.to_string().into()),
                 claim @ (Value::Array(_) | Value::Object(_)) => encoded(claim),
             },
         }
     }
 }
 
-fn text(text: &str) -> Option<HeaderValue> {
-    (!text.is_empty()).then(|| header_text(text))
-}
-
-fn encoded(json: &impl Serialize) -> Option<HeaderValue> {
+fn encoded(json: &impl Serialize) -> Option<Cow<'static, str>> {
     let json = serde_json::to_vec(json).ok()?;
-    HeaderValue::try_from(URL_SAFE_NO_PAD.encode(json)).ok()
+    Some(URL_SAFE_NO_PAD.encode(json).into())
 }
 
 #[cfg(test)]

@@ -16,19 +16,11 @@ use crate::http::request_id::X_REQUEST_ID;
 const OURS: &str = "x-sidegate-";
 /// What proxies say of the way a request took, and of the certificate with which a client came to them. What a trusted
 /// one says of the way is read before, and written anew.
-const OF_THE_WAY: [&str; 8] = [
-    "x-forwarded-",
-    "x-original-",
-    "x-rewrite-",
-    "x-client-cert",
-    "x-ssl-client-",
-    "x-amzn-mtls-",
-    "ssl-client-",
-    "client-cert",
-];
+const OF_THE_WAY: [&str; 6] =
+    ["x-forwarded-", "x-original-", "x-rewrite-", "x-client-cert", "x-ssl-client-", "x-amzn-mtls-"];
 /// The same under other names, and headers by which some frameworks replace the method or path that a rule decided on.
-const OF_THE_WAY_TOO: [&str; 6] =
-    ["forwarded", "x-forwarded", "x-real-ip", "x-http-method", "x-http-method-override", "x-method-override"];
+const OF_THE_WAY_TOO: [&str; 5] =
+    ["x-forwarded", "x-real-ip", "x-http-method", "x-http-method-override", "x-method-override"];
 /// What an identity header cannot be called, and nothing may be mistaken for: HTTP itself speaks there.
 static OF_HTTP: [HeaderName; 9] = [
     header::CONNECTION,
@@ -73,7 +65,8 @@ pub(super) fn refuse_twins(headers: &HeaderMap, upstream: &Upstream) -> Result<(
 fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
     let name = name.as_str();
     let is_same = |managed: &HeaderName| managed.as_str() != name && folds_to(name, managed.as_str());
-    name.bytes().any(|byte| byte != b'-' && !byte.is_ascii_alphanumeric())
+    // Not `any`: most names have no such sign, and without an early end several bytes are looked at together.
+    name.bytes().fold(false, |is_odd, byte| is_odd | (byte != b'-' && !byte.is_ascii_alphanumeric()))
         && (begins_folded(name, OURS)
             || OF_HTTP.iter().any(is_same)
             || is_same(&X_REQUEST_ID)
@@ -81,8 +74,8 @@ fn is_twin(name: &HeaderName, upstream: &Upstream) -> bool {
             || upstream.config.identity.iter().any(|(managed, _)| is_same(managed)))
 }
 
-/// Removes what only we, or a proxy that we trust, may say, and the token unless the permit keeps it. Where rules are
-/// only watched, and for a preflight that is forwarded, nobody was refused for a twin of a managed name, so these go, too.
+/// Removes what only we, or a proxy that we trust, may say, the names that we write, and the token unless the permit keeps
+/// it: what is written under these names afterwards is ours, or absent. Where rules are only watched, and for a preflight that is forwarded, nobody was refused for a twin of a managed name, so these go, too.
 pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
     let upstream = permit.upstream();
     let config = &upstream.config;
@@ -91,7 +84,12 @@ pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
     }
     let forwards_preflights = config.cors.as_ref().is_some_and(|cors| cors.preflight == OnPreflight::Forward);
     let twins_are_left = config.mode == Mode::Observe || forwards_preflights;
-    remove_all(headers, |name| is_reserved(name) || (twins_are_left && is_twin(name, upstream)));
+    remove_all(headers, |name| {
+        is_reserved(name)
+            || *name == X_REQUEST_ID
+            || upstream.identity.has(name)
+            || (twins_are_left && is_twin(name, upstream))
+    });
 }
 
 /// Whether a header says what only we, or a proxy that we trust, may say.
@@ -107,9 +105,17 @@ pub(super) fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> 
 }
 
 fn is_of_the_way(name: &str) -> bool {
-    name.starts_with(['x', 'f', 's', 'c'])
-        && (OF_THE_WAY.iter().any(|prefix| begins_folded(name, prefix))
-            || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other)))
+    // By the first letter, which folding leaves as it is: most names are none of these.
+    match name.as_bytes().first() {
+        Some(b'x') => {
+            OF_THE_WAY.iter().any(|prefix| begins_folded(name, prefix))
+                || OF_THE_WAY_TOO.iter().any(|other| folds_to(name, other))
+        }
+        Some(b'c') => begins_folded(name, "client-cert"),
+        Some(b's') => begins_folded(name, "ssl-client-"),
+        Some(b'f') => folds_to(name, "forwarded"),
+        _ => false,
+    }
 }
 
 fn begins_folded(name: &str, prefix: &str) -> bool {

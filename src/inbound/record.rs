@@ -154,28 +154,25 @@ impl Record {
     }
 
     /// The upstream answered; the event follows when its answer has been sent.
-    pub(super) fn passed(mut self, response: Response<Body>) -> Response<Body> {
+    pub(super) fn passed(mut self, status: StatusCode, body: Body) -> Body {
         let now = Instant::now();
-        let status = response.status().as_u16();
         let took = now.duration_since(self.forwarded_at.unwrap_or(now));
-        self.answer = Some((status, took));
+        self.answer = Some((status.as_u16(), took));
         if let Some(upstream) = &self.upstream {
-            upstream.series.upstream_answered(self.method.as_str(), status, took);
+            upstream.series.upstream_answered(self.method.as_str(), status.as_u16(), took);
         }
-        if let (StatusCode::SWITCHING_PROTOCOLS, Some(tunnel)) = (response.status(), self.tunnel.take()) {
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some(tunnel)) = (status, self.tunnel.take()) {
             tunnel.take(self);
-            return response;
+            return body;
         }
-        let (head, body) = response.into_parts();
-        let body = match body.into_memory() {
+        match body.into_memory() {
             Ok(bytes) => {
                 self.sent = bytes.len() as u64;
                 self.over(now, End::Complete);
                 Body::full(bytes)
             }
             Err(body) => Body::boxed(Recorded { body, record: self }),
-        };
-        Response::from_parts(head, body)
+        }
     }
 
     /// The tunnel that the answer began has ended, and this is what it carried.

@@ -12,7 +12,7 @@ use http::{Method, Response, StatusCode};
 use super::limits::TooLong;
 use crate::formula::FormulaError;
 use crate::http::body::BoxError;
-use crate::http::headers::Malformed;
+use crate::http::headers::{Malformed, has};
 use crate::http::hops::Loop;
 use crate::http::listener::SlowBody;
 use crate::http::pool::SendError;
@@ -291,6 +291,9 @@ impl Rejection {
 /// Takes from an answer of the upstream's what would make it look like ours: the header, and the trailer, which is sent
 /// on only if `Trailer` announces it.
 pub(super) fn disown(headers: &mut HeaderMap) {
+    if !has(headers, &REJECTION) && !has(headers, &TRAILER) {
+        return;
+    }
     headers.remove(&REJECTION);
     let announces = |value: &HeaderValue| {
         value

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use http::{HeaderName, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 
 use super::cors::{Cors, CorsConfig};
+use super::forward::own_host;
 use super::identity::{Identity, Property};
 use super::limits::{Limits, LimitsConfig};
 use super::managed;
@@ -106,6 +107,8 @@ pub(super) struct Upstream {
     pub(super) index: usize,
     pub(super) config: UpstreamConfig,
     pub(super) identity: Identity,
+    /// Its own name for Host; none where the caller's goes on.
+    pub(super) own_host: Option<HeaderValue>,
     pub(super) cors: Option<Cors>,
     pub(super) limits: Limits,
     /// What a record of a request keeps of it.
@@ -226,12 +229,13 @@ impl Upstream {
             rules.push(RuleConfig::everything_verified());
         }
         let identity = Identity::new(&config.identity);
+        let own_host = (!config.preserve_host).then(|| own_host(&config.origin));
         let cors = config.cors.as_ref().map(Cors::new);
         let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
         let seen = Arc::new(Seen::new(series, &config.origin));
         let rules = rules.into_iter().map(Rule::new).collect();
         let limits = Limits::new(config.limits.clone());
-        Self { index, config, identity, cors, limits, seen, rules }
+        Self { index, config, identity, own_host, cors, limits, seen, rules }
     }
 
     /// Gives the target the path that rules see and the upstream gets; the query stays.
@@ -341,10 +345,9 @@ fn however_read<'r, T>(
 /// `example.com:8080` without its port, `[::1]:8080` likewise, and `example.com.` without the root's dot: the same
 /// host to whoever serves it by name.
 fn name(host: &str) -> &str {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let before_digits = host.get(..host.len() - digits).unwrap_or(host);
+    let name = before_digits.strip_suffix(':').unwrap_or(host);
     name.strip_suffix('.').unwrap_or(name)
 }
 

@@ -17,19 +17,21 @@ pub(super) fn read<'h>(headers: &'h HeaderMap, listed: &[HeaderName]) -> Result<
     let mut found: Option<&[u8]> = None;
     for name in listed {
         let Some(token) = token_in(headers, name)? else { continue };
-        if found.is_some_and(|earlier| earlier != token) || token.contains(&b',') {
+        if found.is_some_and(|earlier| earlier != token) || any(token, |byte| byte == b',') {
             return Err(Rejection::TokenHeadersDisagree);
         }
         found = Some(token);
     }
     let Some(token) = found else { return Ok(None) };
-    let text = std::str::from_utf8(token).map_err(|_| Rejection::UnreadableToken)?;
-    // Not `all`: without an early end many bytes are looked at together.
-    if text.bytes().fold(true, |graphic, byte| graphic & byte.is_ascii_graphic()) {
-        Ok(Some(text))
-    } else {
-        Err(Rejection::UnreadableToken)
+    if any(token, |byte| !byte.is_ascii_graphic()) {
+        return Err(Rejection::UnreadableToken);
     }
+    std::str::from_utf8(token).map(Some).map_err(|_| Rejection::UnreadableToken)
+}
+
+/// Whether a byte is so. Without an early end many bytes are looked at together.
+fn any(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, byte| found | is_so(*byte))
 }
 
 /// Removes every listed header that held a token.

@@ -183,7 +183,7 @@ fn admit_authority(authority: &str) -> Result<(), Malformed> {
             (literal.parse::<Ipv6Addr>().is_ok(), port)
         }
         None => {
-            let end = authority.find(':').unwrap_or(authority.len());
+            let end = authority.bytes().position(|byte| byte == b':').unwrap_or(authority.len());
             let (name, port) = authority.split_at(end);
             (is_host_name(name), port)
         }
@@ -196,9 +196,17 @@ fn admit_authority(authority: &str) -> Result<(), Malformed> {
 }
 
 fn is_host_name(name: &str) -> bool {
-    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let labels = name.strip_suffix('.').unwrap_or(name);
-    name.len() <= 255 && labels.split('.').all(|label| !label.is_empty()) && labels.bytes().all(is_name_byte)
+    let mut is_empty = true;
+    for byte in labels.bytes() {
+        match byte {
+            b'.' if is_empty => return false,
+            b'.' => is_empty = true,
+            b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => is_empty = false,
+            _ => return false,
+        }
+    }
+    name.len() <= 255 && !is_empty
 }
 
 fn admit_path(path: &[u8]) -> Result<(), Malformed> {

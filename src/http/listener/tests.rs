@@ -30,16 +30,16 @@ const LARGE: usize = 64 * 1024 * 1024;
 struct Repeated(usize);
 
 impl hyper::body::Body for Repeated {
-    type Data = bytes::Bytes;
+    type Data = Bytes;
     type Error = std::convert::Infallible;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
         static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
         self.0 = self.0.saturating_sub(PIECE.len());
-        let frame = hyper::body::Frame::data(bytes::Bytes::from_static(&PIECE));
+        let frame = hyper::body::Frame::data(Bytes::from_static(&PIECE));
         std::task::Poll::Ready((self.0 > 0).then_some(Ok(frame)))
     }
 }

@@ -22,9 +22,8 @@ struct Gate {
 
 impl Handler for Gate {
     async fn handle(&self, request: Request<Body>, _: Arrival) -> Response<Body> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let upgrade = Upgrade::asked(&head, &body);
-        let request = Request::from_parts(head, body);
         let answer = match upgrade {
             Some(upgrade) if upgrade.protocol() == "websocket" => {
                 let ended = self.ended.lock().unwrap().take();
@@ -35,9 +34,9 @@ impl Handler for Gate {
                         Box::new(|through| told.send(through).unwrap())
                     }),
                 };
-                forward_upgrade(&self.pool, request, upgrade, terms).await
+                forward_upgrade(&self.pool, &mut head, &|_| {}, upgrade, terms).await
             }
-            _ => forward(&self.pool, request).await,
+            _ => forward(&self.pool, Request::from_parts(head, body)).await,
         };
         answer.unwrap_or_else(|_| {
             let mut refusal = Response::new(Body::empty());

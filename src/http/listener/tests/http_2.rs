@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::*;
 
-type Sending = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::convert::Infallible>;
+type Sending = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
 /// A client, and its connection's end.
 async fn client_over<S>(stream: S) -> (SendRequest<Sending>, JoinHandle<hyper::Result<()>>)
@@ -78,7 +78,7 @@ async fn bodies_and_trailers_pass_both_ways() {
     let (mut client, _) = client_of(&running).await;
     let mut trailers = http::HeaderMap::new();
     trailers.insert("grpc-status", "0".parse().unwrap());
-    let frames = [Frame::data(bytes::Bytes::from("abc")), Frame::trailers(trailers.clone())];
+    let frames = [Frame::data(Bytes::from("abc")), Frame::trailers(trailers.clone())];
     let body = StreamBody::new(futures(frames)).boxed_unsync();
     let response = client.send_request(Request::post("http://a.test/echo").body(body).unwrap());
     let answered = soon(soon(response).await.unwrap().into_body().collect()).await.unwrap();
@@ -87,14 +87,14 @@ async fn bodies_and_trailers_pass_both_ways() {
 }
 
 /// A stream of these frames.
-fn futures(frames: [Frame<bytes::Bytes>; 2]) -> Frames {
+fn futures(frames: [Frame<Bytes>; 2]) -> Frames {
     Frames(frames.into_iter())
 }
 
-struct Frames(std::array::IntoIter<Frame<bytes::Bytes>, 2>);
+struct Frames(std::array::IntoIter<Frame<Bytes>, 2>);
 
 impl futures_core::Stream for Frames {
-    type Item = Result<Frame<bytes::Bytes>, std::convert::Infallible>;
+    type Item = Result<Frame<Bytes>, std::convert::Infallible>;
 
     fn poll_next(
         mut self: std::pin::Pin<&mut Self>,
@@ -234,7 +234,7 @@ async fn h35_a_body_that_stalls_or_drips_fails_and_a_steady_one_does_not() {
     let response = client.send_request(Request::post("http://a.test/whole").body(endless).unwrap());
     let told = text(soon(response).await.unwrap()).await;
     assert!(told.starts_with("no byte of the request's body"), "{told}");
-    let full = Full::new(bytes::Bytes::from("8 bytes!")).boxed_unsync();
+    let full = Full::new(Bytes::from("8 bytes!")).boxed_unsync();
     let response = client.send_request(Request::post("http://a.test/whole").body(full).unwrap());
     assert_eq!(text(soon(response).await.unwrap()).await, "8 bytes");
 }
@@ -243,7 +243,7 @@ async fn h35_a_body_that_stalls_or_drips_fails_and_a_steady_one_does_not() {
 struct Never;
 
 impl futures_core::Stream for Never {
-    type Item = Result<Frame<bytes::Bytes>, std::convert::Infallible>;
+    type Item = Result<Frame<Bytes>, std::convert::Infallible>;
 
     fn poll_next(
         self: std::pin::Pin<&mut Self>,

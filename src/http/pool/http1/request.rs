@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request};
 use hyper::body::Body as _;
 
 use crate::http::body::Body;
+use crate::http::headers::{Additions, Fields};
 use crate::http::http1::{Framing, Outgoing, announced, write_field as field};
 
 /// What must be remembered of a request to read its response.
@@ -26,14 +27,15 @@ pub(in crate::http::pool) struct Asked {
 
 /// A request on its way out, its head written into `buffer`; `private` are names that a trailer must not have.
 pub(in crate::http::pool) fn begin(
-    request: Request<Body>,
+    head: &Parts,
+    body: Body,
+    additions: &Additions<'_>,
     mut buffer: Vec<u8>,
     private: &Arc<[HeaderName]>,
 ) -> (Outgoing, Asked) {
-    let (head, body) = request.into_parts();
     let framing = body.size_hint().exact().map_or(Framing::Chunked, Framing::Length);
     buffer.clear();
-    let asked = write_head(&mut buffer, &head, framing, private);
+    let asked = write_head(&mut buffer, head, additions, framing, private);
     let upload = Outgoing::new(buffer, body, framing)
         .with_trailers(Arc::clone(private))
         .lingering()
@@ -42,7 +44,13 @@ pub(in crate::http::pool) fn begin(
 }
 
 /// Writes the head of a request with such a body.
-fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, private: &[HeaderName]) -> Asked {
+fn write_head(
+    out: &mut Vec<u8>,
+    head: &Parts,
+    additions: &Additions<'_>,
+    framing: Framing,
+    private: &[HeaderName],
+) -> Asked {
     for piece in [head.method.as_str(), " ", head.uri.path()] {
         out.extend_from_slice(piece.as_bytes());
     }
@@ -88,6 +96,7 @@ fn write_head(out: &mut Vec<u8>, head: &Parts, framing: Framing, private: &[Head
             _ => field(out, name.as_str(), value.as_bytes()),
         }
     }
+    additions(&mut Fields::of_text(out));
     match (asked.upgrade.is_some(), takes_trailers) {
         (true, true) => field(out, "connection", b"upgrade, te"),
         (true, false) => field(out, "connection", b"upgrade"),
