@@ -124,6 +124,9 @@ mod tests {
     fn no_two_new_names_are_the_same_within_a_worker_or_between_workers() {
         let (one, other) = (RequestIds::default(), RequestIds::default());
         let names = (0..1000).flat_map(|_| [one.of(&HeaderMap::new()), other.of(&HeaderMap::new())]);
-        assert_eq!(names.map(|name| name.as_str().to_owned()).collect::<std::collections::HashSet<_>>().len(), 2000);
+        assert_eq!(
+            names.map(|name| name.as_str().to_owned()).collect::<std::collections::HashSet<_>>().len(),
+            2000
+        );
     }
 }

@@ -66,12 +66,11 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
 /// merged. Never forwarded; it only shows whether another reading of the path would meet another rule. A path that
 /// nobody reads differently comes back as it is.
 pub(super) fn plain(path: &[u8]) -> Cow<'_, [u8]> {
-    let mut before = 0;
-    let is_read_otherwise = path.iter().any(|&byte| {
-        let is_doubled = byte == b'/' && before == b'/';
+    let (mut is_read_otherwise, mut before) = (false, b' ');
+    for byte in path.iter().copied() {
+        is_read_otherwise |= (byte == b'%') | (byte == b';') | ((byte == b'/') & (before == b'/'));
         before = byte;
-        is_doubled || matches!(byte, b'%' | b';')
-    });
+    }
     if !is_read_otherwise {
         return Cow::Borrowed(path);
     }
