@@ -220,11 +220,9 @@ fn millis(line: &mut String, key: &'static str, duration: Option<Duration>) {
 
 /// A number below a thousand with its leading zeros.
 fn three_digits(line: &mut String, number: u64) {
-    const ZEROS: [&str; 3] = ["00", "0", ""];
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(number % 1000);
-    line.push_str(ZEROS.get(digits.len() - 1).copied().unwrap_or_default());
-    line.push_str(digits);
+    for place in [100, 10, 1] {
+        line.push(char::from(b"0123456789"[(number / place % 10) as usize]));
+    }
 }
 
 fn bytes(line: &mut String, key: &'static str, bytes: u64) {
