@@ -8,4 +8,5 @@ pub mod logging;
 pub mod metrics;
 
 pub use events::{RequestEvent, Telemetry};
+pub use line::ServerAddress;
 pub use logging::AccessLog;

@@ -17,7 +17,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use super::cors::Reply;
 use super::limits::Places;
 use super::rejection::Rejection;
-use super::routes::Upstream;
+use super::routes::{Seen, Upstream};
 use super::rules::Rule;
 use super::tunnel::Keep;
 use crate::http::Body;
@@ -30,7 +30,7 @@ use crate::http::trace_context::{self, TraceId};
 use crate::names::KeyId;
 use crate::report::{is_timeout, report};
 use crate::telemetry::labels::{Blame, Door, End, UpstreamFault};
-use crate::telemetry::metrics::{Active, OK, Series};
+use crate::telemetry::metrics::{Active, OK};
 use crate::telemetry::{RequestEvent, Telemetry};
 use crate::token::Verified;
 
@@ -47,7 +47,7 @@ pub(super) struct Record {
     version: Version,
     target: Option<PathAndQuery>,
     trace: Option<TraceId>,
-    upstream: Option<Arc<Series>>,
+    upstream: Option<Arc<Seen>>,
     rule: Option<Arc<str>>,
     verified: Option<Verified>,
     would_reject: &'static str,
@@ -116,7 +116,7 @@ impl Record {
     }
 
     pub(super) fn routed(&mut self, upstream: &Upstream) {
-        self.upstream = Some(Arc::clone(&upstream.series));
+        self.upstream = Some(Arc::clone(&upstream.seen));
     }
 
     pub(super) fn ruled(&mut self, rule: &Rule) {
@@ -159,8 +159,8 @@ impl Record {
         let now = Instant::now();
         let took = now.duration_since(self.forwarded_at.unwrap_or(now));
         self.answer = Some((status.as_u16(), took));
-        if let Some(series) = &self.upstream {
-            series.upstream_answered(self.method.as_str(), status.as_u16(), took);
+        if let Some(upstream) = &self.upstream {
+            upstream.series.upstream_answered(self.method.as_str(), status.as_u16(), took);
         }
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(tunnel)) = (status, self.tunnel.take()) {
             tunnel.take(self);
@@ -187,8 +187,8 @@ impl Record {
 
     /// We answer.
     pub(super) fn rejected(mut self, rejection: &Rejection, answer: &Response<Body>) {
-        if let (Some(series), Some(fault)) = (&self.upstream, fault(rejection)) {
-            series.upstream_failed(fault);
+        if let (Some(upstream), Some(fault)) = (&self.upstream, fault(rejection)) {
+            upstream.series.upstream_failed(fault);
         }
         self.sent = answer.body().size_hint().exact().unwrap_or_default();
         let (reason, status, blame) = (rejection.reason(), rejection.status().as_u16(), rejection.blame());
@@ -205,8 +205,8 @@ impl Record {
             End::ClientGone => Blame::Caller,
             End::UpstreamCut | End::Timeout => Blame::Upstream,
         };
-        if let (Some(series), Blame::Upstream) = (&self.upstream, blame) {
-            series.upstream_failed(UpstreamFault::Cut);
+        if let (Some(upstream), Blame::Upstream) = (&self.upstream, blame) {
+            upstream.series.upstream_failed(UpstreamFault::Cut);
         }
         self.send(now, (OK, status, blame), end, None);
     }
@@ -219,6 +219,8 @@ impl Record {
         error: Option<&(dyn std::error::Error + 'static)>,
     ) {
         let claims = self.verified.as_ref().map(Verified::claims);
+        let upstream = self.upstream.as_deref();
+        let asked = upstream.filter(|_| self.forwarded_at.is_some());
         let detail = error.map(report);
         self.telemetry.request(&RequestEvent {
             request_id: self.id.as_str(),
@@ -228,12 +230,14 @@ impl Record {
             protocol: protocol(self.version),
             would_reject: self.would_reject,
             tls: self.arrival.tls,
-            target: self.upstream.as_deref().map_or("", Series::upstream),
+            target: upstream.map_or("", |upstream| upstream.series.upstream()),
+            server: asked.map(|upstream| &upstream.address),
             rule: self.rule.as_deref().unwrap_or_default(),
             workspace: claims.map_or("", |claims| claims.workspace.as_str()),
             customer: claims.and_then(|claims| claims.id.as_ref()).map_or("", |id| id.as_str()),
             kid: self.verified.as_ref().and_then(Verified::kid).map_or("", KeyId::as_str),
             algorithm: self.verified.as_ref().map_or("", |verified| verified.algorithm().as_str()),
+            jti_hash: self.verified.as_ref().map_or("", Verified::jti_hash),
             peer: self.arrival.peer,
             client: self.client,
             duration: now.duration_since(self.arrival.at),
@@ -243,7 +247,7 @@ impl Record {
             sent: self.sent,
             end,
             detail: detail.as_ref().map(|detail| detail as _),
-            series: self.upstream.as_deref(),
+            series: upstream.map(|upstream| &*upstream.series),
             ..RequestEvent::new(Door::Inbound, reason, status, blame)
         });
     }

@@ -18,6 +18,7 @@ use super::rules::{Rule, RuleConfig};
 use crate::http::pool::{Origin, Protocol};
 use crate::http::tls::ClientTls;
 use crate::names::UpstreamName;
+use crate::telemetry::ServerAddress;
 use crate::telemetry::labels::Door;
 use crate::telemetry::metrics::{Metrics, Series};
 use crate::token::Policy;
@@ -110,9 +111,25 @@ pub(super) struct Upstream {
     pub(super) own_host: Option<HeaderValue>,
     pub(super) cors: Option<Cors>,
     pub(super) limits: Limits,
-    /// What is counted of it.
-    pub(super) series: Arc<Series>,
+    /// What a record of a request keeps of it.
+    pub(super) seen: Arc<Seen>,
     rules: Vec<Rule>,
+}
+
+/// How an upstream is counted, and where it listens.
+pub(super) struct Seen {
+    pub(super) series: Arc<Series>,
+    pub(super) address: ServerAddress,
+}
+
+impl Seen {
+    fn new(series: Arc<Series>, origin: &Origin) -> Self {
+        let address = match origin {
+            Origin::Tcp { host, port, .. } => ServerAddress::new(host, Some(*port)),
+            Origin::Unix(path) => ServerAddress::new(&path.to_string_lossy(), None),
+        };
+        Self { series, address }
+    }
 }
 
 /// Where a request goes: an upstream and the rule that decides.
@@ -165,7 +182,8 @@ impl Routes {
     /// Counts what goes to each upstream where `metrics` shows it.
     pub(super) fn counted_by(&mut self, metrics: &Metrics) {
         for upstream in &mut self.upstreams {
-            upstream.series = metrics.upstream(upstream.config.name.as_str());
+            let series = metrics.upstream(upstream.config.name.as_str());
+            upstream.seen = Arc::new(Seen::new(series, &upstream.config.origin));
         }
     }
 
@@ -214,9 +232,10 @@ impl Upstream {
         let own_host = (!config.preserve_host).then(|| own_host(&config.origin));
         let cors = config.cors.as_ref().map(Cors::new);
         let series = Arc::new(Series::detached(Door::Inbound, config.name.as_str()));
+        let seen = Arc::new(Seen::new(series, &config.origin));
         let rules = rules.into_iter().map(Rule::new).collect();
         let limits = Limits::new(config.limits.clone());
-        Self { index, config, identity, own_host, cors, limits, series, rules }
+        Self { index, config, identity, own_host, cors, limits, seen, rules }
     }
 
     /// Gives the target the path that rules see and the upstream gets; the query stays.

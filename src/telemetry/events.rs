@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::AccessLog;
 use super::labels::{Blame, Door, End, RefreshOutcome};
-use super::line::{self, Stamp};
+use super::line::{self, ServerAddress, Stamp};
 use super::metrics::{Ended, Metrics, OK, Series};
 use crate::clock::Clock;
 
@@ -41,9 +41,11 @@ pub struct RequestEvent<'a> {
     pub blame: Blame,
     /// The upstream's or integration's name; empty if none was found.
     pub target: &'a str,
+    /// Where that listens; none if nothing was sent there.
+    pub server: Option<&'a ServerAddress>,
     /// The path of the rule that decided; empty if none did.
     pub rule: &'a str,
-    /// The verified token's workspace; empty without one, as are the next three.
+    /// The verified token's workspace; empty without one, as are the next four.
     pub workspace: &'a str,
     /// The customer that the token speaks for.
     pub customer: &'a str,
@@ -51,6 +53,8 @@ pub struct RequestEvent<'a> {
     pub kid: &'a str,
     /// The algorithm that verified it.
     pub algorithm: &'a str,
+    /// Stands for its `jti`; empty if it has none.
+    pub jti_hash: &'a str,
     /// The connection that an outbound call used.
     pub connection: &'a str,
     /// Who connected; none on a Unix socket.
@@ -96,11 +100,13 @@ impl RequestEvent<'_> {
             would_reject: "",
             blame,
             target: "",
+            server: None,
             rule: "",
             workspace: "",
             customer: "",
             kid: "",
             algorithm: "",
+            jti_hash: "",
             connection: "",
             peer: None,
             client: None,

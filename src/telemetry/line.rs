@@ -50,11 +50,13 @@ pub(super) fn write(line: &mut String, time: &str, event: &RequestEvent<'_>) {
         word(line, text_key!("end"), event.end.as_str());
     }
     text(line, text_key!("target"), event.target, MAX_TEXT);
+    line.push_str(event.server.map_or("", |server| &server.0));
     text(line, text_key!("rule"), event.rule, MAX_TEXT);
     text(line, text_key!("workspace"), event.workspace, MAX_TEXT);
     text(line, text_key!("customer"), event.customer, MAX_TEXT);
     text(line, text_key!("kid"), event.kid, MAX_TEXT);
     word(line, text_key!("algorithm"), event.algorithm);
+    word(line, text_key!("jti_hash"), event.jti_hash);
     text(line, text_key!("connection"), event.connection, MAX_TEXT);
     peer(line, event.peer);
     if let Some(client) = event.client {
@@ -70,6 +72,24 @@ pub(super) fn write(line: &mut String, time: &str, event: &RequestEvent<'_>) {
     flag(line, key!("refreshed"), event.refreshed);
     detail(line, event.detail);
     line.push_str("}\n");
+}
+
+/// Where an upstream listens, in the words of its lines: put together once, for each of them says the same.
+#[derive(Clone, Debug)]
+pub struct ServerAddress(String);
+
+impl ServerAddress {
+    /// A host with its port, or the path of a Unix socket.
+    #[must_use]
+    pub fn new(address: &str, port: Option<u16>) -> Self {
+        let mut line = String::new();
+        text(&mut line, text_key!("server_address"), address, MAX_TEXT);
+        if let Some(port) = port {
+            line.push_str(key!("server_port"));
+            number(&mut line, port);
+        }
+        Self(line)
+    }
 }
 
 /// The time of the last line as text: within one second only three digits of it change.
@@ -279,12 +299,14 @@ pub(super) mod tests {
     #[test]
     fn h47_nothing_in_a_request_breaks_out_of_its_field_or_its_line() {
         let hostile = "/a\"},\r\n{\"forged\":\"\\\u{1b}[31m\u{9b}\u{202e}\u{7f}\u{0}\u{1f600}";
-        let line = line_of(&RequestEvent { detail: Some(&hostile), ..event(hostile) });
+        let server = ServerAddress::new(hostile, None);
+        let line = line_of(&RequestEvent { detail: Some(&hostile), server: Some(&server), ..event(hostile) });
         assert_eq!(line.matches('\n').count(), 1);
         assert!(line.trim_end().bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(parsed["path"], hostile);
         assert_eq!(parsed["detail"], hostile);
+        assert_eq!(parsed["server_address"], hostile);
         assert!(parsed.get("forged").is_none());
     }
 
@@ -299,11 +321,14 @@ pub(super) mod tests {
 
     #[test]
     fn a_line_tells_the_whole_story_of_a_request() {
+        let server = ServerAddress::new("10.0.0.7", Some(3000));
         let whole = RequestEvent {
             protocol: "h2",
             tls: true,
             trace_id: "0af7651916cd43dd8448eb211c80319c",
             algorithm: "ES256",
+            server: Some(&server),
+            jti_hash: "2d711642b726b044",
             auth: Some(Duration::from_micros(60)),
             upstream: Some(Duration::from_millis(12)),
             received: 17,
@@ -316,6 +341,9 @@ pub(super) mod tests {
             ("protocol", "h2".into()),
             ("tls", true.into()),
             ("trace_id", "0af7651916cd43dd8448eb211c80319c".into()),
+            ("server_address", "10.0.0.7".into()),
+            ("server_port", 3000.into()),
+            ("jti_hash", "2d711642b726b044".into()),
             ("end", "upstream_cut".into()),
             ("bytes_received", 17.into()),
             ("bytes_sent", 16_384.into()),

@@ -1,19 +1,20 @@
 //! From token to [`Verified`]: the one way there, from top to bottom.
 //! Never knows which request the token came with, or what a rule will ask of it.
 
+mod verified;
+
 use std::cell::LazyCell;
 use std::collections::HashMap;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::cache::{Cache, Fingerprint};
 use super::claims::{self, Claims};
 use super::error::TokenError;
-use super::issuer::{Generation, Issuer, State};
+use super::issuer::{Issuer, State};
 use super::jws::{self, Jws, MAX_TOKEN};
-use super::keys::{Algorithm, Config, Key, KeyComplaint};
+use super::keys::{Config, Key, KeyComplaint};
 use super::policy::Policy;
 use super::revocations::Subject;
 use super::status::KeyStatus;
@@ -22,86 +23,11 @@ use super::{recent, wanted::Reading};
 use crate::clock::{Clock, Timestamp};
 use crate::names::{KeyId, WorkspaceKey};
 use crate::telemetry::metrics::TokenMetrics;
+pub use verified::Verified;
+use verified::{Inner, hash_of};
 
 /// What a token's claims take in memory for each byte of the token, roughly: parsed JSON is wordy.
 const BYTES_PER_BYTE: usize = 6;
-
-/// A token whose signature and times hold. Made only in this file, by [`Verifier::verify`]; cheap to clone.
-///
-/// ```compile_fail,E0451
-/// fn forge(inner: std::sync::Arc<()>) -> sidegate::token::Verified {
-///     sidegate::token::Verified { inner, generation: 0 }
-/// }
-/// ```
-#[derive(Clone)]
-pub struct Verified {
-    inner: Arc<VerifiedInner>,
-    /// Which keys and revocations it was compared with last.
-    generation: u64,
-}
-
-struct VerifiedInner {
-    claims: Claims,
-    not_before: Option<f64>,
-    algorithm: Algorithm,
-    kid: Option<KeyId>,
-    key: Weak<Key>,
-    /// That of the workspace, as it goes on.
-    generation: Generation,
-    size: usize,
-}
-
-impl Verified {
-    /// What the token says.
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        &self.inner.claims
-    }
-
-    /// The algorithm of its signature.
-    #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.inner.algorithm
-    }
-
-    /// The `kid` of its header.
-    #[must_use]
-    pub fn kid(&self) -> Option<&KeyId> {
-        self.inner.kid.as_ref()
-    }
-
-    /// `nbf`: when it begins to be good.
-    pub(super) fn not_before(&self) -> Option<f64> {
-        self.inner.not_before
-    }
-
-    /// Roughly what it takes in memory.
-    pub(super) fn size(&self) -> usize {
-        self.inner.size
-    }
-
-    /// Whether the workspace's keys and revocations are still those it was compared with.
-    fn is_current(&self) -> bool {
-        self.generation == self.inner.generation.now()
-    }
-
-    /// The same, compared with what the workspace has now; none if its key was withdrawn or it was revoked.
-    fn compared_with(&self, state: &State, now: Timestamp) -> Option<Self> {
-        let subject = Subject { claims: &self.claims().all, kid: self.kid().map(KeyId::as_str) };
-        let is_good =
-            state.keys.holds(&self.inner.key) && !state.revocations.revoke(subject, now.as_secs_f64());
-        is_good.then(|| Self { inner: Arc::clone(&self.inner), generation: state.generation })
-    }
-}
-
-impl fmt::Debug for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified")
-            .field("claims", self.claims())
-            .field("algorithm", &self.algorithm())
-            .finish_non_exhaustive()
-    }
-}
 
 /// All workspaces with their keys, and the verified tokens. Shared by all workers.
 #[derive(Debug)]
@@ -331,7 +257,8 @@ impl Verifier {
             self.signer(issuer, &state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
         self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
         let key = signer?;
-        let inner = VerifiedInner {
+        let inner = Inner {
+            jti_hash: claims::token_id(&all).map(|jti| hash_of(&jti)),
             claims: Claims::from_json(all)?,
             not_before,
             algorithm: jws.algorithm,

@@ -24,6 +24,16 @@ name: CRM
 auth: {type: client-credentials, makeApiClient: {implementationType: mapping}}
 ";
 
+#[test]
+fn every_field_of_the_access_log_is_documented() {
+    let page = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let source = fs::read_to_string(repository().join("src/telemetry/line.rs")).unwrap();
+    let keys: Vec<_> = source.split("key!(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(keys.len() > 20, "{keys:?}");
+    let missing: Vec<_> = keys.iter().filter(|key| !page.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 fn pages() -> Vec<PathBuf> {
     let mut pages = vec![repository().join("README.md"), repository().join("ARCHITECTURE.md")];
     for folder in ["docs", "docs/decisions"] {

@@ -51,6 +51,27 @@ async fn a_request_is_one_line_when_its_answer_has_ended_with_all_its_bytes() {
 }
 
 #[tokio::test]
+async fn a_line_tells_where_a_request_went_and_by_which_token() {
+    let port = echo().await;
+    let gate = Gate::before(port, |upstream| upstream.limits.max_body_bytes = Some(1));
+    let line_of = async |claims: Value, body: &'static str| {
+        let request = Request::post("/").header("host", "api.test").header(TOKEN, token(claims));
+        let answer = gate.inbound.answer(request.body(Body::full(body)).unwrap(), arrival()).await;
+        drop(answer.into_body().collect().await);
+        gate.last_line()
+    };
+    let line = line_of(json!({"id": "c-1", "jti": "token-1"}), "").await;
+    assert_eq!((&line["server_address"], &line["server_port"]), (&"127.0.0.1".into(), &port.into()));
+    // printf %s token-1 | sha256sum | cut -c1-16
+    assert_eq!(line["jti_hash"], "3f08aace122ee236");
+    let line = line_of(json!({"id": "c-1"}), "too long").await;
+    assert_eq!(line["reason"], "body_too_large");
+    for absent in ["server_address", "server_port", "jti_hash"] {
+        assert_eq!(line[absent], Value::Null, "{absent}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_the_upstreams_doing() {
     let gate = gate_before("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123").await;
     let answer = gate.ask(get("/")).await;

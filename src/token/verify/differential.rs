@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::token::keys::Algorithm;
 use crate::token::testing::{self, NOW, P256, P384, RSA, SECRET, full_workspace, token};
 
 const FAMILIES: [Algorithm; 11] = [

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::token::keys::WorkspaceConfig;
+use crate::token::keys::{Algorithm, WorkspaceConfig};
 use crate::token::testing::{
     self, NOW, RSA, SECRET, full_workspace, raw_token, raw_token_by, token, workspace,
 };

@@ -33,6 +33,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Settings, Vec<Complaint>> {
             "a secret that is long enough for HS512, and a little longer than that",
         )
         .unwrap();
+        fs::write(folder.join("revoked"), "- {jti: t1}\n").unwrap();
         let more =
             "workspaces: {acme: {secret: {file: secret}}}\nlisteners: {inbound: {address: '127.0.0.1:0'}}\n";
         fs::write(folder.join("more.yaml"), more).unwrap();
