@@ -55,7 +55,7 @@ impl Api {
 
     /// Answers one request of `caller`; one event either way.
     pub async fn handle(&self, request: Request<Body>, caller: Caller, arrival: Arrival) -> Response<Body> {
-        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()), &caller, arrival);
+        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()).value(), &caller, arrival);
         let (head, body) = request.into_parts();
         let ask = Ask::new(caller, &head.uri, body);
         let path = head.uri.path().to_owned();

@@ -139,7 +139,7 @@ impl Inbound {
         let request_id = record.request_id();
         let told = |fields: &mut Fields<'_>| {
             way.write(fields, host.as_ref());
-            fields.write(&X_REQUEST_ID, request_id.as_bytes());
+            fields.write(&X_REQUEST_ID, request_id.as_str().as_bytes());
             fields.write(&X_SIDEGATE_HOPS, hops.as_bytes());
         };
         Ok(forward(head, body, permit, &told, view.pool(upstream), upgrade).await?)
@@ -171,7 +171,7 @@ impl Inbound {
                 answer
             }
         };
-        answer.headers_mut().insert(&X_REQUEST_ID, id);
+        answer.headers_mut().insert(&X_REQUEST_ID, id.value());
         answer
     }
 }

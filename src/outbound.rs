@@ -77,7 +77,8 @@ impl Outbound {
 
     /// Answers one call, with the third party's response or a rejection; one event either way.
     pub async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()), Door::Outbound, arrival);
+        let mut seen =
+            Seen::of(&request, self.request_ids.of(request.headers()).value(), Door::Outbound, arrival);
         match self.serve(request, &mut seen).await {
             Ok(answer) => self.finish(answer, &seen),
             Err(rejection) => self.reject(&rejection, &seen),
@@ -87,7 +88,10 @@ impl Outbound {
     /// Answers a request whose caller could not be identified, whichever room its path belongs to.
     pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: &Rejection) -> Response<Body> {
         let door = if self.is_mine(request.uri().path()) { Door::Outbound } else { Door::Api };
-        self.reject(rejection, &Seen::of(request, self.request_ids.of(request.headers()), door, arrival))
+        self.reject(
+            rejection,
+            &Seen::of(request, self.request_ids.of(request.headers()).value(), door, arrival),
+        )
     }
 
     /// Who asks, what for, and the call.

@@ -90,6 +90,23 @@ pub fn folds_to(name: &str, managed: &str) -> bool {
     name.len() == managed.len() && name.bytes().map(fold).eq(managed.bytes().map(fold))
 }
 
+/// Letters, digits and these as a table, for what is looked at byte by byte.
+#[must_use]
+pub const fn alphanumeric_or(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
 /// What header text does not carry as it is: everything but visible ASCII, and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 

@@ -66,13 +66,9 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
 /// merged. Never forwarded; it only shows whether another reading of the path would meet another rule. A path that
 /// nobody reads differently comes back as it is.
 pub(super) fn plain(path: &[u8]) -> Cow<'_, [u8]> {
-    let mut before = 0;
-    let is_read_otherwise = path.iter().any(|&byte| {
-        let is_doubled = byte == b'/' && before == b'/';
-        before = byte;
-        is_doubled || matches!(byte, b'%' | b';')
-    });
-    if !is_read_otherwise {
+    let differs =
+        path.iter().any(|byte| matches!(byte, b'%' | b';')) || path.windows(2).any(|two| two == b"//");
+    if !differs {
         return Cow::Borrowed(path);
     }
     let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(path).into();

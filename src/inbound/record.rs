@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::cors::Reply;
@@ -25,6 +25,7 @@ use crate::http::body::BoxError;
 use crate::http::forward::upgrade::Through;
 use crate::http::listener::Arrival;
 use crate::http::pool::SendError;
+use crate::http::request_id::RequestId;
 use crate::http::trace_context::{self, TraceId};
 use crate::names::KeyId;
 use crate::report::{is_timeout, report};
@@ -41,7 +42,7 @@ const CLIENT_GONE: (&str, u16) = ("client_gone", 499);
 pub(super) struct Record {
     telemetry: Arc<Telemetry>,
     arrival: Arrival,
-    id: HeaderValue,
+    id: RequestId,
     method: Method,
     version: Version,
     target: Option<PathAndQuery>,
@@ -77,7 +78,7 @@ enum Received {
 impl Record {
     pub(super) fn begin(
         telemetry: &Arc<Telemetry>,
-        id: HeaderValue,
+        id: RequestId,
         head: &mut Parts,
         arrival: Arrival,
     ) -> Self {
@@ -106,7 +107,7 @@ impl Record {
         }
     }
 
-    pub(super) fn request_id(&self) -> &HeaderValue {
+    pub(super) fn request_id(&self) -> &RequestId {
         &self.id
     }
 
@@ -222,7 +223,7 @@ impl Record {
         let asked = upstream.filter(|_| self.forwarded_at.is_some());
         let detail = error.map(report);
         self.telemetry.request(&RequestEvent {
-            request_id: self.id.to_str().unwrap_or_default(),
+            request_id: self.id.as_str(),
             trace_id: self.trace.as_ref().map_or("", TraceId::as_str),
             method: self.method.as_str(),
             path: self.target.as_ref().map_or("", PathAndQuery::path),

@@ -4,6 +4,7 @@
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::rejection::Rejection;
+use crate::http::headers::has;
 
 /// The one token in the listed headers. Those that are present must agree byte for byte, and none may be repeated.
 ///
@@ -17,27 +18,27 @@ pub(super) fn read<'h>(headers: &'h HeaderMap, listed: &[HeaderName]) -> Result<
     let mut found: Option<&[u8]> = None;
     for name in listed {
         let Some(token) = token_in(headers, name)? else { continue };
-        if found.is_some_and(|earlier| earlier != token) || any(token, |byte| byte == b',') {
+        if found.is_some_and(|earlier| earlier != token) {
             return Err(Rejection::TokenHeadersDisagree);
         }
         found = Some(token);
     }
     let Some(token) = found else { return Ok(None) };
-    if any(token, |byte| !byte.is_ascii_graphic()) {
-        return Err(Rejection::UnreadableToken);
+    // Not `all`: without an early end many bytes are looked at together.
+    let is_word = |byte: &u8| byte.is_ascii_graphic() & (*byte != b',');
+    if token.iter().fold(true, |is_one, byte| is_one & is_word(byte)) {
+        return std::str::from_utf8(token).map(Some).map_err(|_| Rejection::UnreadableToken);
     }
-    std::str::from_utf8(token).map(Some).map_err(|_| Rejection::UnreadableToken)
-}
-
-/// Whether a byte is so. Without an early end many bytes are looked at together.
-fn any(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |found, byte| found | is_so(*byte))
+    // A comma joins two.
+    Err(if token.contains(&b',') { Rejection::TokenHeadersDisagree } else { Rejection::UnreadableToken })
 }
 
 /// Removes every listed header that held a token.
 pub(super) fn remove(headers: &mut HeaderMap, listed: &[HeaderName]) {
     for name in listed {
-        if *name != AUTHORIZATION || headers.get_all(name).iter().any(|value| bearer(value).is_some()) {
+        let holds_token =
+            || *name != AUTHORIZATION || headers.get_all(name).iter().any(|value| bearer(value).is_some());
+        if has(headers, name) && holds_token() {
             headers.remove(name);
         }
     }
@@ -45,6 +46,9 @@ pub(super) fn remove(headers: &mut HeaderMap, listed: &[HeaderName]) {
 
 /// What one header holds; an error if it came twice and at least one of them counts.
 fn token_in<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h [u8]>, Rejection> {
+    if !has(headers, name) {
+        return Ok(None);
+    }
     let mut values = headers.get_all(name).iter();
     let (Some(first), second) = (values.next(), values.next()) else { return Ok(None) };
     let holds_token = |value: &HeaderValue| *name != AUTHORIZATION || bearer(value).is_some();

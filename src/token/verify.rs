@@ -149,13 +149,14 @@ impl Verifier {
         let now = self.clock.now();
         let Some(cache) = &self.cache else { return self.verify_afresh(token, None, policy, now) };
         let fingerprint = Fingerprint::of(token);
-        if let Some(verified) = self.remembered(cache, &fingerprint, now) {
+        let near = recent::verified(self.id, &fingerprint);
+        if !near.as_ref().is_some_and(Verified::is_current) && recent::is_refused(self.id, &fingerprint) {
+            return Err(TokenError::BadSignature);
+        }
+        if let Some(verified) = self.remembered(near, cache, &fingerprint) {
             self.metrics.cache_hits.inc();
             policy.admits(&verified, now)?;
             return Ok(verified);
-        }
-        if recent::is_refused(self.id, &fingerprint) {
-            return Err(TokenError::BadSignature);
         }
         let verified = self.verify_afresh(token, Some(fingerprint), policy, now)?;
         recent::remember_verified(self.id, fingerprint, verified.clone());
@@ -207,25 +208,23 @@ impl Verifier {
     }
 
     /// The token as it was verified before, if its key and everything else is still so.
-    fn remembered(&self, cache: &Cache, fingerprint: &Fingerprint, now: Timestamp) -> Option<Verified> {
-        let (verified, is_near) = match recent::verified(self.id, fingerprint) {
-            Some(verified) => (verified, true),
-            None => (cache.get(fingerprint)?, false),
-        };
+    fn remembered(&self, near: Option<Verified>, cache: &Cache, digest: &Fingerprint) -> Option<Verified> {
+        let is_near = near.is_some();
+        let verified = near.or_else(|| cache.get(digest))?;
         if verified.is_current() {
             if !is_near {
-                recent::remember_verified(self.id, *fingerprint, verified.clone());
+                recent::remember_verified(self.id, *digest, verified.clone());
             }
             return Some(verified);
         }
         let issuer = self.workspaces.get(&verified.claims().workspace)?;
-        let compared = verified.compared_with(&issuer.state(), now);
+        let compared = verified.compared_with(&issuer.state(), self.clock.now());
         match &compared {
             Some(verified) => {
-                recent::remember_verified(self.id, *fingerprint, verified.clone());
-                cache.insert(*fingerprint, verified.clone());
+                recent::remember_verified(self.id, *digest, verified.clone());
+                cache.insert(*digest, verified.clone());
             }
-            None => cache.remove(fingerprint),
+            None => cache.remove(digest),
         }
         compared
     }

@@ -14,7 +14,7 @@ use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use crate::http::Body;
-use crate::http::headers::lists;
+use crate::http::headers::{has, lists};
 use crate::http::listener::Tunnel;
 use crate::http::pool::Raw;
 
@@ -51,6 +51,9 @@ impl Upgrade {
     /// body can wish, for one protocol; h2c is never one: it would carry requests past every rule (RFC 9113 dropped it).
     /// A request whose wish is not taken stays a request, as with any server that does not know the protocol.
     pub fn asked(head: &Parts, body: &Body) -> Option<Self> {
+        if !has(&head.headers, &UPGRADE) {
+            return None;
+        }
         let mut protocols = head.headers.get_all(UPGRADE).iter();
         let protocol = protocols.next()?;
         let is_one = protocols.next().is_none() && is_token(protocol);

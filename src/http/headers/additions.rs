@@ -44,10 +44,20 @@ impl<'h> Fields<'h> {
 
 /// Whether a [`HeaderValue`] may be so.
 fn is_value(value: &[u8]) -> bool {
-    let is_part = |byte: u8| (byte >= b' ' && byte != 0x7f) || byte == b'\t';
-    // Not `all`: without an early end many bytes are looked at together.
-    value.iter().fold(true, |is_value, byte| is_value & is_part(*byte))
+    value.iter().fold(true, |is_value, byte| is_value & OF_VALUES[usize::from(*byte)])
 }
+
+/// The bytes that a value may have: all but control characters, of which the tab is allowed.
+static OF_VALUES: [bool; 256] = {
+    let mut of_values = [true; 256];
+    let mut byte = 0;
+    while byte < b' ' {
+        of_values[byte as usize] = byte == b'\t';
+        byte += 1;
+    }
+    of_values[0x7f] = false;
+    of_values
+};
 
 #[cfg(test)]
 mod tests {
