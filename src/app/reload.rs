@@ -216,7 +216,9 @@ impl Reloader {
         if !errors.is_empty() {
             return Err(lines(&errors));
         }
-        let needs_restart = lines(&self.fixed.changed_in_vain(&settings.fixed, &settings.places));
+        let mut in_vain = self.fixed.changed_in_vain(&settings.fixed, &settings.places);
+        in_vain.extend(self.replaced_keys(&settings));
+        let needs_restart = lines(&in_vain);
         let warnings = settings.warnings.iter().chain(&warnings).map(ToString::to_string).collect();
         let described = Described::of(&settings);
         let before = self.current.load();
@@ -241,6 +243,23 @@ impl Reloader {
         }
         self.poll.send_replace(settings.reload.poll);
         Ok(Taken { shutdown: settings.shutdown, described, warnings, needs_restart })
+    }
+
+    /// Sealing keys that were replaced under their ids: the next start could not open what they sealed.
+    fn replaced_keys(&self, settings: &Settings) -> Vec<Complaint> {
+        let (Some(running), Some(wanted)) = (&self.service, &settings.service) else { return Vec::new() };
+        let complaint = |index: usize| {
+            let index = index.to_string();
+            let keys = ["encryption", "keys", &index, "key"];
+            let problem =
+                format!("`{}` is another key under the id of one in use, and is not used", keys.join("."));
+            settings.places.complaint(
+                &keys,
+                problem,
+                "keep the old key, and put the new one first with an id of its own",
+            )
+        };
+        running.replaced(&wanted.sealing_keys).into_iter().map(complaint).collect()
     }
 
     /// What is told of a reload that ended in a panic; the log has more, and nothing was swapped.

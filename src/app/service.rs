@@ -21,7 +21,7 @@ use crate::http::tls::{self, ClientTls};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::Refresher;
-use crate::seal::Keyring;
+use crate::seal::{Keyring, SealError, SealingKey};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
@@ -49,6 +49,8 @@ pub(super) struct ServiceSide {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     shared: Handle,
+    /// What the sealing keys in use are known by.
+    fingerprints: Vec<Vec<u8>>,
 }
 
 impl ServiceSide {
@@ -58,6 +60,7 @@ impl ServiceSide {
         shared: Handle,
     ) -> Result<Self, StartError> {
         let keyring = Keyring::new(&settings.sealing_keys)?;
+        let fingerprints = keyring.ids().map(|id| keyring.fingerprint(id)).collect::<Result<_, _>>()?;
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&ClientTls::default())?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
@@ -77,7 +80,7 @@ impl ServiceSide {
             Arc::clone(&telemetry),
         ));
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
-        Ok(Self { catalog, store, refresher, api, callers, tls, clock, telemetry, shared })
+        Ok(Self { catalog, store, refresher, api, callers, tls, clock, telemetry, shared, fingerprints })
     }
 
     /// One worker's listener: its own connections to third parties.
@@ -94,6 +97,16 @@ impl ServiceSide {
         );
         let (api, callers) = (Arc::clone(&self.api), Arc::clone(&self.callers));
         Ok(ServiceListener { outbound, api, callers, shared: self.shared.clone() })
+    }
+
+    /// Which of these keys have the id of a sealing key in use, and are another.
+    pub(super) fn replaced(&self, keys: &[SealingKey]) -> Vec<usize> {
+        let is_replaced = |key: &SealingKey| {
+            let Ok(ring) = Keyring::new(std::slice::from_ref(key)) else { return false };
+            let refuses = |known: &Vec<u8>| matches!(ring.recognise(known), Err(SealError::Refused { .. }));
+            self.fingerprints.iter().any(refuses)
+        };
+        (0..keys.len()).filter(|&index| is_replaced(&keys[index])).collect()
     }
 
     /// Believes other callers and knows other third parties from the next call on.

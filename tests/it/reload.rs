@@ -175,6 +175,14 @@ fn every_setting_that_takes_a_restart_is_named_with_its_place_also_one_that_is_g
     }
     // What else was in it counts, and of these nothing.
     assert_eq!((gate.get("/", "").status, gate.address("outbound")), (200, before));
+
+    // A key that was replaced under its id: nobody could open what the old one sealed.
+    gate.rewrite("sidegate.yaml", &text.replace("k2", "k1").replace("MDEyMzQ1", "MTExMzQ1"));
+    let report = gate.reload();
+    let told = report.needs_restart.last().unwrap();
+    assert!(told.contains(&format!("sidegate.yaml:{}:", line_of("id: k2"))), "{told}");
+    assert!(told.contains("`encryption.keys.0.key` is another key under the id of one in use"), "{told}");
+    assert!(!told.contains("MTEx"), "{told}");
 }
 
 #[test]

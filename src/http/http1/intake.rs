@@ -1,5 +1,5 @@
 //! What was read from a connection and is not used yet.
-//! Never holds memory for what has not come: a thousand connections that wait cost no buffer.
+//! Never keeps memory for what has not come, unless much did just before.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -35,7 +35,7 @@ impl Intake {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let length = if self.next_read <= LEAST_READ {
-            ready!(self.poll_small(stream, cx))?
+            ready!(self.poll_ahead(stream, cx))?
         } else {
             self.bytes.reserve(self.next_read);
             ready!(poll_read_buf(Pin::new(stream), cx, &mut self.bytes))?
@@ -44,8 +44,9 @@ impl Intake {
         Poll::Ready(Ok(length))
     }
 
-    /// Reads onto the stack first, so that what is kept is as large as what came, and nothing is where nothing came.
-    fn poll_small<S: AsyncRead + Unpin>(
+    /// Reads what nobody waits for yet; 0 is the end. It goes onto the stack first, so that what is kept is as large as what
+    /// came, and nothing is where nothing came.
+    pub(in crate::http) fn poll_ahead<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,

@@ -26,6 +26,7 @@ pub(super) struct Server<H> {
     tls: Option<ListenerTls>,
     pub(super) limits: Limits,
     pub(super) stop: CancellationToken,
+    pub(super) date: http1::Date,
     pub(super) http_2: hyper::server::conn::http2::Builder<TokioExecutor>,
 }
 
@@ -37,7 +38,7 @@ impl<H: Handler> Server<H> {
         stop: CancellationToken,
     ) -> Self {
         let http_2 = http2::builder(&limits);
-        Self { handler, tls, limits, stop, http_2 }
+        Self { handler, tls, limits, stop, date: http1::Date::default(), http_2 }
     }
 }
 

@@ -5,6 +5,7 @@
 //! and for the end of its own time.
 
 mod answer;
+mod date;
 mod head;
 mod line;
 
@@ -14,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
@@ -27,6 +28,7 @@ use super::{Duplex, Handler, Tunnel};
 use crate::http::body::Body;
 use crate::http::http1::{Heads, Left, Outgoing};
 use crate::http::timer::Timer;
+pub(super) use date::Date;
 use head::{Announced, Head, Refused, Terms};
 use line::{Coming, Line, Shared, Writer, lock};
 
@@ -132,6 +134,7 @@ where
                 }
             }
             let is_idle = line.intake.bytes.is_empty();
+            line.intake.shrink();
             if is_idle && stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Asked::Nothing);
             }
@@ -144,8 +147,8 @@ where
 
     /// Hands a request over and sends what is answered.
     async fn answer(&mut self, head: Head) -> Next {
-        let Head { parts, announced, terms } = head;
-        let request = Request::from_parts(parts, self.body(announced, terms));
+        let Head { request, announced, terms } = head;
+        let request = request.map(|()| self.body(announced, terms));
         let arrival = self.client.arrives(&request, self.server);
         lock(&self.line).moved = Instant::from_std(arrival.at);
         let mut answering = pin!(self.server.handler.handle(request, arrival));
@@ -192,7 +195,7 @@ where
         if !lock(&self.line).is_read() {
             closes |= self.skip_unwanted().await;
         }
-        let (mut outgoing, closes) = answer::begin(response, terms, closes, std::mem::take(&mut self.buffer));
+        let (mut outgoing, closes) = self.begin(response, terms, closes);
         if !self.write(&mut outgoing).await {
             return Next::Gone;
         }
@@ -202,7 +205,6 @@ where
         if closes || !line.is_read() {
             return Next::Close;
         }
-        line.intake.shrink();
         Next::Request
     }
 
@@ -237,7 +239,7 @@ where
             tracing::error!("a connection ended in a defect: a switch of protocols that nobody asked for");
             return Next::Gone;
         };
-        let (mut outgoing, _) = answer::begin(response, terms, false, std::mem::take(&mut self.buffer));
+        let (mut outgoing, _) = self.begin(response, terms, false);
         if self.write(&mut outgoing).await { Next::Tunnel(tunnel) } else { Next::Gone }
     }
 
@@ -249,10 +251,15 @@ where
             Refused::TooLong => rejection::head_too_large(&self.server.limits),
         };
         lock(&self.line).moved = Instant::now();
-        let (mut outgoing, _) = answer::begin(response, Terms::default(), true, Vec::new());
+        let (mut outgoing, _) = self.begin(response, Terms::default(), true);
         // What else comes is no request either.
         lock(&self.line).expect(Left::Close, false);
         if self.write(&mut outgoing).await { Next::Close } else { Next::Gone }
+    }
+
+    fn begin(&mut self, response: Response<Body>, terms: Terms, closes: bool) -> (Outgoing, bool) {
+        let buffer = std::mem::take(&mut self.buffer);
+        answer::begin(response, terms, closes, &self.server.date, buffer)
     }
 
     /// Whether no further request is wanted.

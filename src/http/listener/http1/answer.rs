@@ -2,14 +2,15 @@
 //! Never copies a framing field: where the body ends is said by the body itself.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::header::{self, HeaderMap};
 use http::response::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Body as _;
 use hyper::ext::ReasonPhrase;
+use tokio::time::Instant;
 
+use super::date::Date;
 use super::head::Terms;
 use crate::http::body::Body;
 use crate::http::headers::lists;
@@ -24,6 +25,7 @@ pub(super) fn begin(
     response: Response<Body>,
     terms: Terms,
     mut closes: bool,
+    date: &Date,
     mut buffer: Vec<u8>,
 ) -> (Outgoing, bool) {
     let (head, body) = response.into_parts();
@@ -38,7 +40,7 @@ pub(super) fn begin(
     buffer.clear();
     buffer.reserve(ROOM);
     write_line(&mut buffer, &head, terms);
-    let fields = Fields { framing, is_bodiless, closes, terms };
+    let fields = Fields { framing, is_bodiless, closes, terms, date };
     fields.write(&mut buffer, &head);
     if is_bodiless {
         return (Outgoing::new(buffer, Body::empty(), Framing::Length(0)), closes);
@@ -70,14 +72,15 @@ fn write_line(out: &mut Vec<u8>, head: &Parts, terms: Terms) {
     out.extend_from_slice(b"\r\n");
 }
 
-struct Fields {
+struct Fields<'d> {
     framing: Framing,
     is_bodiless: bool,
     closes: bool,
     terms: Terms,
+    date: &'d Date,
 }
 
-impl Fields {
+impl Fields<'_> {
     fn write(&self, out: &mut Vec<u8>, head: &Parts) {
         let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
         let (mut has_date, mut said_length) = (false, false);
@@ -101,7 +104,9 @@ impl Fields {
             _ => {}
         }
         if !has_date {
-            field(out, "date", date().as_bytes());
+            out.extend_from_slice(b"date: ");
+            self.date.write(out, Instant::now());
+            out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -118,10 +123,4 @@ impl Fields {
             Framing::Chunked | Framing::Close => {}
         }
     }
-}
-
-/// The wall clock's, whatever else goes by another: nothing is decided by it.
-#[expect(clippy::disallowed_methods, reason = "Date says when an answer was given, to people")]
-fn date() -> String {
-    httpdate::fmt_http_date(SystemTime::now())
 }

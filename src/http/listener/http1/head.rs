@@ -5,7 +5,6 @@ use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::request::Parts;
 use http::{Method, Request, Uri, Version};
 use httparse::{ParserConfig, Status};
 
@@ -20,7 +19,7 @@ const MAX_TARGET: usize = u16::MAX as usize - 1;
 
 /// A request's head.
 pub(super) struct Head {
-    pub(super) parts: Parts,
+    pub(super) request: Request<()>,
     pub(super) announced: Announced,
     pub(super) terms: Terms,
 }
@@ -186,9 +185,12 @@ impl Special {
             expects: self.expects && !is_http_1_0,
             switches: self.upgrade && !is_http_1_0,
         };
-        let (mut parts, ()) = Request::new(()).into_parts();
-        (parts.method, parts.uri, parts.version, parts.headers) = (method, uri, version, headers);
-        Ok(Some(Head { parts, announced, terms }))
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.version_mut() = version;
+        *request.headers_mut() = headers;
+        Ok(Some(Head { request, announced, terms }))
     }
 }
 

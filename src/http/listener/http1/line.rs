@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// what it asks next is read ahead only so far.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.coming.is_none() && self.intake.bytes.len() < MOST_AHEAD {
-            if !matches!(ready!(self.poll_fill(cx)), Ok(1..)) {
+            if !matches!(ready!(self.intake.poll_ahead(&mut self.stream, cx)), Ok(1..)) {
                 return Poll::Ready(());
             }
         }
