@@ -113,6 +113,10 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Header text: visible ASCII as it is, everything else and `%` percent-encoded as UTF-8.
 #[must_use]
 pub fn header_text(text: &str) -> Cow<'_, str> {
+    // Mostly there is nothing to encode, and seeing that costs less than encoding nothing.
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
+        return text.into();
+    }
     utf8_percent_encode(text, ESCAPED).into()
 }
 
