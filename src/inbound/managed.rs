@@ -98,7 +98,8 @@ pub(super) fn erase(headers: &mut HeaderMap, permit: &Permit<'_>) {
 
 /// Whether a header says what only we, or a proxy that we trust, may say.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    begins_folded(name.as_str(), OURS) || is_of_the_way(name.as_str())
+    let name = name.as_str();
+    (name.starts_with('x') && begins_folded(name, OURS)) || is_of_the_way(name)
 }
 
 pub(super) fn remove_all(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {

@@ -66,9 +66,7 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
 /// merged. Never forwarded; it only shows whether another reading of the path would meet another rule. A path that
 /// nobody reads differently comes back as it is.
 pub(super) fn plain(path: &[u8]) -> Cow<'_, [u8]> {
-    let differs =
-        path.iter().any(|byte| matches!(byte, b'%' | b';')) || path.windows(2).any(|two| two == b"//");
-    if !differs {
+    if !may_differ(path) {
         return Cow::Borrowed(path);
     }
     let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(path).into();
@@ -88,6 +86,28 @@ pub(super) fn plain(path: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(plain)
+}
+
+/// Whether there is anything in a path that some servers read in another way. Every path is looked at, and nearly none has
+/// it, so each byte costs one look into a table.
+fn may_differ(path: &[u8]) -> bool {
+    const SLASH: u8 = 1;
+    const SIGN: u8 = 2;
+    static KINDS: [u8; 256] = {
+        let mut kinds = [0; 256];
+        kinds[b'/' as usize] = SLASH;
+        kinds[b'%' as usize] = SIGN;
+        kinds[b';' as usize] = SIGN;
+        kinds
+    };
+    let (mut found, mut before) = (0, 0);
+    for byte in path {
+        let kind = KINDS[usize::from(*byte)];
+        // A sign, or a second slash in a row.
+        found |= (kind & SIGN) | (kind & before);
+        before = kind;
+    }
+    found != 0
 }
 
 #[cfg(test)]
