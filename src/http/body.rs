@@ -114,6 +114,46 @@ impl HttpBody for Body {
     }
 }
 
+/// What a body yields when it is asked for its next frame.
+pub type Polled = Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
+/// Stands in a body's way: counts, limits, waits or filters what passes. How long the body is stays the body's to say.
+pub trait Tap<B> {
+    /// Asks `body` for its next frame, and says what becomes of that.
+    fn poll(&mut self, body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled;
+}
+
+/// A body with something in its way.
+pub struct Tapped<B, T> {
+    body: B,
+    tap: T,
+}
+
+impl<B, T> Tapped<B, T> {
+    /// Puts `tap` in the way of `body`.
+    pub fn new(body: B, tap: T) -> Self {
+        Self { body, tap }
+    }
+}
+
+impl<B: HttpBody + Unpin, T: Tap<B> + Unpin> HttpBody for Tapped<B, T> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        let this = self.get_mut();
+        this.tap.poll(Pin::new(&mut this.body), cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 struct Broken(&'static str);
 
 impl HttpBody for Broken {

@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Version};
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Body as _;
 
 use super::cors::Reply;
 use super::limits::Places;
@@ -21,7 +20,7 @@ use super::routes::{Seen, Upstream};
 use super::rules::Rule;
 use super::tunnel::Keep;
 use crate::http::Body;
-use crate::http::body::BoxError;
+use crate::http::body::{Polled, Tap, Tapped};
 use crate::http::forward::upgrade::Through;
 use crate::http::listener::Arrival;
 use crate::http::pool::SendError;
@@ -149,7 +148,7 @@ impl Record {
             Err(body) => {
                 let passed = Arc::new(AtomicU64::new(0));
                 self.received = Received::Passing(Arc::clone(&passed));
-                Body::boxed(Counted { body, passed })
+                Body::boxed(Tapped::new(body, Counted(passed)))
             }
         }
     }
@@ -172,7 +171,7 @@ impl Record {
                 self.over(now, End::Complete);
                 Body::full(bytes)
             }
-            Err(body) => Body::boxed(Recorded { body, record: self }),
+            Err(body) => Body::boxed(Tapped::new(body, self)),
         }
     }
 
@@ -297,77 +296,40 @@ fn fault(rejection: &Rejection) -> Option<UpstreamFault> {
     })
 }
 
-/// An answer's body on its way to the caller, with the record that ends when it does.
-struct Recorded {
-    body: Body,
-    record: Record,
-}
-
-impl HttpBody for Recorded {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+/// An answer's body passes, and the record ends when it does.
+impl Tap<Body> for Record {
+    fn poll(&mut self, mut body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let polled = body.as_mut().poll_frame(cx);
         let Poll::Ready(frame) = &polled else { return polled };
         let end = match frame {
             Some(Ok(frame)) => {
-                this.record.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                 // Nobody polls once more where the length is known.
-                let is_last = this.body.is_end_stream() || this.body.size_hint().exact() == Some(0);
+                let is_last = body.is_end_stream() || body.size_hint().exact() == Some(0);
                 is_last.then_some(End::Complete)
             }
             Some(Err(error)) if is_timeout(&**error) => Some(End::Timeout),
             Some(Err(_)) => Some(End::UpstreamCut),
             None => Some(End::Complete),
         };
-        if let Some(end) = end.filter(|_| !this.record.is_over) {
-            this.record.over(Instant::now(), end);
+        if let Some(end) = end.filter(|_| !self.is_over) {
+            self.over(Instant::now(), end);
         }
         polled
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
-/// A request's body that is counted while it passes.
-struct Counted {
-    body: Body,
-    passed: Arc<AtomicU64>,
-}
+/// Counts a request's body while it passes.
+struct Counted(Arc<AtomicU64>);
 
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+impl Tap<Body> for Counted {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let polled = body.poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-            this.passed.fetch_add(bytes, Ordering::Relaxed);
+            // Relaxed: a lone count, read when the request is over.
+            self.0.fetch_add(bytes, Ordering::Relaxed);
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Frame};
 use tokio::time::Instant;
 
 use super::Limits;
-use crate::http::body::{Body, BoxError};
+use crate::http::body::{Body, BoxError, Polled, Tap, Tapped};
 use crate::http::timer::Timer;
 
 /// How long a body may take whatever its rate: a rate needs time to show.
@@ -43,20 +43,18 @@ where
     if incoming.is_end_stream() {
         return Body::empty();
     }
-    let (idle, rate) = (limits.body_idle, limits.min_body_rate);
-    Body::boxed(Upload {
-        incoming,
-        idle,
-        rate,
+    let limited = Limited {
+        idle: limits.body_idle,
+        rate: limits.min_body_rate,
         waiting: None,
         waited: Duration::ZERO,
         length: 0,
         timer: Timer::default(),
-    })
+    };
+    Body::boxed(Tapped::new(incoming, limited))
 }
 
-struct Upload<B> {
-    incoming: B,
+struct Limited {
     idle: Duration,
     /// Bytes a second; zero is off.
     rate: u64,
@@ -68,7 +66,7 @@ struct Upload<B> {
     timer: Timer,
 }
 
-impl<B> Upload<B> {
+impl Limited {
     fn came(&mut self, frame: &Frame<Bytes>) {
         if let Some(since) = self.waiting.take() {
             self.waited += since.elapsed();
@@ -94,30 +92,15 @@ impl<B> Upload<B> {
     }
 }
 
-impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Unpin> HttpBody for Upload<B> {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>>> Tap<B> for Limited {
+    fn poll(&mut self, body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled {
+        match body.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.came(&frame);
+                self.came(&frame);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(end) => Poll::Ready(end.map(|read| read.map_err(Into::into))),
-            Poll::Pending => this.poll_overdue(cx).map(|slow| Some(Err(slow.into()))),
+            Poll::Pending => self.poll_overdue(cx).map(|slow| Some(Err(slow.into()))),
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
     }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, Incoming};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::{Origin, SendError, Settings, connect};
-use crate::http::body::{Body, BoxError};
+use crate::http::body::{Body, Polled, Tap, Tapped};
 use crate::http::http1::{content_length, keep_harmless};
 use crate::http::moment::Moment;
 
@@ -168,11 +168,10 @@ fn prepare(
     let progress = Arc::new(Moment::now());
     let body = match body.into_memory() {
         Ok(bytes) => Body::full(bytes),
-        Err(streaming) => Body::boxed(Upload {
-            body: streaming,
-            progress: Arc::clone(&progress),
-            private: Arc::clone(private),
-        }),
+        Err(streaming) => {
+            let upload = Upload { progress: Arc::clone(&progress), private: Arc::clone(private) };
+            Body::boxed(Tapped::new(streaming, upload))
+        }
     };
     Ok((Request::from_parts(head, body), progress))
 }
@@ -187,12 +186,12 @@ fn answer(response: Response<Incoming>, settings: &Settings) -> Result<Response<
         if incoming.is_end_stream() {
             return Body::empty();
         }
-        Body::boxed(Download {
-            incoming,
+        let download = Download {
             idle: settings.body_idle_timeout,
             timer: None,
             private: Arc::clone(&settings.private),
-        })
+        };
+        Body::boxed(Tapped::new(incoming, download))
     }))
 }
 
@@ -214,74 +213,43 @@ async fn while_moving<F: Future>(progress: &Moment, limit: Duration, sent: F) ->
     }
 }
 
-/// A request body that notes when a piece of it passes.
+/// Notes when a piece of a request's body passes.
 struct Upload {
-    body: Body,
     progress: Arc<Moment>,
     private: Arc<[HeaderName]>,
 }
 
-impl HttpBody for Upload {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+impl Tap<Body> for Upload {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let frame = ready!(body.poll_frame(cx));
         self.progress.touch();
         Poll::Ready(frame.map(|frame| frame.map(|frame| harmless(frame, &self.private))))
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
-/// A response body that may not pause for too long.
+/// Ends a response's body that pauses for too long.
 struct Download {
-    incoming: Incoming,
     idle: Duration,
     /// Runs while the next piece is waited for.
     timer: Option<Pin<Box<Sleep>>>,
     private: Arc<[HeaderName]>,
 }
 
-impl HttpBody for Download {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
+impl Tap<Incoming> for Download {
+    fn poll(&mut self, body: Pin<&mut Incoming>, cx: &mut Context<'_>) -> Polled {
+        match body.poll_frame(cx) {
             Poll::Ready(frame) => {
-                this.timer = None;
-                let harmless = |frame| harmless(frame, &this.private);
+                self.timer = None;
+                let harmless = |frame| harmless(frame, &self.private);
                 Poll::Ready(frame.map(|frame| frame.map(harmless).map_err(Into::into)))
             }
             Poll::Pending => {
-                let idle = this.idle;
-                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
+                let idle = self.idle;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
                 ready!(timer.as_mut().poll(cx));
                 Poll::Ready(Some(Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())))
             }
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
     }
 }
 

@@ -4,12 +4,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Body as _;
 
 use super::Rejection;
 use crate::http::Body;
-use crate::http::body::BoxError;
+use crate::http::body::{Polled, Tap, Tapped};
 
 /// What reading a body fails with once it is too long.
 #[derive(Debug, thiserror::Error)]
@@ -29,41 +28,25 @@ pub(in crate::inbound) fn bounded(body: Body, most: Option<u64>) -> Result<Body,
     if size.upper().is_some_and(|upper| upper <= most) {
         return Ok(body);
     }
-    Ok(Body::boxed(Bounded { body, most, left: most }))
+    Ok(Body::boxed(Tapped::new(body, Bounded { most, left: most })))
 }
 
 struct Bounded {
-    body: Body,
     most: u64,
     left: u64,
 }
 
-impl HttpBody for Bounded {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
+impl Tap<Body> for Bounded {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let polled = body.poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            match this.left.checked_sub(data.len() as u64) {
-                Some(left) => this.left = left,
-                None => return Poll::Ready(Some(Err(TooLong { most: this.most }.into()))),
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => return Poll::Ready(Some(Err(TooLong { most: self.most }.into()))),
             }
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -8,17 +8,16 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use super::super::Limits;
 use super::frames::{Frames, Read};
 use super::watched::Notes;
-use crate::http::body::{Body, BoxError};
+use crate::http::body::{Body, Polled, Tap, Tapped};
 use crate::http::moment::Moment;
 
 /// How many frames without content a connection may send at once.
@@ -168,9 +167,9 @@ pub(super) struct Open {
 
 impl Open {
     /// Keeps the request being answered until its body is.
-    pub(super) fn until_the_end_of(mut self, body: Body) -> Answer {
+    pub(super) fn until_the_end_of(mut self, body: Body) -> Tapped<Body, Self> {
         self.is_answered = true;
-        Answer { body, open: self }
+        Tapped::new(body, self)
     }
 }
 
@@ -184,33 +183,13 @@ impl Drop for Open {
     }
 }
 
-/// A response body on its way to the client.
-pub(super) struct Answer {
-    body: Body,
-    open: Open,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+impl Tap<Body> for Open {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let polled = body.poll_frame(cx);
         if polled.is_ready() {
             // It is only asked for once the client has made room for it.
-            self.open.streams.since.touch();
+            self.streams.since.touch();
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
