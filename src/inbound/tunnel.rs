@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::record::Record;
 use super::rules::Permit;
-use crate::http::forward::upgrade::{Terms, Through};
+use crate::http::forward::upgrade::Terms;
 use crate::token::Verifier;
 
 /// Where the record of a request goes that became a tunnel.
@@ -19,24 +19,6 @@ impl Keep {
     }
 }
 
-/// The record in the tunnel's hands, once there is one.
-struct Kept(oneshot::Receiver<Record>);
-
-impl Kept {
-    fn end(&mut self, through: Through) {
-        if let Ok(record) = self.0.try_recv() {
-            record.tunnel_ended(through);
-        }
-    }
-}
-
-/// A tunnel that is torn down with the process does not tell what it carried.
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.end(Through { is_cut: true, ..Through::default() });
-    }
-}
-
 /// What holds for a tunnel under this permit, and where its record is kept.
 pub(super) fn terms(verifier: &Verifier, permit: &Permit<'_>) -> (Terms, Keep) {
     let config = &permit.upstream().config;
@@ -44,8 +26,11 @@ pub(super) fn terms(verifier: &Verifier, permit: &Permit<'_>) -> (Terms, Keep) {
     let left = ends.and_then(|verified| verifier.remaining(verified, &config.policy));
     // An end that no clock reaches is none.
     let until = left.and_then(|left| Instant::now().checked_add(left));
-    let (keep, kept) = oneshot::channel();
-    let mut kept = Kept(kept);
-    let ended = move |through| kept.end(through);
+    let (keep, mut kept) = oneshot::channel::<Record>();
+    let ended = move |through| {
+        if let Ok(record) = kept.try_recv() {
+            record.tunnel_ended(through);
+        }
+    };
     (Terms { until, idle: config.upgrade_idle_timeout, ended: Some(Box::new(ended)) }, Keep(keep))
 }

@@ -31,9 +31,12 @@ pub struct Terms {
     pub until: Option<Instant>,
     /// How long it may be silent in both directions.
     pub idle: Option<Duration>,
-    /// Told at the end how much went through; dropped untold where the tunnel is torn down with the process.
-    pub ended: Option<Box<dyn FnOnce(Through) + Send>>,
+    /// Told at the end how much went through; dropped untold where there never was a tunnel.
+    pub ended: Option<Ended>,
 }
+
+/// Whoever wants to know of a tunnel's end.
+pub type Ended = Box<dyn FnOnce(Through) + Send>;
 
 /// How many bytes a tunnel carried, and how it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub struct Through {
     pub up: u64,
     /// From the upstream to the caller.
     pub down: u64,
-    /// Its time was over, while both sides would have gone on.
+    /// Its time was over, or the process ended, while both sides would have gone on.
     pub is_cut: bool,
 }
 

@@ -126,9 +126,11 @@ fn h42_a_tunnel_that_the_process_ends_with_itself_is_one_line_too() {
     let origin = echo();
     let process = Process::before(origin.address, "shutdown: {delay: 0s, grace: 100ms}\n");
     let mut caller = tunnel(process.connect());
+    caller.say("hi");
+    assert_eq!(caller.bytes(2).unwrap(), b"hi");
     process.terminate();
     assert_eq!(caller.rest(), b"");
-    assert_eq!(tunnels_of(process), [(101, "timeout".to_owned(), 0, 0)]);
+    assert_eq!(tunnels_of(process), [(101, "timeout".to_owned(), 2, 2)]);
 }
 
 /// The lines of a process that ends: status, end and bytes.

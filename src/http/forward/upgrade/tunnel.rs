@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirec
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::frames::Frames;
-use super::{Terms, Through};
+use super::{Ended, Terms, Through};
 use crate::http::listener::ClientStream;
 use crate::http::moment::Moment;
 use crate::http::pool::Raw;
@@ -22,25 +23,47 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Joins the caller with the upstream.
 pub(super) async fn run(client: ClientStream, upstream: Raw, is_websocket: bool, terms: Terms) {
-    let moved = Moment::now();
+    let carried = Carried::new(terms.ended);
+    let moved = &carried.moved;
     let frames = is_websocket.then(Frames::default);
-    let mut down = Side { stream: client, moved: &moved, written: 0, frames };
-    let mut up = Side { stream: upstream.stream, moved: &moved, written: 0, frames: None };
+    let mut down = Side { stream: client, moved, written: &carried.down, frames };
+    let mut up = Side { stream: upstream.stream, moved, written: &carried.up, frames: None };
 
     let joined = async {
         // What came together with the 101.
         down.write_all(&upstream.early).await?;
         copy_bidirectional(&mut down, &mut up).await
     };
-    let is_over = tokio::select! {
-        _ = joined => false,
-        () = time_is_over(&moved, terms.until, terms.idle) => true,
-    };
-    if is_over {
-        timeout(GOODBYE, say_goodbye(&mut down)).await.ok();
+    tokio::select! {
+        _ = joined => carried.is_cut.store(false, Ordering::Relaxed),
+        () = time_is_over(moved, terms.until, terms.idle) => {
+            timeout(GOODBYE, say_goodbye(&mut down)).await.ok();
+        }
     }
-    if let Some(ended) = terms.ended {
-        ended(Through { up: up.written, down: down.written, is_cut: is_over });
+}
+
+/// What a tunnel carries, told when it is dropped: so does one that is torn down with the process tell it, too.
+struct Carried {
+    moved: Moment,
+    up: AtomicU64,
+    down: AtomicU64,
+    is_cut: AtomicBool,
+    ended: Option<Ended>,
+}
+
+impl Carried {
+    fn new(ended: Option<Ended>) -> Self {
+        let (up, down) = Default::default();
+        Self { moved: Moment::now(), up, down, is_cut: true.into(), ended }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            let (up, down) = (*self.up.get_mut(), *self.down.get_mut());
+            ended(Through { up, down, is_cut: *self.is_cut.get_mut() });
+        }
     }
 }
 
@@ -75,7 +98,7 @@ async fn say_goodbye<S: AsyncWrite + Unpin>(down: &mut Side<'_, S>) -> io::Resul
 struct Side<'m, S> {
     stream: S,
     moved: &'m Moment,
-    written: u64,
+    written: &'m AtomicU64,
     /// Where frames end in what is written here.
     frames: Option<Frames>,
 }
@@ -94,7 +117,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Side<'_, S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if let Poll::Ready(Ok(length)) = polled {
-            self.written += length as u64;
+            self.written.fetch_add(length as u64, Ordering::Relaxed);
             self.moved.touch();
             if let Some(frames) = &mut self.frames {
                 frames.pass(&bytes[..length]);

@@ -131,8 +131,9 @@ fn chunks(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut body = Vec::new();
     loop {
         let end = rest.windows(2).position(|window| window == b"\r\n")?;
-        let line = std::str::from_utf8(&rest[..end]).ok()?;
-        let size = usize::from_str_radix(line.split(';').next()?.trim_end(), 16).ok()?;
+        // An extension may hold any bytes but line ends: nobody looks at them, and none is sent on.
+        let size = std::str::from_utf8(rest[..end].split(|byte| *byte == b';').next()?).ok()?;
+        let size = usize::from_str_radix(size.trim_end(), 16).ok()?;
         rest = &rest[end + 2..];
         if size == 0 {
             break;
