@@ -137,6 +137,7 @@ impl Inbound {
             (upgrade, terms)
         });
         let request_id = record.request_id();
+        // Written behind what the caller's Connection has left: it cannot take away what is not there yet.
         let told = |fields: &mut Fields<'_>| {
             way.write(fields, host.as_ref());
             fields.write(&X_REQUEST_ID, request_id.as_str().as_bytes());

@@ -128,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
                 length => self.owed = self.owed.get(length..).unwrap_or_default(),
             }
         }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// Reads what has come of a body that nobody wants. Where that is all of it, the connection can go on.
