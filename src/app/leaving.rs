@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response};
 
 use crate::admin::readiness::Readiness;
 use crate::http::Body;
 use crate::http::listener::{Arrival, Handler};
 
-/// A handler with `Connection: close` on its answers from the moment the process drains: whoever balances the load opens
-/// the next connection, elsewhere, and no request meets a connection that is about to be closed. HTTP/2 has no such
-/// header; its connections are told to go away when the listener stops.
+/// A handler that is leaving from the moment the process drains: whoever balances the load opens the next connection,
+/// elsewhere, and no request meets a connection that is about to be closed. HTTP/2 has no word for that in an answer; its
+/// connections are told to go away when the listener stops.
 pub(super) struct Leaving<H> {
     handler: Arc<H>,
     readiness: Readiness,
@@ -25,15 +24,15 @@ impl<H> Leaving<H> {
 }
 
 impl<H: Handler> Handler for Leaving<H> {
-    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
-        let version = request.version();
-        let mut answer = self.handler.handle(request, arrival).await;
-        if self.readiness.is_draining()
-            && version <= Version::HTTP_11
-            && answer.status() != StatusCode::SWITCHING_PROTOCOLS
-        {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        answer
+    fn handle(
+        &self,
+        request: Request<Body>,
+        arrival: Arrival,
+    ) -> impl Future<Output = Response<Body>> + Send {
+        self.handler.handle(request, arrival)
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.readiness.is_draining()
     }
 }

@@ -111,6 +111,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Request<Body>, arrival: Arrival)
     -> impl Future<Output = Response<Body>> + Send;
+
+    /// Whether callers are to come back on another connection: each answer in HTTP/1.1 is then its connection's last.
+    fn is_leaving(&self) -> bool {
+        false
+    }
 }
 
 /// A bound socket that does not accept yet.

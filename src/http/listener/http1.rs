@@ -264,7 +264,9 @@ where
 
     /// Whether no further request is wanted.
     fn is_to_leave(&self) -> bool {
-        self.server.stop.is_cancelled() || self.old.is_some_and(|old| old <= Instant::now())
+        self.server.stop.is_cancelled()
+            || self.server.handler.is_leaving()
+            || self.old.is_some_and(|old| old <= Instant::now())
     }
 
     fn keep(&mut self, buffer: Vec<u8>) {

@@ -12,8 +12,6 @@ use super::super::{DEFAULT_MAX_HEADERS, Limits};
 use crate::http::headers::lists;
 use crate::http::http1::{Heads, Malformed, content_length, is_chunked};
 
-/// How many fields are usually added to a request on its way, so that its map need not grow.
-const ROOM: usize = 10;
 /// The longest target, beyond which none can be held.
 const MAX_TARGET: usize = u16::MAX as usize - 1;
 
@@ -89,8 +87,9 @@ pub(super) fn take(heads: &mut Heads, read: &mut BytesMut, limits: &Limits) -> R
     }
     let uri = Uri::from_maybe_shared(target).map_err(|_| Refused::Malformed("its target is none"))?;
     let mut special = Special::default();
+    // What a request is given on its way is not written into its map.
     let headers =
-        heads.headers(&bytes, ROOM, |name, value| special.look(name, value)).map_err(Refused::Malformed)?;
+        heads.headers(&bytes, 0, |name, value| special.look(name, value)).map_err(Refused::Malformed)?;
     special.judge(line.method, uri, line.version, headers)
 }
 
