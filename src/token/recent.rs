@@ -21,8 +21,10 @@ const MOST_BYTES: usize = 16 * 1024;
 /// How many places a digest may stand in.
 const WAYS: usize = 4;
 
-/// A table of `entries` places; `WAYS` of them for each digest, of which the one filled longest ago makes room.
+/// A table of `entries` places; `WAYS` of them for each digest, of which the one filled longest ago makes room. A part of
+/// each digest stands apart, so that a look-up touches the memory of the one place it finds.
 struct Table<T> {
+    tags: Vec<[u32; WAYS]>,
     places: Vec<Option<(Fingerprint, T)>>,
     entries: usize,
     seed: u64,
@@ -31,32 +33,43 @@ struct Table<T> {
 
 impl<T> Table<T> {
     fn new(entries: usize) -> Self {
-        Self { places: Vec::new(), entries, seed: RandomState::new().hash_one(entries) | 1, next: 0 }
+        let seed = RandomState::new().hash_one(entries) | 1;
+        Self { tags: Vec::new(), places: Vec::new(), entries, seed, next: 0 }
     }
 
-    fn first_place(&self, fingerprint: &Fingerprint) -> usize {
-        let mixed = fingerprint.prefix().wrapping_mul(self.seed) >> 32;
-        usize::try_from(mixed).unwrap_or(0) % (self.entries / WAYS) * WAYS
+    /// Where the places of a digest begin, in sets of `WAYS`, and its tag.
+    fn set(&self, fingerprint: &Fingerprint) -> (usize, u32) {
+        let mixed = fingerprint.prefix().wrapping_mul(self.seed);
+        let (high, low) = ((mixed >> 32) as u32, mixed as u32);
+        (usize::try_from(high).unwrap_or(0) % (self.entries / WAYS), low)
     }
 
     fn get(&self, fingerprint: &Fingerprint) -> Option<&T> {
-        let first = self.first_place(fingerprint);
-        let ways = self.places.get(first..first + WAYS)?;
-        ways.iter().flatten().find(|(held, _)| held == fingerprint).map(|(_, value)| value)
+        let (set, tag) = self.set(fingerprint);
+        let tags = self.tags.get(set)?;
+        (0..WAYS).filter(|way| tags[*way] == tag).find_map(|way| {
+            let (held, value) = self.places.get(set * WAYS + way)?.as_ref()?;
+            (held == fingerprint).then_some(value)
+        })
     }
 
     fn insert(&mut self, fingerprint: Fingerprint, value: T) {
         if self.places.is_empty() {
             // Only now: a worker that verifies nothing should not hold the memory for it.
+            self.tags.resize(self.entries / WAYS, [0; WAYS]);
             self.places.resize_with(self.entries, || None);
         }
-        let first = self.first_place(&fingerprint);
+        let (set, tag) = self.set(&fingerprint);
         let next = self.next % WAYS;
-        let Some(ways) = self.places.get_mut(first..first + WAYS) else { return };
+        let first = set * WAYS;
+        let (Some(tags), Some(ways)) = (self.tags.get_mut(set), self.places.get_mut(first..first + WAYS))
+        else {
+            return;
+        };
         let same = ways.iter().position(|place| matches!(place, Some((held, _)) if *held == fingerprint));
         let free = || ways.iter().position(Option::is_none);
         let place = same.or_else(free).unwrap_or(next);
-        ways[place] = Some((fingerprint, value));
+        (tags[place], ways[place]) = (tag, Some((fingerprint, value)));
         self.next = next + 1;
     }
 }
@@ -139,9 +152,8 @@ mod tests {
 
     #[test]
     fn t34_where_a_digest_stands_cannot_be_foretold() {
-        let places = |table: &Table<()>| {
-            (0..64).map(|number| table.first_place(&fingerprint(number))).collect::<Vec<_>>()
-        };
+        let places =
+            |table: &Table<()>| (0..64).map(|number| table.set(&fingerprint(number))).collect::<Vec<_>>();
         assert_ne!(places(&Table::new(2048)), places(&Table::new(2048)));
     }
 

@@ -257,9 +257,12 @@ impl Verifier {
             self.signer(issuer, &state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
         self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
         let key = signer?;
+        let jti_hash = claims::token_id(&all).map(|jti| hash_of(&jti));
+        // One name for all tokens of a workspace: it is always near.
+        let workspace = issuer.config.key.clone();
         let inner = Inner {
-            jti_hash: claims::token_id(&all).map(|jti| hash_of(&jti)),
-            claims: Claims::from_json(all)?,
+            jti_hash,
+            claims: Claims { workspace, ..Claims::from_json(all)? },
             not_before,
             algorithm: jws.algorithm,
             key: Arc::downgrade(key),
