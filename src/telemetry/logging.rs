@@ -14,6 +14,8 @@ use tracing_subscriber::EnvFilter;
 const MAX_WAITING: u64 = 8192;
 /// How long the writer gathers lines before it writes them: one wake-up and one write for all of them.
 const GATHER: Duration = Duration::from_millis(10);
+/// How much text is enough before that. Larger buffers would push everything else out of the processor's cache.
+const MUCH: usize = 64 * 1024;
 /// What the writer's two buffers keep of their size once a burst is over.
 const MAX_KEPT: usize = 1024 * 1024;
 /// The longest a flush waits for a writer that is stuck.
@@ -162,8 +164,8 @@ struct Waiting {
     lines: u64,
     /// Whether the writer has taken lines that are not written yet.
     writing: bool,
-    /// Whether the writer waits to be woken by the next line.
-    asleep: bool,
+    /// How much text is to be there for the writer to be woken; none while it is awake.
+    wakes_at: Option<usize>,
     /// Whether a flush waits to be woken when all is written.
     flushing: bool,
     closed: bool,
@@ -178,8 +180,10 @@ impl Queue {
         }
         waiting.text.extend_from_slice(line.as_bytes());
         waiting.lines += 1;
-        // A writer that is busy comes back by itself.
-        let wakes = std::mem::take(&mut waiting.asleep);
+        let wakes = waiting.wakes_at.is_some_and(|much| waiting.text.len() >= much);
+        if wakes {
+            waiting.wakes_at = None;
+        }
         drop(waiting);
         if wakes {
             self.arrived.notify_one();
@@ -191,20 +195,37 @@ impl Queue {
     /// nothing is left.
     fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
         loop {
-            thread::sleep(GATHER);
-            let mut waiting = self.lock();
+            let mut waiting = self.wait(MUCH, Some(GATHER));
             if waiting.lines > 0 {
                 std::mem::swap(&mut waiting.text, batch);
                 waiting.writing = true;
                 return Some(std::mem::take(&mut waiting.lines));
             }
-            waiting.asleep = true;
-            let ended = self.arrived.wait_while(waiting, |waiting| waiting.asleep && !waiting.closed);
-            let waiting = ended.unwrap_or_else(PoisonError::into_inner);
+            drop(waiting);
+            let waiting = self.wait(1, None);
             if waiting.lines == 0 && waiting.closed {
                 return None;
             }
         }
+    }
+
+    /// Waits until so much text is there, no line is to come any more, or the time is over.
+    fn wait(&self, much: usize, limit: Option<Duration>) -> MutexGuard<'_, Waiting> {
+        let mut waiting = self.lock();
+        waiting.wakes_at = Some(much);
+        let is_little = |waiting: &mut Waiting| waiting.text.len() < much && !waiting.closed;
+        let mut waiting = match limit {
+            Some(limit) => {
+                let ended = self.arrived.wait_timeout_while(waiting, limit, is_little);
+                ended.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let ended = self.arrived.wait_while(waiting, is_little);
+                ended.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        waiting.wakes_at = None;
+        waiting
     }
 
     fn note_written(&self) {
