@@ -25,11 +25,15 @@ const WAYS: usize = 4;
 /// each digest stands apart, so that a look-up touches the memory of the one place it finds.
 struct Table<T> {
     tags: Vec<[u32; WAYS]>,
-    places: Vec<Option<(Fingerprint, T)>>,
+    places: Vec<Place<T>>,
     entries: usize,
     seed: u64,
     next: usize,
 }
+
+/// One place, in a line of the processor's cache of its own: a table is mostly asked for what was used long ago.
+#[repr(align(64))]
+struct Place<T>(Option<(Fingerprint, T)>);
 
 impl<T> Table<T> {
     fn new(entries: usize) -> Self {
@@ -48,7 +52,7 @@ impl<T> Table<T> {
         let (set, tag) = self.set(fingerprint);
         let tags = self.tags.get(set)?;
         (0..WAYS).filter(|way| tags[*way] == tag).find_map(|way| {
-            let (held, value) = self.places.get(set * WAYS + way)?.as_ref()?;
+            let (held, value) = self.places.get(set * WAYS + way)?.0.as_ref()?;
             (held == fingerprint).then_some(value)
         })
     }
@@ -57,7 +61,7 @@ impl<T> Table<T> {
         if self.places.is_empty() {
             // Only now: a worker that verifies nothing should not hold the memory for it.
             self.tags.resize(self.entries / WAYS, [0; WAYS]);
-            self.places.resize_with(self.entries, || None);
+            self.places.resize_with(self.entries, || Place(None));
         }
         let (set, tag) = self.set(&fingerprint);
         let next = self.next % WAYS;
@@ -66,10 +70,11 @@ impl<T> Table<T> {
         else {
             return;
         };
-        let same = ways.iter().position(|place| matches!(place, Some((held, _)) if *held == fingerprint));
-        let free = || ways.iter().position(Option::is_none);
+        let same =
+            ways.iter().position(|place| matches!(place, Place(Some((held, _))) if *held == fingerprint));
+        let free = || ways.iter().position(|place| place.0.is_none());
         let place = same.or_else(free).unwrap_or(next);
-        (tags[place], ways[place]) = (tag, Some((fingerprint, value)));
+        (tags[place], ways[place]) = (tag, Place(Some((fingerprint, value))));
         self.next = next + 1;
     }
 }
@@ -146,7 +151,7 @@ mod tests {
             table.insert(fingerprint(1), value);
         }
         assert_eq!(table.get(&fingerprint(1)), Some(&9));
-        assert_eq!(table.places.iter().flatten().count(), 1);
+        assert_eq!(table.places.iter().filter(|place| place.0.is_some()).count(), 1);
         assert_eq!(table.get(&fingerprint(2)), None);
     }
 
