@@ -11,21 +11,22 @@ use super::error::TokenError;
 use crate::clock::Timestamp;
 use crate::names::{CustomerId, WorkspaceKey};
 
-/// What a token says.
+/// What a token says. What every request looks at comes first.
 #[derive(Clone, PartialEq)]
+#[repr(C)]
 pub struct Claims {
     /// `iss` or `workspaceKey`.
     pub workspace: WorkspaceKey,
     /// `id`, else `tenantKey`, else `sub`.
     pub id: Option<CustomerId>,
-    /// `name`, if it is text. For people to read: nothing is decided by it.
-    pub name: Option<String>,
-    /// Whether `isAdmin` is truthy as JavaScript has it: anything but `false`, `0`, `""`, `null` and absence.
-    pub is_admin: bool,
-    /// `fields`. May hold API keys: never logged.
-    pub fields: Option<Map<String, Value>>,
     /// `exp` in seconds since the Unix epoch.
     pub expires_at: Option<f64>,
+    /// Whether `isAdmin` is truthy as JavaScript has it: anything but `false`, `0`, `""`, `null` and absence.
+    pub is_admin: bool,
+    /// `name`, if it is text. For people to read: nothing is decided by it.
+    pub name: Option<String>,
+    /// `fields`. May hold API keys: never logged.
+    pub fields: Option<Map<String, Value>>,
     /// Every claim as it stood, for rules.
     pub all: Map<String, Value>,
 }

@@ -195,8 +195,9 @@ where
         if !lock(&self.line).is_read() {
             closes |= self.skip_unwanted().await;
         }
-        let (mut outgoing, closes) = self.begin(response, terms, closes);
-        if !self.write(&mut outgoing).await {
+        let now = Instant::now();
+        let (mut outgoing, closes) = self.begin(response, terms, closes, now);
+        if !self.write(&mut outgoing, now).await {
             return Next::Gone;
         }
         self.keep(outgoing.into_buffer());
@@ -222,10 +223,13 @@ where
         .await
     }
 
-    /// Whether the whole of it went.
-    async fn write(&mut self, outgoing: &mut Outgoing) -> bool {
+    /// Whether the whole of it went, from `now` on.
+    async fn write(&mut self, outgoing: &mut Outgoing, now: Instant) -> bool {
         let (line, timer, limit) = (&self.line, &mut self.timer, self.server.limits.stream_idle);
-        std::future::poll_fn(|cx| match outgoing.poll(&mut Writer(line), cx) {
+        // The clock is read once where all of it goes at once.
+        let mut now = Some(now);
+        let mut writer = move || Writer(line, now.take().unwrap_or_else(Instant::now));
+        std::future::poll_fn(|cx| match outgoing.poll(&mut writer(), cx) {
             Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
             Poll::Pending => poll_ended(line, timer, limit, cx).map(|()| false),
         })
@@ -239,8 +243,9 @@ where
             tracing::error!("a connection ended in a defect: a switch of protocols that nobody asked for");
             return Next::Gone;
         };
-        let (mut outgoing, _) = self.begin(response, terms, false);
-        if self.write(&mut outgoing).await { Next::Tunnel(tunnel) } else { Next::Gone }
+        let now = Instant::now();
+        let (mut outgoing, _) = self.begin(response, terms, false, now);
+        if self.write(&mut outgoing, now).await { Next::Tunnel(tunnel) } else { Next::Gone }
     }
 
     /// Answers what is no request.
@@ -250,16 +255,23 @@ where
             Refused::Target => rejection::target_too_long(),
             Refused::TooLong => rejection::head_too_large(&self.server.limits),
         };
-        lock(&self.line).moved = Instant::now();
-        let (mut outgoing, _) = self.begin(response, Terms::default(), true);
+        let now = Instant::now();
+        lock(&self.line).moved = now;
+        let (mut outgoing, _) = self.begin(response, Terms::default(), true, now);
         // What else comes is no request either.
         lock(&self.line).expect(Left::Close, false);
-        if self.write(&mut outgoing).await { Next::Close } else { Next::Gone }
+        if self.write(&mut outgoing, now).await { Next::Close } else { Next::Gone }
     }
 
-    fn begin(&mut self, response: Response<Body>, terms: Terms, closes: bool) -> (Outgoing, bool) {
+    fn begin(
+        &mut self,
+        response: Response<Body>,
+        terms: Terms,
+        closes: bool,
+        now: Instant,
+    ) -> (Outgoing, bool) {
         let buffer = std::mem::take(&mut self.buffer);
-        answer::begin(response, terms, closes, &self.server.date, buffer)
+        answer::begin(response, terms, closes, (&self.server.date, now), buffer)
     }
 
     /// Whether no further request is wanted.
@@ -300,7 +312,7 @@ where
     async fn shut_down(&mut self) -> bool {
         let until = Instant::now() + LINGER;
         let (line, timer) = (&self.line, &mut self.timer);
-        std::future::poll_fn(|cx| match Pin::new(&mut Writer(line)).poll_shutdown(cx) {
+        std::future::poll_fn(|cx| match Pin::new(&mut lock(line).stream).poll_shutdown(cx) {
             Poll::Ready(done) => Poll::Ready(done.is_ok()),
             Poll::Pending => timer.poll_overdue(until, cx).map(|()| false),
         })

@@ -27,16 +27,18 @@ pub struct Verified {
     pub(super) generation: u64,
 }
 
-/// What all copies of one share.
+/// What all copies of one share. What every request looks at comes first and together: a token is mostly one that has not
+/// been seen for a while, and each line of memory costs as much as hashing it.
+#[repr(C)]
 pub(super) struct Inner {
-    pub(super) claims: Claims,
+    /// That of the workspace, as it goes on.
+    pub(super) generation: Generation,
     pub(super) not_before: Option<f64>,
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<KeyId>,
     pub(super) jti_hash: Option<Box<str>>,
+    pub(super) claims: Claims,
     pub(super) key: Weak<Key>,
-    /// That of the workspace, as it goes on.
-    pub(super) generation: Generation,
     pub(super) size: usize,
 }
 

@@ -25,7 +25,7 @@ pub(super) fn begin(
     response: Response<Body>,
     terms: Terms,
     mut closes: bool,
-    date: &Date,
+    date: (&Date, Instant),
     mut buffer: Vec<u8>,
 ) -> (Outgoing, bool) {
     let (head, body) = response.into_parts();
@@ -77,7 +77,7 @@ struct Fields<'d> {
     is_bodiless: bool,
     closes: bool,
     terms: Terms,
-    date: &'d Date,
+    date: (&'d Date, Instant),
 }
 
 impl Fields<'_> {
@@ -105,7 +105,8 @@ impl Fields<'_> {
         }
         if !has_date {
             out.extend_from_slice(b"date: ");
-            self.date.write(out, Instant::now());
+            let (date, now) = self.date;
+            date.write(out, now);
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");

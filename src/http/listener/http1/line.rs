@@ -215,8 +215,8 @@ impl<S> Drop for Coming<S> {
     }
 }
 
-/// Where answers are written.
-pub(super) struct Writer<'l, S>(pub(super) &'l Mutex<Line<S>>);
+/// Where answers are written, at this time.
+pub(super) struct Writer<'l, S>(pub(super) &'l Mutex<Line<S>>, pub(super) Instant);
 
 impl<S> Writer<'_, S> {
     fn with<T>(&self, write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>>
@@ -226,7 +226,7 @@ impl<S> Writer<'_, S> {
         let mut line = lock(self.0);
         let written = write(Pin::new(&mut line.stream));
         if let Poll::Ready(Ok(_)) = written {
-            line.moved = Instant::now();
+            line.moved = self.1;
         }
         written
     }
