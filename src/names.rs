@@ -2,16 +2,16 @@
 //! Knows nothing of what the named things are.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.
@@ -21,7 +21,7 @@ macro_rules! names {
             }
         }
 
-        impl<T: Into<Arc<str>>> From<T> for $name {
+        impl<T: Into<SmolStr>> From<T> for $name {
             fn from(text: T) -> Self {
                 Self(text.into())
             }

@@ -77,6 +77,13 @@ impl Verified {
         self.inner.size
     }
 
+    /// Looks at what every request looks at.
+    pub(in crate::token) fn touch(&self) {
+        let Inner { not_before, jti_hash, claims, .. } = &*self.inner;
+        let Claims { id, expires_at, is_admin, .. } = claims;
+        std::hint::black_box((*not_before, jti_hash.is_some(), id.is_some(), *expires_at, *is_admin));
+    }
+
     /// Whether the workspace's keys and revocations are still those it was compared with.
     pub(super) fn is_current(&self) -> bool {
         self.generation == self.inner.generation.now()
