@@ -176,7 +176,7 @@ impl Bound {
         })
     }
 
-    /// Accepts until `stop` is cancelled, then refuses new connections, lets requests in flight finish (`Connection: close`),
+    /// Accepts until `stop` is cancelled, then refuses new connections, answers who had connected before, lets requests in flight finish (`Connection: close`),
     /// and returns when all are done or `hard_stop` is cancelled, which drops them. Runs on the current runtime, a task
     /// per connection: a panic in a handler ends that connection and nothing else.
     ///
@@ -212,10 +212,11 @@ impl Bound {
         let listener = self.socket.listen().map_err(dead)?;
         let max = self.limits.max_connections;
         let server = Arc::new(connection::Server::new(handler, self.tls, self.limits, stop.clone()));
+        let serve = |accepted| connection::serve(Arc::clone(&server), accepted, self.metrics.accepted());
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => break,
                 Some(ended) = connections.join_next() => {
                     note(ended);
                     continue;
@@ -224,11 +225,7 @@ impl Bound {
             };
             match accepted {
                 Ok(accepted) => {
-                    connections.spawn(connection::serve(
-                        Arc::clone(&server),
-                        accepted,
-                        self.metrics.accepted(),
-                    ));
+                    connections.spawn(serve(accepted));
                 }
                 // The client left before its turn.
                 Err(error) if socket::is_the_connections_own(&error) => {}
@@ -239,6 +236,10 @@ impl Bound {
                 }
             }
         }
+        for accepted in listener.into_waiting() {
+            connections.spawn(serve(accepted));
+        }
+        Ok(())
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,9 @@ use super::{Arrival, Handler, Limits, http1, http2};
 use crate::http::headers::host_of;
 use crate::http::tls::ListenerTls;
 use crate::telemetry::metrics::Open;
+
+/// How long a client that has connected before a stop, and has not asked anything yet, may still ask.
+pub(super) const FIRST_WORDS: Duration = Duration::from_millis(250);
 
 /// What the connections of one listener share.
 pub(super) struct Server<H> {
@@ -98,11 +102,15 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let until = client.since + server.limits.request_head;
+    let leaves = async {
+        server.stop.cancelled().await;
+        sleep(FIRST_WORDS).await;
+    };
     let read = tokio::select! {
         // What was said before a stop is still answered.
         biased;
         read = timeout_at(until, preface::read(&mut stream)) => read,
-        () = server.stop.cancelled() => return,
+        () = leaves => return,
     };
     if let Ok(Ok((protocol, early))) = read {
         requests(server, stream, early, protocol, client).await;

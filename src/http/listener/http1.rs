@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::connection::{Client, Server};
+use super::connection::{Client, FIRST_WORDS, Server};
 use super::rejection;
 use super::tunnel::Resumed;
 use super::upload::limited;
@@ -116,7 +116,9 @@ where
         let Self { server, line, heads, timer, old, is_new, .. } = self;
         let limits = &server.limits;
         let mut begun = is_new.then(|| lock(line).moved);
-        *is_new = false;
+        // Who has not asked anything yet may be about to.
+        let patience = if std::mem::take(is_new) { FIRST_WORDS } else { Duration::ZERO };
+        let mut leaves = None;
         std::future::poll_fn(|cx| {
             let line = &mut *lock(line);
             loop {
@@ -135,11 +137,12 @@ where
             }
             let is_idle = line.intake.bytes.is_empty();
             line.intake.shrink();
-            if is_idle && stopped.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Asked::Nothing);
+            if is_idle && leaves.is_none() && stopped.as_mut().poll(cx).is_ready() {
+                leaves = Some(Instant::now() + patience);
             }
             let deadline = begun.map_or(line.moved + limits.keep_alive, |begun| begun + limits.request_head);
-            let deadline = old.filter(|old| is_idle && *old < deadline).unwrap_or(deadline);
+            let sooner = [*old, leaves].into_iter().flatten().filter(|_| is_idle);
+            let deadline = sooner.fold(deadline, Instant::min);
             timer.poll_overdue(deadline, cx).map(|()| Asked::Nothing)
         })
         .await

@@ -119,6 +119,36 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Listens no more, and gives those who had connected by then and whom nobody accepted: the system would reset them.
+    pub(super) fn into_waiting(self) -> Vec<Accepted> {
+        match self {
+            Self::Tcp(listener) => waiting(listener.into_std(), |listener| {
+                let (stream, peer) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok(Accepted::Tcp(TcpStream::from_std(stream)?, peer))
+            }),
+            Self::Unix(listener) => waiting(listener.into_std(), |listener| {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok(Accepted::Unix(UnixStream::from_std(stream)?))
+            }),
+        }
+    }
+}
+
+fn waiting<L>(listener: io::Result<L>, accept: impl Fn(&L) -> io::Result<Accepted>) -> Vec<Accepted> {
+    let Ok(listener) = listener else { return Vec::new() };
+    let next = || loop {
+        match accept(&listener) {
+            Err(error) if is_the_connections_own(&error) => {}
+            // Most often because nobody is left.
+            accepted => return accepted.ok(),
+        }
+    };
+    std::iter::from_fn(next).collect()
+}
+
 /// Whether accepting failed for the one connection that was next (accept(2)); the following may be accepted at once.
 pub(super) fn is_the_connections_own(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};

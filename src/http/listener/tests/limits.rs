@@ -99,3 +99,20 @@ async fn a_client_that_stops_reading_is_closed_and_a_slow_one_is_not() {
     let rest = peer.rest().await.len();
     assert!(rest < LARGE / 4, "{rest} bytes came although nobody read for so long");
 }
+
+#[tokio::test]
+async fn who_had_connected_before_a_stop_is_answered_though_nobody_had_accepted_it() {
+    let running = run(&with_limits(|limits| limits.max_connections = 1));
+    let mut first = running.connect().await;
+    first.say("GET /held HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    soon(running.handler.held.notified()).await;
+    let (mut second, mut silent) = (running.connect().await, running.connect().await);
+    second.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    running.stop.cancel();
+    let answer = second.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(silent.rest().await, "", "who says nothing is let go");
+    running.handler.go_on.notify_one();
+    assert!(first.rest().await.ends_with("held"));
+    soon(running.task).await.unwrap().unwrap();
+}
