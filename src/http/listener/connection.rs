@@ -22,7 +22,7 @@ use crate::http::tls::ListenerTls;
 use crate::telemetry::metrics::Open;
 
 /// How long a client that has connected before a stop, and has not asked anything yet, may still ask.
-pub(super) const FIRST_WORDS: Duration = Duration::from_millis(250);
+pub(super) const FIRST_WORDS: Duration = Duration::from_millis(50);
 
 /// What the connections of one listener share.
 pub(super) struct Server<H> {
