@@ -37,7 +37,8 @@ const misbehaviours = {
   'hangs up between chunks': { play: (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'), seen: [cut] },
   'resets in the body': { play: (socket) => { socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => socket.resetAndDestroy()); }, seen: [cut] },
   'ends its body by closing': { play: (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nto the end'), seen: [200, 'to the end'] },
-  'closes its side after a whole answer': { play: (socket) => socket.end(ok), seen: [200, 'ok'] },
+  // Nothing tells that its connections cannot be used again; so many requests are sent a second time, and no more than a tenth of all.
+  'closes its side after a whole answer': { play: (socket) => socket.end(ok), seen: [200, 'ok'], most: 20 },
   'speaks no HTTP': { play: (socket) => socket.end('220 mail.test ESMTP\r\n'), seen: [502, 'upstream_down'] },
   'speaks TLS': { play: (socket) => socket.end(Buffer.from('15030300020228', 'hex')), seen: [502, 'upstream_down'] },
   'sends an early hint before its answer': { play: (socket) => socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n${ok}`), seen: [200, 'ok'] },
@@ -54,13 +55,13 @@ before(async () => {
 });
 after(async () => { for (const ending of scope.endings.reverse()) await ending(); });
 
-for (const [name, { play: way, seen }] of Object.entries(misbehaviours)) {
+for (const [name, { play: way, seen, most = 200 }] of Object.entries(misbehaviours)) {
   test(`an API that ${name}: ${seen.join(' ')}, every time, and nothing is left`, async () => {
     play = way;
     await outcome(gate);
     const before = descriptors(gate);
     const outcomes = [];
-    await inParallel(scale(20, 200), 20, async () => outcomes.push((await outcome(gate)).join(' ')));
+    await inParallel(scale(20, most), 20, async () => outcomes.push((await outcome(gate)).join(' ')));
     assert.deepEqual([...new Set(outcomes)], [seen.join(' ')]);
     play = (socket) => socket.write(ok);
     // What was said too much on one connection is nobody's answer: the next ones get theirs.

@@ -30,7 +30,8 @@ async function echoServer(t) {
 const upstream = (more = '') => `upstreams: {api: {upstream: "${echo.url}", ${more}}}`;
 before(async () => {
   echo = await echoServer(scope);
-  gate = await gateBefore(scope, undefined, { more: upstream('upgrades: [websocket]') });
+  // An open tunnel counts among the requests.
+  gate = await gateBefore(scope, undefined, { more: upstream('upgrades: [websocket], limits: {maxRequests: 4096}') });
 });
 after(async () => { for (const ending of scope.endings.reverse()) await ending(); });
 
