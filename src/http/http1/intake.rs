@@ -15,6 +15,9 @@ const LEAST_READ: usize = 8 * 1024;
 /// What may be read at once. Twice 64 KiB, so that a body of that size and its head come in one read.
 const MOST_READ: usize = 128 * 1024;
 
+/// The largest buffer that waits for more of what just came: to make it anew for each message would cost more than to read.
+const MOST_KEPT: usize = 32 * 1024;
+
 /// Bytes in the order in which they came.
 pub(in crate::http) struct Intake {
     pub(in crate::http) bytes: BytesMut,
@@ -69,9 +72,10 @@ impl Intake {
         self.was_small = length <= half && !self.was_small;
     }
 
-    /// Gives the memory back if nothing is in it.
+    /// Gives the memory back if nothing is in it, and nothing as large as it is likely to come.
     pub(in crate::http) fn shrink(&mut self) {
-        if self.bytes.is_empty() {
+        let is_wanted = (LEAST_READ + 1..=MOST_KEPT).contains(&self.next_read);
+        if self.bytes.is_empty() && !is_wanted {
             self.bytes = BytesMut::new();
         }
     }
