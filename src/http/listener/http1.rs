@@ -95,7 +95,10 @@ where
         let next = match connection.next(stopped.as_mut()).await {
             Asked::Request(head) => connection.answer(head).await,
             Asked::Refused(refused) => connection.refuse(refused).await,
-            Asked::Nothing => return connection.leave().await,
+            Asked::Nothing => {
+                connection.shut_down().await;
+                return;
+            }
         };
         match next {
             Next::Request => {}
@@ -182,11 +185,14 @@ where
             },
             Announced::Chunked => Left::chunked(),
             Announced::Unclear(problem) => {
-                line.expect(Left::Close, false);
+                line.expect(Left::Close);
                 return Body::broken(problem);
             }
         };
-        let number = line.expect(coming, terms.expects);
+        let number = line.expect(coming);
+        if terms.expects {
+            line.call_for_body();
+        }
         // The body looks at the line itself.
         drop(line);
         limited(Coming::new(Arc::clone(&self.line), number), &self.server.limits)
@@ -205,7 +211,7 @@ where
         }
         self.keep(outgoing.into_buffer());
         let mut line = lock(&self.line);
-        line.is_over();
+        line.end_request();
         if closes || !line.is_read() {
             return Next::Close;
         }
@@ -262,7 +268,7 @@ where
         lock(&self.line).moved = now;
         let (mut outgoing, _) = self.begin(response, Terms::default(), true, now);
         // What else comes is no request either.
-        lock(&self.line).expect(Left::Close, false);
+        lock(&self.line).expect(Left::Close);
         if self.write(&mut outgoing, now).await { Next::Close } else { Next::Gone }
     }
 
@@ -290,11 +296,6 @@ where
         }
     }
 
-    /// Closes a connection on which nothing is under way.
-    async fn leave(mut self) {
-        self.shut_down().await;
-    }
-
     /// Closes our side, and listens to a client that may still be sending until it has seen that.
     async fn close(mut self) {
         if !self.shut_down().await || lock(&self.line).is_quiet() {
@@ -311,7 +312,7 @@ where
         .await;
     }
 
-    /// Whether that was possible in time.
+    /// Closes our side; whether that was possible in time.
     async fn shut_down(&mut self) -> bool {
         let until = Instant::now() + LINGER;
         let (line, timer) = (&self.line, &mut self.timer);

@@ -90,7 +90,7 @@ pub(super) fn take(heads: &mut Heads, read: &mut BytesMut, limits: &Limits) -> R
     // What a request is given on its way is not written into its map.
     let headers =
         heads.headers(&bytes, 0, |name, value| special.look(name, value)).map_err(Refused::Malformed)?;
-    special.judge(line.method, uri, line.version, headers)
+    special.judge(line.method, uri, line.version, headers).map(Some)
 }
 
 /// What the parser found in front of the fields.
@@ -157,7 +157,7 @@ impl Special {
         uri: Uri,
         version: Version,
         mut headers: HeaderMap,
-    ) -> Result<Option<Head>, Refused> {
+    ) -> Result<Head, Refused> {
         let is_http_1_0 = version == Version::HTTP_10;
         let says = |headers: &HeaderMap, token| {
             headers.get_all(header::CONNECTION).iter().any(|value| lists(value, token))
@@ -189,7 +189,7 @@ impl Special {
         *request.uri_mut() = uri;
         *request.version_mut() = version;
         *request.headers_mut() = headers;
-        Ok(Some(Head { request, announced, terms }))
+        Ok(Head { request, announced, terms })
     }
 }
 

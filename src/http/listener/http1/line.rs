@@ -11,7 +11,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use crate::http::body::BoxError;
+use crate::http::body::{BoxError, Polled};
 use crate::http::http1::{Intake, Left, Step};
 
 /// What is asked for before a body that waits for it (RFC 9110 section 10.1.1).
@@ -52,11 +52,15 @@ impl<S> Line<S> {
         Self { stream, intake, coming: None, owed: b"", number: 0, is_given_up: false, moved: since }
     }
 
-    /// A body is to come; where it `waits`, not before it is called for. The number is for who [reads it](Coming).
-    pub(super) fn expect(&mut self, coming: Left, waits: bool) -> u64 {
-        (self.coming, self.is_given_up) = (Some(coming), false);
-        self.owed = if waits { CONTINUE } else { b"" };
+    /// A body is to come. The number is for who [reads it](Coming).
+    pub(super) fn expect(&mut self, coming: Left) -> u64 {
+        (self.coming, self.is_given_up, self.owed) = (Some(coming), false, b"");
         self.number
+    }
+
+    /// The body does not come before it is called for.
+    pub(super) fn call_for_body(&mut self) {
+        self.owed = CONTINUE;
     }
 
     /// Whether the request has been read to its end.
@@ -80,7 +84,7 @@ impl<S> Line<S> {
     }
 
     /// The answer is over, and with it what the request's body may read.
-    pub(super) fn is_over(&mut self) {
+    pub(super) fn end_request(&mut self) {
         (self.number, self.is_given_up) = (self.number + 1, true);
     }
 }
@@ -91,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         self.intake.poll_fill(&mut self.stream, cx)
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Polled {
         Poll::Ready(match ready!(self.poll_step(cx)) {
             Ok(Step::Data(data)) => Some(Ok(Frame::data(data))),
             Ok(Step::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
@@ -133,7 +137,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
     /// Reads what has come of a body that nobody wants. Where that is all of it, the connection can go on.
     pub(super) fn skip(&mut self, cx: &mut Context<'_>) {
-        self.owed = b"";
         let mut skipped = 0;
         while self.coming.is_some() && skipped < MOST_UNWANTED {
             match self.poll_step(cx) {
@@ -185,10 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpBody for Coming<S> {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let mut line = lock(&self.line);
         if line.number != self.number {
             return Poll::Ready(Some(Err("its request is over".into())));

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::exchange::Received;
 use super::head::{Framing, Head};
-use crate::http::body::{Body, BoxError};
+use crate::http::body::{Body, BoxError, Polled};
 use crate::http::http1::{Left, Outgoing, OutgoingError, Step, announce_harmless, keep_harmless};
 use crate::http::pool::Raw;
 use crate::http::pool::idle::Idle;
@@ -172,10 +172,7 @@ impl HttpBody for Answer {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
         let this = self.get_mut();
         if let Some(error) = this.broken.take() {
             return Poll::Ready(Some(Err(error)));
