@@ -1,6 +1,9 @@
 //! Raw peers for the tests of this room: what is said and seen on a socket, byte for byte.
 //! Never parses HTTP beyond the empty line that ends a head.
 
+pub(super) mod generated;
+mod played;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use tokio::time::timeout;
 
 use super::Body;
 use super::pool::{Origin, Protocol, Settings};
+pub(super) use played::Played;
 
 /// How long a test waits for what must happen before it fails.
 const PATIENCE: Duration = Duration::from_secs(10);

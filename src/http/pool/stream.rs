@@ -19,7 +19,7 @@ pub(in crate::http) enum Stream {
     Unix(UnixStream),
     /// What a test says, read by read.
     #[cfg(test)]
-    Played(super::tests::Played),
+    Played(crate::http::testing::Played),
 }
 
 /// Does the same with whichever stream it is.

@@ -16,8 +16,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::http::egress::Class;
-use crate::http::testing::{Peer, Upstream, get, request, settings, soon, text};
-pub(super) use played::Played;
+use crate::http::testing::{Peer, Played, Upstream, get, request, settings, soon, text};
 
 fn pool(upstream: &Upstream) -> Arc<Pool> {
     pool_with(upstream, settings())

@@ -1,7 +1,6 @@
 //! The same bytes mean the same requests, however they arrive, and what hyper's server makes of them.
 
 use std::collections::VecDeque;
-use std::io;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
@@ -11,54 +10,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
-
-/// A client that says one piece for each read, and leaves then.
-struct Played {
-    reads: VecDeque<Vec<u8>>,
-    seen: Arc<Mutex<Vec<u8>>>,
-}
-
-impl AsyncRead for Played {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let Some(mut read) = self.reads.pop_front() else { return Poll::Ready(Ok(())) };
-        let rest = read.split_off(read.len().min(buffer.remaining()));
-        buffer.put_slice(&read);
-        if !rest.is_empty() {
-            self.reads.push_front(rest);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Played {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.seen.lock().unwrap().extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
+use crate::http::testing::Played;
+use crate::http::testing::generated::{cut, pairs, run, said};
 
 /// A request as its handler saw it: its line, its headers, its body with its trailers unless that was broken.
 type Seen = (String, Vec<(String, String)>, Option<(String, Vec<(String, String)>)>);
-
-fn pairs(headers: &http::HeaderMap) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
-}
 
 async fn seen<B>(request: Request<B>) -> Seen
 where
@@ -118,22 +76,17 @@ impl Handler for Recorder {
 /// What was asked, and what was answered.
 type Outcome = (Vec<Seen>, String);
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
 fn ours(reads: impl IntoIterator<Item = Vec<u8>>) -> Outcome {
-    let (recorder, answers) = (Arc::new(Recorder::default()), Arc::default());
-    let reads = reads.into_iter().filter(|read| !read.is_empty()).collect();
-    let played = Played { reads, seen: Arc::clone(&answers) };
+    let (recorder, played) = (Arc::new(Recorder::default()), Played::new(reads, true));
+    let answers = played.seen();
     run(soon(converse(Arc::clone(&recorder), played, Limits::default())));
     let answers = String::from_utf8_lossy(&answers.lock().unwrap()).into_owned();
     (std::mem::take(&mut recorder.0.lock().unwrap()), answers)
 }
 
 fn hypers(said: Vec<u8>) -> Outcome {
-    let (recorder, answers) = (Arc::new(Recorder::default()), Arc::default());
-    let played = Played { reads: [said].into(), seen: Arc::clone(&answers) };
+    let (recorder, played) = (Arc::new(Recorder::default()), Played::new([said], true));
+    let answers = played.seen();
     let service = service_fn(|request: Request<Incoming>| {
         let recorder = Arc::clone(&recorder);
         async move { Ok::<_, std::convert::Infallible>(recorder.answer(request).await) }
@@ -185,7 +138,7 @@ fn valid() -> impl Strategy<Value = String> {
 }
 
 /// Bytes that are requests, or nearly.
-fn said() -> impl Strategy<Value = Vec<u8>> {
+fn requests() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         6 => Just("POST /a HTTP/1.1\r\nhost: a\r\n"),
         2 => Just("GET /b HTTP/1.1\r\nhost: a\r\n"),
@@ -194,34 +147,7 @@ fn said() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("GET /#a HTTP/1.1\r\n"),
         1 => Just("GET / HT"),
     ];
-    let field = prop_oneof![
-        4 => Just("transfer-encoding: chunked\r\n".to_owned()),
-        4 => (0..20_u8).prop_map(|length| format!("Content-Length: {length}\r\n")),
-        1 => Just("connection: close\r\n".to_owned()),
-        2 => "[a-z]{1,9}: [ -~]{0,12}\r\n",
-        1 => Just("x: y\n".to_owned()),
-        1 => Just(" fold\r\n".to_owned()),
-    ];
-    let piece = prop_oneof![
-        6 => "[a-z]{1,15}".prop_map(|data| format!("{:x}\r\n{data}\r\n", data.len())),
-        3 => Just("0\r\n\r\n".to_owned()),
-        1 => Just("0\r\nx-sum: 1\r\n\r\n".to_owned()),
-        1 => Just("3;a=b\r\nxyz\r\n".to_owned()),
-        2 => Just("GET /c HTTP/1.1\r\nhost: a\r\n\r\n".to_owned()),
-        2 => "[a-z0-9\r\n]{1,12}",
-    ];
-    (start, prop::collection::vec(field, 0..3), prop::collection::vec(piece, 0..5)).prop_map(
-        |(start, fields, pieces)| format!("{start}{}\r\n{}", fields.concat(), pieces.concat()).into_bytes(),
-    )
-}
-
-/// `said`, cut at places that are fractions of its length.
-fn cut(said: &[u8], places: &[u16]) -> Vec<Vec<u8>> {
-    let mut places: Vec<_> =
-        places.iter().map(|place| usize::from(*place) * said.len() / usize::from(u16::MAX)).collect();
-    places.extend([0, said.len()]);
-    places.sort_unstable();
-    places.windows(2).map(|ends| said[ends[0]..ends[1]].to_vec()).collect()
+    said(start, "GET /c HTTP/1.1\r\nhost: a\r\n\r\n")
 }
 
 /// The lines of answers, in an order that does not depend on how a head is written.
@@ -236,7 +162,7 @@ proptest! {
 
     #[test]
     fn h30_however_requests_are_cut_they_are_the_same(
-        said in said(),
+        said in requests(),
         places in prop::collection::vec(any::<u16>(), 0..8),
     ) {
         // Whether what breaks off is malformed before it does depends on when it is looked at.

@@ -4,11 +4,12 @@ use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use tokio::io::AsyncReadExt as _;
 
-use super::played::{Outcome, outcome, pairs};
+use super::played::{Outcome, outcome};
 use super::*;
+use crate::http::testing::generated::{cut, pairs, run, said};
 
 /// Bytes that are a response, or nearly.
-fn said() -> impl Strategy<Value = Vec<u8>> {
+fn responses() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         8 => Just("HTTP/1.1 200 OK\r\n"),
         1 => Just("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Fine\r\n"),
@@ -16,37 +17,7 @@ fn said() -> impl Strategy<Value = Vec<u8>> {
         1 => Just("HTTP/1.1 204 No Content\r\n"),
         1 => Just("HTTP/1.1 2"),
     ];
-    let field = prop_oneof![
-        4 => Just("transfer-encoding: chunked\r\n".to_owned()),
-        4 => (0..20_u8).prop_map(|length| format!("Content-Length: {length}\r\n")),
-        2 => Just("connection: close\r\n".to_owned()),
-        2 => "[a-z]{1,9}: [ -~]{0,12}\r\n",
-        1 => Just("x: y\n".to_owned()),
-        1 => Just(" fold\r\n".to_owned()),
-    ];
-    let piece = prop_oneof![
-        6 => "[a-z]{1,15}".prop_map(|data| format!("{:x}\r\n{data}\r\n", data.len())),
-        2 => Just("0\r\n\r\n".to_owned()),
-        1 => Just("0\r\nx-sum: 1\r\n\r\n".to_owned()),
-        1 => Just("3;a=b\r\nxyz\r\n".to_owned()),
-        2 => "[a-z0-9\r\n]{1,12}",
-    ];
-    (start, prop::collection::vec(field, 0..3), prop::collection::vec(piece, 0..5)).prop_map(
-        |(start, fields, pieces)| format!("{start}{}\r\n{}", fields.concat(), pieces.concat()).into_bytes(),
-    )
-}
-
-/// `said`, cut at places that are fractions of its length.
-fn cut(said: &[u8], places: &[u16]) -> Vec<Vec<u8>> {
-    let mut places: Vec<_> =
-        places.iter().map(|place| usize::from(*place) * said.len() / usize::from(u16::MAX)).collect();
-    places.extend([0, said.len()]);
-    places.sort_unstable();
-    places.windows(2).map(|ends| said[ends[0]..ends[1]].to_vec()).collect()
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    said(start, "HTTP/1.1 200 OK\r\n\r\n")
 }
 
 /// A response as a server may write it: its head without framing, its body in pieces, and how it is framed.
@@ -105,7 +76,7 @@ proptest! {
 
     #[test]
     fn h31_however_a_response_is_cut_it_is_the_same(
-        said in said(),
+        said in responses(),
         places in prop::collection::vec(any::<u16>(), 0..8),
     ) {
         let whole = run(outcome(get(), vec![said.clone()], true));
