@@ -128,6 +128,7 @@ where
                 if !line.intake.bytes.is_empty() {
                     match head::take(heads, &mut line.intake.bytes, limits) {
                         Ok(Some(head)) => return Poll::Ready(Asked::Request(head)),
+                        Ok(None) if line.intake.bytes.is_empty() => {}
                         Ok(None) => begun = begun.or_else(|| Some(Instant::now())),
                         Err(refused) => return Poll::Ready(Asked::Refused(refused)),
                     }

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version};
 use httparse::{ParserConfig, Status};
@@ -65,6 +65,13 @@ pub(super) enum Refused {
 
 /// Takes a head from `read`; none if it is not there as a whole.
 pub(super) fn take(heads: &mut Heads, read: &mut BytesMut, limits: &Limits) -> Result<Option<Head>, Refused> {
+    // Some clients put an empty line behind a body (RFC 9112 section 2.2). However many come, none is kept.
+    while read.starts_with(b"\r\n") {
+        read.advance(2);
+    }
+    if read.is_empty() {
+        return Ok(None);
+    }
     let longest = limits.max_head_bytes;
     if !heads.is_worth_a_try(read, longest) {
         return Ok(None);

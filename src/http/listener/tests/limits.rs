@@ -73,6 +73,17 @@ async fn h15_h16_too_many_or_too_long_headers_are_431() {
 }
 
 #[tokio::test]
+async fn empty_lines_before_a_head_are_no_part_of_it() {
+    let running = run(&with_limits(|limits| limits.max_head_bytes = 1024));
+    let mut peer = running.connect().await;
+    peer.say(&"\r\n".repeat(4096)).await;
+    assert_eq!(ask(&mut peer, "/").await, "ok");
+    peer.say("\n").await;
+    peer.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(peer.head().await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
 async fn beyond_the_cap_connections_wait_their_turn() {
     let running = run(&with_limits(|limits| limits.max_connections = 1));
     let mut first = running.connect().await;
