@@ -121,7 +121,7 @@ fn parse(heads: &mut Heads, read: &[u8], max_headers: usize) -> Result<Option<Li
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(Refused::TooLong),
-        Err(_) => return Err(Refused::Malformed("its head is malformed")),
+        Err(error) => return Err(Refused::Malformed(problem(error))),
     };
     let httparse::Request { method, path, version, headers: ref fields } = request;
     heads.found(&read[..length], fields).map_err(Refused::Malformed)?;
@@ -133,6 +133,17 @@ fn parse(heads: &mut Heads, read: &[u8], max_headers: usize) -> Result<Option<Li
         target: (start, start + path.map_or(0, str::len)),
         version: if version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 },
     }))
+}
+
+fn problem(error: httparse::Error) -> Malformed {
+    match error {
+        httparse::Error::Token => "its request line holds a character that none may have",
+        httparse::Error::Version => "its version is neither HTTP/1.1 nor HTTP/1.0",
+        httparse::Error::HeaderName => "a header's name holds a character that none may have",
+        httparse::Error::HeaderValue => "a header's value holds a character that none may have",
+        httparse::Error::NewLine => "a line of its head ends otherwise than with CR LF",
+        _ => "its head is not one of HTTP/1.1",
+    }
 }
 
 /// Which fields are there that have a say in how the connection goes on.
