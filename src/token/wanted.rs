@@ -110,6 +110,13 @@ impl Wanted {
         Reading { ended: self.ended.subscribe(), was_under_way: false }
     }
 
+    /// Whether one of these names would take the other's place among those that are missing.
+    #[cfg(test)]
+    pub(super) fn compete(&self, one: &str, other: &str) -> bool {
+        let place_of = |kid| place(self.names.hash_one(Some(kid)));
+        place_of(one) == place_of(other)
+    }
+
     /// A reading begins: whoever asks from now on waits for it.
     pub(super) fn begin(&self) {
         self.search().is_on = true;

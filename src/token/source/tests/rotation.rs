@@ -37,7 +37,10 @@ async fn k1_a_flood_of_unknown_keys_brings_one_fetch_for_each_cooldown() {
         assert_eq!(scene.server.requests(), 2 + interval);
         scene.clock.advance(COOLDOWN);
     }
-    assert_eq!(scene.verify_or_fetch(&token("2-1")).await, Err(TokenError::UnknownKid));
+    // The newer name may take the older's place in the memory of those missing; one of a thousand does.
+    let wanted = &scene.verifier.workspaces["acme"].wanted;
+    let other = (1..500).map(|number| format!("2-{number}")).find(|other| !wanted.compete("2-0", other));
+    assert_eq!(scene.verify_or_fetch(&token(&other.unwrap())).await, Err(TokenError::UnknownKid));
     assert_eq!(scene.server.requests(), 5, "a name that met the cooldown was never looked for");
     scene.clock.advance(COOLDOWN);
     assert_eq!(scene.verify_or_fetch(&token("2-0")).await, Err(TokenError::UnknownKid));
