@@ -302,7 +302,7 @@ pub(super) struct Verification {
 
 impl Default for Verification {
     fn default() -> Self {
-        Self { bad_signatures: 5 }
+        Self { bad_signatures: 4 }
     }
 }
 

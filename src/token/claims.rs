@@ -23,6 +23,8 @@ pub struct Claims {
     pub expires_at: Option<f64>,
     /// Whether `isAdmin` is truthy as JavaScript has it: anything but `false`, `0`, `""`, `null` and absence.
     pub is_admin: bool,
+    /// `nbf` in seconds since the Unix epoch.
+    pub not_before: Option<f64>,
     /// `name`, if it is text. For people to read: nothing is decided by it.
     pub name: Option<String>,
     /// `fields`. May hold API keys: never logged.
@@ -41,24 +43,27 @@ impl Claims {
     /// [`TokenError::NoWorkspace`]; [`TokenError::BadClaim`] for a wrong type, and for an id that is empty;
     /// [`TokenError::ConflictingClaims`] where `iss` and `workspaceKey`, or `id` and `tenantKey`, differ.
     pub fn from_json(all: Map<String, Value>) -> Result<Self, TokenError> {
-        let workspace = WorkspaceKey::from(workspace(&all)?.ok_or(TokenError::NoWorkspace)?);
-        let id = match same("id", customer(&all, "id")?, "tenantKey", customer(&all, "tenantKey")?)? {
+        let named = Named::of(&all);
+        let workspace = WorkspaceKey::from(named.workspace()?.ok_or(TokenError::NoWorkspace)?);
+        let [id, tenant_key] = [customer("id", named.id)?, customer("tenantKey", named.tenant_key)?];
+        let id = match same("id", id, "tenantKey", tenant_key)? {
             Some(id) => Some(id),
-            None => customer(&all, "sub")?,
+            None => customer("sub", named.sub)?,
         };
-        let fields = match all.get("fields") {
+        let fields = match named.fields {
             None | Some(Value::Null) => None,
             Some(Value::Object(fields)) => Some(fields.clone()),
             Some(_) => return Err(TokenError::BadClaim("fields")),
         };
-        numeric_date(&all, "iat")?;
+        date("iat", named.iat)?;
         Ok(Self {
             workspace,
             id: id.map(|id| CustomerId::from(&*id)),
-            name: all.get("name").and_then(Value::as_str).map(str::to_owned),
-            is_admin: all.get("isAdmin").is_some_and(is_truthy),
+            name: named.name.and_then(Value::as_str).map(str::to_owned),
+            is_admin: named.is_admin.is_some_and(is_truthy),
             fields,
-            expires_at: numeric_date(&all, "exp")?,
+            expires_at: date("exp", named.exp)?,
+            not_before: date("nbf", named.nbf)?,
             all,
         })
     }
@@ -98,12 +103,56 @@ impl fmt::Debug for Claims {
     }
 }
 
+/// The claims that mean something to us, found in one pass.
+#[derive(Default)]
+struct Named<'a> {
+    iss: Option<&'a Value>,
+    workspace_key: Option<&'a Value>,
+    id: Option<&'a Value>,
+    tenant_key: Option<&'a Value>,
+    sub: Option<&'a Value>,
+    iat: Option<&'a Value>,
+    nbf: Option<&'a Value>,
+    exp: Option<&'a Value>,
+    name: Option<&'a Value>,
+    fields: Option<&'a Value>,
+    is_admin: Option<&'a Value>,
+}
+
+impl<'a> Named<'a> {
+    fn of(all: &'a Map<String, Value>) -> Self {
+        let mut named = Self::default();
+        for (name, value) in all {
+            let place = match name.as_str() {
+                "iss" => &mut named.iss,
+                "workspaceKey" => &mut named.workspace_key,
+                "id" => &mut named.id,
+                "tenantKey" => &mut named.tenant_key,
+                "sub" => &mut named.sub,
+                "iat" => &mut named.iat,
+                "nbf" => &mut named.nbf,
+                "exp" => &mut named.exp,
+                "name" => &mut named.name,
+                "fields" => &mut named.fields,
+                "isAdmin" => &mut named.is_admin,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        named
+    }
+
+    fn workspace(&self) -> Result<Option<&'a str>, TokenError> {
+        same("iss", text("iss", self.iss)?, "workspaceKey", text("workspaceKey", self.workspace_key)?)
+    }
+}
+
 /// The workspace that claims name, before anything about them is known to be true.
 ///
 /// # Errors
 /// [`TokenError::BadClaim`] and [`TokenError::ConflictingClaims`] as for [`Claims::from_json`].
 pub(super) fn workspace(all: &Map<String, Value>) -> Result<Option<&str>, TokenError> {
-    same("iss", text(all, "iss")?, "workspaceKey", text(all, "workspaceKey")?)
+    Named::of(all).workspace()
 }
 
 /// A NumericDate (RFC 7519 section 2): any finite JSON number; fractions count.
@@ -111,8 +160,8 @@ pub(super) fn workspace(all: &Map<String, Value>) -> Result<Option<&str>, TokenE
 /// # Errors
 /// [`TokenError::BadClaim`] if it is present and anything else, `null` included: a time that cannot be read must not
 /// count as no limit.
-pub(super) fn numeric_date(all: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, TokenError> {
-    let Some(value) = all.get(name) else { return Ok(None) };
+fn date(name: &'static str, value: Option<&Value>) -> Result<Option<f64>, TokenError> {
+    let Some(value) = value else { return Ok(None) };
     match value.as_f64().filter(|seconds| seconds.is_finite()) {
         Some(seconds) => Ok(Some(seconds)),
         None => Err(TokenError::BadClaim(name)),
@@ -159,20 +208,16 @@ fn short_type(typ: &str) -> &str {
 ///
 /// # Errors
 /// [`TokenError::Lifetime`] if it is good for longer, or for ever; [`TokenError::BadClaim`] for a time that is none.
-pub(super) fn check_lifetime(
-    all: &Map<String, Value>,
-    longest: Duration,
-    now: Timestamp,
-) -> Result<(), TokenError> {
-    let expires_at = numeric_date(all, "exp")?.ok_or(TokenError::Lifetime)?;
+pub(super) fn check_lifetime(claims: &Claims, longest: Duration, now: Timestamp) -> Result<(), TokenError> {
+    let expires_at = claims.expires_at.ok_or(TokenError::Lifetime)?;
     let now = now.as_secs_f64();
-    let from = numeric_date(all, "iat")?.map_or(now, |issued_at| issued_at.min(now));
+    let from = date("iat", claims.all.get("iat"))?.map_or(now, |issued_at| issued_at.min(now));
     if expires_at - from <= longest.as_secs_f64() { Ok(()) } else { Err(TokenError::Lifetime) }
 }
 
 /// Who the token speaks for, as [`Claims::id`] has it; nobody where that cannot be told.
 pub(super) fn customer_id(all: &Map<String, Value>) -> Option<Cow<'_, str>> {
-    ["id", "tenantKey", "sub"].iter().find_map(|name| customer(all, name).ok().flatten())
+    ["id", "tenantKey", "sub"].into_iter().find_map(|name| customer(name, all.get(name)).ok().flatten())
 }
 
 /// `jti` as text, however the issuer typed it: RFC 7519 wants a string, and databases count.
@@ -199,13 +244,13 @@ fn same<T: PartialEq>(
     }
 }
 
-fn text<'a>(all: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
-    let Some(value) = all.get(name) else { return Ok(None) };
+fn text<'a>(name: &'static str, value: Option<&'a Value>) -> Result<Option<&'a str>, TokenError> {
+    let Some(value) = value else { return Ok(None) };
     value.as_str().map(Some).ok_or(TokenError::BadClaim(name))
 }
 
-fn customer<'a>(all: &'a Map<String, Value>, name: &'static str) -> Result<Option<Cow<'a, str>>, TokenError> {
-    match all.get(name) {
+fn customer<'a>(name: &'static str, value: Option<&'a Value>) -> Result<Option<Cow<'a, str>>, TokenError> {
+    match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) if !id.is_empty() => Ok(Some(Cow::Borrowed(id))),
         Some(Value::Number(id)) if !id.is_f64() => Ok(Some(Cow::Owned(id.to_string()))),

@@ -3,9 +3,12 @@
 
 pub mod json;
 
+use std::cell::RefCell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use super::error::TokenError;
 use super::keys::Algorithm;
@@ -26,7 +29,7 @@ pub struct Jws<'a> {
     /// The key it says it was signed with: an opaque name to look up, nothing more (RFC 7515 section 4.1.4).
     pub kid: Option<KeyId>,
     /// What it says it is (RFC 7515 section 4.1.9).
-    pub typ: Option<String>,
+    pub typ: Option<SmolStr>,
     /// What was signed: header and payload as they were sent.
     pub signing_input: &'a [u8],
     /// The decoded payload.
@@ -55,8 +58,7 @@ pub fn parse(token: &str) -> Result<Jws<'_>, TokenError> {
     if header.len() > MAX_HEADER {
         return Err(TokenError::Malformed("its header is too long"));
     }
-    let header = decode(header, "its header is not canonical base64url")?;
-    let Header { algorithm, kid, typ } = read_header(&header)?;
+    let Header { algorithm, kid, typ } = header_of(header)?;
     let payload = decode(payload, "its payload is not canonical base64url")?;
     let signature = decode(signature, "its signature is not canonical base64url")?;
     if signature.is_empty() {
@@ -79,10 +81,27 @@ fn decode(part: &str, problem: &'static str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed(problem))
 }
 
+#[derive(Clone)]
 struct Header {
     algorithm: Algorithm,
     kid: Option<KeyId>,
-    typ: Option<String>,
+    typ: Option<SmolStr>,
+}
+
+thread_local! {
+    /// The header that was read last, as it was sent: an issuer's tokens mostly differ behind it.
+    static LAST: RefCell<Option<(Box<str>, Header)>> = const { RefCell::new(None) };
+}
+
+fn header_of(encoded: &str) -> Result<Header, TokenError> {
+    LAST.with_borrow_mut(|last| {
+        if let Some((_, header)) = last.as_ref().filter(|(text, _)| **text == *encoded) {
+            return Ok(header.clone());
+        }
+        let header = read_header(&decode(encoded, "its header is not canonical base64url")?)?;
+        *last = Some((encoded.into(), header.clone()));
+        Ok(header)
+    })
 }
 
 fn read_header(header: &[u8]) -> Result<Header, TokenError> {
@@ -108,7 +127,7 @@ fn read_header(header: &[u8]) -> Result<Header, TokenError> {
         Some(Value::String(kid)) if kid.len() <= MAX_KID => Some(KeyId::from(kid.as_str())),
         Some(_) => return Err(TokenError::Malformed("its `kid` is not a string of at most 256 bytes")),
     };
-    let typ = header.get("typ").and_then(Value::as_str).map(str::to_owned);
+    let typ = header.get("typ").and_then(Value::as_str).map(SmolStr::from);
     Ok(Header { algorithm, kid, typ })
 }
 

@@ -12,13 +12,12 @@ mod strength;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use url::Url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use set::{Key, KeySet};
 
-use super::claims;
+use super::claims::{self, Claims};
 use super::error::TokenError;
 use super::jws::Jws;
 use super::throttle::Budget;
@@ -101,20 +100,15 @@ impl WorkspaceConfig {
     }
 
     /// What the workspace asks of its tokens beside a signature.
-    pub(super) fn admits(
-        &self,
-        jws: &Jws<'_>,
-        all: &Map<String, Value>,
-        now: Timestamp,
-    ) -> Result<(), TokenError> {
+    pub(super) fn admits(&self, jws: &Jws<'_>, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
         if !self.types.is_empty() {
             claims::check_type(jws.typ.as_deref(), &self.types)?;
         }
         if !self.audiences.is_empty() {
-            claims::check_audience(all, &self.audiences)?;
+            claims::check_audience(&claims.all, &self.audiences)?;
         }
         match self.max_lifetime {
-            Some(longest) => claims::check_lifetime(all, longest, now),
+            Some(longest) => claims::check_lifetime(claims, longest, now),
             None => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::claims::Claims;
 use super::error::TokenError;
 use super::verify::Verified;
 use crate::clock::Timestamp;
@@ -25,19 +26,14 @@ impl Policy {
         if takes { Ok(()) } else { Err(TokenError::WorkspaceNotAllowed) }
     }
 
-    pub(super) fn admits_times(
-        &self,
-        expires_at: Option<f64>,
-        not_before: Option<f64>,
-        now: Timestamp,
-    ) -> Result<(), TokenError> {
+    pub(super) fn admits_times(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
         let (now, leeway) = (now.as_secs_f64(), self.leeway.as_secs_f64());
-        match expires_at {
+        match claims.expires_at {
             None if self.require_expiry => return Err(TokenError::NoExpiry),
             Some(expires_at) if now >= expires_at + leeway => return Err(TokenError::Expired),
             _ => {}
         }
-        if not_before.is_some_and(|not_before| not_before > now + leeway) {
+        if claims.not_before.is_some_and(|not_before| not_before > now + leeway) {
             return Err(TokenError::NotActive);
         }
         Ok(())
@@ -46,6 +42,6 @@ impl Policy {
     /// What depends on the policy and the time, and so is asked on every use of a token, remembered or not.
     pub(super) fn admits(&self, verified: &Verified, now: Timestamp) -> Result<(), TokenError> {
         self.admits_workspace(&verified.claims().workspace)?;
-        self.admits_times(verified.claims().expires_at, verified.not_before(), now)
+        self.admits_times(verified.claims(), now)
     }
 }

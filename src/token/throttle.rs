@@ -31,9 +31,9 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// Five percent: of ES512, the costliest, about a hundred failures a second for each worker.
+    /// Four percent: of ES512, the costliest, about eighty failures a second for each worker.
     fn default() -> Self {
-        Self(5)
+        Self(4)
     }
 }
 

@@ -150,7 +150,7 @@ impl Verifier {
         let Some(cache) = &self.cache else { return self.verify_afresh(token, None, policy, now) };
         let fingerprint = Fingerprint::of(token);
         let near = recent::verified(self.id, &fingerprint);
-        if !near.as_ref().is_some_and(Verified::is_current) && recent::is_refused(self.id, &fingerprint) {
+        if !near.as_ref().is_some_and(Verified::is_current) && recent::is_refused(self.id, || &fingerprint) {
             return Err(TokenError::BadSignature);
         }
         if let Some(verified) = self.remembered(near, cache, &fingerprint) {
@@ -241,29 +241,24 @@ impl Verifier {
         self.metrics.cache_misses.inc();
         let begun = Instant::now();
         let jws = jws::parse(token)?;
-        let all = jws::claims(&jws.payload)?;
-        let named = claims::workspace(&all)?.ok_or(TokenError::NoWorkspace)?;
-        let issuer = self.workspaces.get(named).ok_or(TokenError::UnknownWorkspace)?;
-        policy.admits_workspace(&issuer.config.key)?;
-        let not_before = claims::numeric_date(&all, "nbf")?;
-        policy.admits_times(claims::numeric_date(&all, "exp")?, not_before, now)?;
-        issuer.config.admits(&jws, &all, now)?;
+        let claims = Claims::from_json(jws::claims(&jws.payload)?)?;
+        let issuer = self.workspaces.get(&claims.workspace).ok_or(TokenError::UnknownWorkspace)?;
+        policy.admits_workspace(&claims.workspace)?;
+        policy.admits_times(&claims, now)?;
+        issuer.config.admits(&jws, &claims, now)?;
         let state = issuer.state();
-        let subject = Subject { claims: &all, kid: jws.kid.as_ref().map(KeyId::as_str) };
+        let subject = Subject { claims: &claims.all, kid: jws.kid.as_ref().map(KeyId::as_str) };
         if state.revocations.revoke(subject, now.as_secs_f64()) {
             return Err(TokenError::Revoked);
         }
-        let signer =
-            self.signer(issuer, &state, &jws, || fingerprint.unwrap_or_else(|| Fingerprint::of(token)));
+        let fingerprint = || fingerprint.unwrap_or_else(|| Fingerprint::of(token));
+        let signer = self.signer(issuer, &state, &jws, begun, fingerprint);
         self.metrics.verified(jws.algorithm.as_str(), begun.elapsed());
         let key = signer?;
-        let jti_hash = claims::token_id(&all).map(|jti| hash_of(&jti));
-        // One name for all tokens of a workspace: it is always near.
-        let workspace = issuer.config.key.clone();
         let inner = Inner {
-            jti_hash,
-            claims: Claims { workspace, ..Claims::from_json(all)? },
-            not_before,
+            jti_hash: claims::token_id(&claims.all).map(|jti| hash_of(&jti)),
+            // One name for all tokens of a workspace: it is always near.
+            claims: Claims { workspace: issuer.config.key.clone(), ..claims },
             algorithm: jws.algorithm,
             key: Arc::downgrade(key),
             generation: issuer.generation(),
@@ -280,6 +275,7 @@ impl Verifier {
         issuer: &Issuer,
         state: &'s State,
         jws: &Jws<'_>,
+        mut begun: Instant,
         fingerprint: impl FnOnce() -> Fingerprint,
     ) -> Result<&'s Arc<Key>, TokenError> {
         let fingerprint = LazyCell::new(fingerprint);
@@ -295,18 +291,19 @@ impl Verifier {
                 }
                 continue;
             }
-            if !costly && recent::is_refused(self.id, &fingerprint) {
+            if !costly && recent::is_refused(self.id, || &fingerprint) {
                 return Err(TokenError::BadSignature);
             }
             costly = true;
-            let begin = Instant::now();
-            if !throttle::may_check(self.budget, begin) {
+            if !throttle::may_check(self.budget, begun) {
                 return Err(TokenError::Saturated);
             }
             if prepared.verify(jws) {
                 return Ok(key);
             }
-            throttle::pay(begin.elapsed(), Instant::now());
+            let now = Instant::now();
+            throttle::pay(now - begun, now);
+            begun = now;
         }
         // Without a cache a cheap one is checked again for less than its digest costs.
         if !may_be_in_set && (costly || self.cache.is_some()) {

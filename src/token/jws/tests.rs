@@ -25,6 +25,21 @@ fn a_token_is_taken_apart() {
 }
 
 #[test]
+fn a_header_that_was_read_before_is_not_taken_for_another() {
+    let tokens = ["ES256", "ES384", "ES256"]
+        .map(|name| (name, token(&format!(r#"{{"alg":"{name}","kid":"{name}"}}"#), "{}")));
+    for (name, token) in tokens.iter().chain(&tokens) {
+        let jws = parse(token).unwrap();
+        assert_eq!((jws.algorithm.as_str(), jws.kid), (*name, Some(KeyId::from(*name))));
+        let (_, rest) = token.split_once('.').unwrap();
+        assert_eq!(
+            refusal(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode("{}"))),
+            TokenError::Malformed("its header has no `alg`")
+        );
+    }
+}
+
+#[test]
 fn t1_none_in_any_case_is_refused() {
     for name in ["none", "None", "NONE", "nOnE", "none ", ""] {
         let token = token(&format!(r#"{{"alg":"{name}"}}"#), "{}");

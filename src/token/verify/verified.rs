@@ -33,7 +33,6 @@ pub struct Verified {
 pub(super) struct Inner {
     /// That of the workspace, as it goes on.
     pub(super) generation: Generation,
-    pub(super) not_before: Option<f64>,
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<KeyId>,
     pub(super) jti_hash: Option<Box<str>>,
@@ -67,11 +66,6 @@ impl Verified {
         self.inner.jti_hash.as_deref().unwrap_or_default()
     }
 
-    /// `nbf`: when it begins to be good.
-    pub(in crate::token) fn not_before(&self) -> Option<f64> {
-        self.inner.not_before
-    }
-
     /// Roughly what it takes in memory.
     pub(in crate::token) fn size(&self) -> usize {
         self.inner.size
@@ -79,8 +73,8 @@ impl Verified {
 
     /// Looks at what every request looks at.
     pub(in crate::token) fn touch(&self) {
-        let Inner { not_before, jti_hash, claims, .. } = &*self.inner;
-        let Claims { id, expires_at, is_admin, .. } = claims;
+        let Inner { jti_hash, claims, .. } = &*self.inner;
+        let Claims { id, expires_at, not_before, is_admin, .. } = claims;
         std::hint::black_box((*not_before, jti_hash.is_some(), id.is_some(), *expires_at, *is_admin));
     }
 
