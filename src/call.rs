@@ -5,7 +5,6 @@ mod error;
 mod open;
 mod replay;
 pub mod send;
-pub mod target;
 
 use std::sync::Arc;
 
@@ -13,24 +12,18 @@ use http::{HeaderMap, Method, Request, Response};
 
 pub use error::CallError;
 
+pub use crate::inject::target::Requested;
+
 use crate::clock::Clock;
 use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
-use crate::http::egress::Egress;
+use crate::inject::target::locate;
 use crate::inject::{self, UnsignedRequest};
+use crate::method::Methods;
 use crate::names::ConnectionId;
 use crate::refresh::{RefreshError, Refresher};
 use crate::store::{Opened, Store};
-
-/// Where a call goes, in the caller's bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Requested {
-    /// Path and query, joined to the connection's base URI; may be empty or start with `?`.
-    Path(String),
-    /// An absolute URL; it must lie on an admitted host.
-    Url(String),
-}
 
 /// An answer and how it came about, for the event.
 pub struct Answer {
@@ -48,7 +41,8 @@ pub struct Answer {
 pub struct Calls {
     store: Store,
     refresher: Arc<Refresher>,
-    client: Client,
+    methods: Methods,
+    client: Arc<Client>,
     clock: Arc<dyn Clock>,
     replay_limit: usize,
 }
@@ -73,11 +67,12 @@ impl Calls {
     pub fn new(
         store: Store,
         refresher: Arc<Refresher>,
-        client: Client,
+        methods: Methods,
+        client: Arc<Client>,
         clock: Arc<dyn Clock>,
         replay_limit: usize,
     ) -> Self {
-        Self { store, refresher, client, clock, replay_limit }
+        Self { store, refresher, methods, client, clock, replay_limit }
     }
 
     /// Sends `request` to the third party with the connection's credentials in it. Its URI is ignored; its headers travel,
@@ -96,10 +91,12 @@ impl Calls {
         let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
         let (head, body) = request.into_parts();
         let ask = Ask { integration, requested, method: head.method, headers: head.headers };
-        let (body, copy) = replay::keep(body, self.replay_limit_for(integration)).await?;
+        let can_refresh = open::can_refresh(integration, &opened);
+        // A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
+        let (body, copy) = replay::keep(body, can_refresh.then_some(self.replay_limit)).await?;
         let first = self.attempt(&ask, &opened, body).await?;
         match first.staleness {
-            Staleness::AccessTokenExpired if integration.connector.can_refresh() => {
+            Staleness::AccessTokenExpired if can_refresh => {
                 self.once_more(&ask, &opened, first.response, copy).await
             }
             Staleness::ConnectionIsDefunct => {
@@ -149,14 +146,10 @@ impl Calls {
 
     /// One request with one version of the credentials: API client, target, injection, sending.
     async fn attempt(&self, ask: &Ask<'_>, opened: &Opened, body: Body) -> Result<Attempt, CallError> {
-        let integration = ask.integration;
-        let client = open::api_client(integration, opened)?;
-        let allowed = target::Allowed {
-            hosts: &integration.hosts,
-            pinned_origin: opened.connection.pinned_origin.as_deref(),
-            egress: Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain },
-        };
-        let target = target::locate(&client.base_uri, ask.requested, &allowed)?;
+        let subject = open::subject(ask.integration, opened)?;
+        let client = self.methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
+        let allowed = subject.allowed();
+        let target = locate(&client.base_uri, ask.requested, &allowed)?;
         let unsigned = UnsignedRequest {
             method: ask.method.clone(),
             origin: target.origin,
@@ -176,11 +169,6 @@ impl Calls {
             _ => None,
         };
         CallError::Refresh { source, retry_after }
-    }
-
-    /// A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
-    fn replay_limit_for(&self, integration: &Integration) -> Option<usize> {
-        integration.connector.can_refresh().then_some(self.replay_limit)
     }
 }
 

@@ -18,9 +18,10 @@ use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls::{self, ClientTls};
+use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Sources};
 use crate::seal::{Keyring, SealError, SealingKey};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -64,10 +65,11 @@ impl ServiceSide {
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&ClientTls::default())?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
+        let methods = Methods::new(client(&tls));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            tokens,
+            Sources { tokens, methods: methods.clone() },
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             shared.clone(),
@@ -76,6 +78,7 @@ impl ServiceSide {
             Arc::clone(&catalog),
             store.clone(),
             Arc::clone(&refresher),
+            methods,
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
@@ -85,9 +88,10 @@ impl ServiceSide {
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
+        let client = client(&self.tls);
+        let methods = Methods::new(Arc::clone(&client));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
+        let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
@@ -119,6 +123,11 @@ impl ServiceSide {
     pub(super) async fn drain(&self) {
         self.refresher.drain().await;
     }
+}
+
+/// Connections to third parties; each runtime has its own.
+fn client(tls: &Arc<rustls::ClientConfig>) -> Arc<Client> {
+    Arc::new(Client::new(Arc::clone(tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
 }
 
 /// The outbound listener of one worker: calls stay on the worker, the API runs on the shared runtime.

@@ -1,0 +1,15 @@
+//! Methods for the tests of the rooms that run some.
+//! Never part of a build.
+
+use std::time::Duration;
+
+use super::*;
+
+/// With a client that trusts no certificate.
+pub(crate) fn methods() -> Methods {
+    crate::http::tls::install_crypto();
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Methods::new(Arc::new(Client::new(Arc::new(tls), Duration::from_secs(5), Duration::from_secs(10))))
+}
