@@ -10,7 +10,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::Body;
 use super::egress::{Egress, EgressError};
-use super::forward::forward;
+use super::forward::upgrade::{Terms, Upgrade};
+use super::forward::{forward, forward_upgrade};
 use super::pool::{Origin, Pool, Protocol, SendError, Settings};
 
 /// How many origins keep connections at a time.
@@ -63,6 +64,20 @@ impl Client {
     ) -> Result<Response<Body>, SendError> {
         let pool = self.pool(origin, egress);
         forward(&pool, request).await
+    }
+
+    /// As [`Client::send`], asking the third party for the protocol that the caller wishes: a 101 comes with the tunnel
+    /// that follows it, any other answer is an answer. The request has no body.
+    pub async fn switch(
+        &self,
+        origin: &Origin,
+        egress: Egress,
+        request: Request<Body>,
+        upgrade: Upgrade,
+    ) -> Result<Response<Body>, SendError> {
+        let pool = self.pool(origin, egress);
+        let mut head = request.into_parts().0;
+        forward_upgrade(&pool, &mut head, &|_| {}, upgrade, Terms::default()).await
     }
 
     fn pool(&self, origin: &Origin, egress: Egress) -> Arc<Pool> {
