@@ -142,7 +142,11 @@ mod tests {
             ("location", "/a/?x=1&api_token=pl%2Bnted%2Fquery&y=2", "/a/?x=1&api_token=&y=2"),
             ("location", "/a?api_token=pl%2bnted%2fquery", "/a?api_token="),
             ("location", "/a?api_token=pl+nted/query#f", "/a?api_token=#f"),
-            ("location", "/login?to=%2Fa%3Fapi_token%3Dpl%252Bnted%252Fquery", "/login?to=%2Fa%3Fapi_token%3D"),
+            (
+                "location",
+                "/login?to=%2Fa%3Fapi_token%3Dpl%252Bnted%252Fquery",
+                "/login?to=%2Fa%3Fapi_token%3D",
+            ),
             ("content-location", "/a?API_TOKEN=pl%2Bnted%2Fquery", "/a?API_TOKEN="),
             (
                 "link",
