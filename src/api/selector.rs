@@ -19,7 +19,7 @@ impl Api {
         let selector = percent_decode_str(encoded).decode_utf8_lossy().into_owned();
         let reach = reach(caller)?;
         match self.store.select(&reach, &selector).await? {
-            Selected::One(connection) => Ok(*connection),
+            Selected::One(connection) => Ok(Arc::unwrap_or_clone(connection)),
             Selected::Several(ids) => Err(Rejection::AmbiguousConnection { selector, ids }),
             Selected::Nothing => Err(Rejection::UnknownConnection { selector }),
             Selected::ById => Err(Rejection::CustomerRequired),
