@@ -64,7 +64,7 @@ impl Service {
         }
         let body = body.to_string();
         let length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        self.ask(&format!("{}{body}", request("POST /connections", &length)))
+        self.ask(format!("{}{body}", request("POST /connections", &length)))
     }
 
     /// One request on a connection of its own.
