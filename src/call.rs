@@ -3,6 +3,7 @@
 
 mod error;
 mod open;
+mod prepared;
 mod replay;
 pub mod send;
 
@@ -18,12 +19,15 @@ use crate::clock::Clock;
 use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
+use crate::http::forward::upgrade::Upgrade;
 use crate::inject::target::locate;
 use crate::inject::{self, UnsignedRequest};
 use crate::method::Methods;
 use crate::names::ConnectionId;
 use crate::refresh::{RefreshError, Refresher};
 use crate::store::{Opened, Store};
+
+use prepared::Clients;
 
 /// An answer and how it came about, for the event.
 pub struct Answer {
@@ -45,14 +49,16 @@ pub struct Calls {
     client: Arc<Client>,
     clock: Arc<dyn Clock>,
     replay_limit: usize,
+    clients: Clients,
 }
 
 /// What stays the same when a request is sent again.
 struct Ask<'a> {
-    integration: &'a Integration,
+    integration: &'a Arc<Integration>,
     requested: &'a Requested,
     method: Method,
     headers: HeaderMap,
+    upgrade: Option<Upgrade>,
 }
 
 /// A response, and what it says of the credentials that were sent.
@@ -72,32 +78,34 @@ impl Calls {
         clock: Arc<dyn Clock>,
         replay_limit: usize,
     ) -> Self {
-        Self { store, refresher, methods, client, clock, replay_limit }
+        Self { store, refresher, methods, client, clock, replay_limit, clients: Clients::new() }
     }
 
-    /// Sends `request` to the third party with the connection's credentials in it. Its URI is ignored; its headers travel,
-    /// so the caller has removed what must not.
+    /// Sends `request` to the third party with the connection's credentials in it, or with an `upgrade` asks for that
+    /// protocol. Its URI is ignored; its headers travel, so the caller has removed what must not.
     ///
     /// # Errors
     /// If there is no answer of the third party's to give back.
     pub async fn call(
         &self,
-        integration: &Integration,
+        integration: &Arc<Integration>,
         connection: &ConnectionId,
         requested: &Requested,
         request: Request<Body>,
+        upgrade: Option<Upgrade>,
     ) -> Result<Answer, CallError> {
         let opened = open::open(&self.store, connection).await?;
         let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
         let (head, body) = request.into_parts();
-        let ask = Ask { integration, requested, method: head.method, headers: head.headers };
+        let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let can_refresh = open::can_refresh(integration, &opened);
         // A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
         let (body, copy) = replay::keep(body, can_refresh.then_some(self.replay_limit)).await?;
-        let first = self.attempt(&ask, &opened, body).await?;
+        let headers = if copy.is_some() { ask.headers.clone() } else { std::mem::take(&mut ask.headers) };
+        let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
             Staleness::AccessTokenExpired if can_refresh => {
-                self.once_more(&ask, &opened, first.response, copy).await
+                self.once_more(ask, &opened, first.response, copy).await
             }
             Staleness::ConnectionIsDefunct => {
                 let failure = self.mark_defunct(&opened).await;
@@ -111,7 +119,7 @@ impl Calls {
     /// Whatever comes then goes back. Without newer credentials the refusal itself does.
     async fn once_more(
         &self,
-        ask: &Ask<'_>,
+        mut ask: Ask<'_>,
         refused: &Opened,
         refusal: Response<Body>,
         copy: Option<replay::Copy>,
@@ -126,7 +134,8 @@ impl Calls {
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
-        let second = self.attempt(ask, &newer, copy.into_body()).await?;
+        let headers = std::mem::take(&mut ask.headers);
+        let second = self.attempt(&ask, headers, &newer, copy.into_body()).await?;
         let failure = match second.staleness {
             Staleness::Fine => None,
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
@@ -145,20 +154,27 @@ impl Calls {
     }
 
     /// One request with one version of the credentials: API client, target, injection, sending.
-    async fn attempt(&self, ask: &Ask<'_>, opened: &Opened, body: Body) -> Result<Attempt, CallError> {
-        let subject = open::subject(ask.integration, opened)?;
-        let client = self.methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
-        let allowed = subject.allowed();
-        let target = locate(&client.base_uri, ask.requested, &allowed)?;
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        opened: &Opened,
+        body: Body,
+    ) -> Result<Attempt, CallError> {
+        let prepared = self.clients.get(&self.methods, ask.integration, opened).await?;
+        let allowed = open::allowed(ask.integration, opened);
+        let target = locate(&prepared.base, ask.requested, &allowed)?;
         let unsigned = UnsignedRequest {
             method: ask.method.clone(),
             origin: target.origin,
             path_and_query: target.path_and_query,
-            headers: ask.headers.clone(),
+            headers,
         };
-        let signed = inject::sign(&unsigned, &client)?;
-        let response = send::send(&self.client, allowed.egress, signed, body).await?;
-        let staleness = replay::staleness(&client, &response);
+        let signed = inject::sign(unsigned, &prepared.client)?;
+        let mut response =
+            send::send(&self.client, allowed.egress, signed, body, ask.upgrade.clone()).await?;
+        let staleness = replay::staleness(&prepared.client, &response);
+        prepared.echo.take_back(response.headers_mut());
         Ok(Attempt { response, staleness })
     }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tokio::runtime::Handle;
 
-use super::StartError;
+use super::{Outside, StartError};
 use crate::api::Api;
 use crate::call::Calls;
 use crate::clock::Clock;
@@ -16,8 +16,9 @@ use crate::config::ServiceSettings;
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::client::Client;
+use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
-use crate::http::tls::{self, ClientTls};
+use crate::http::tls;
 use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
@@ -47,6 +48,7 @@ pub(super) struct ServiceSide {
     api: Arc<Api>,
     callers: SharedCallers,
     tls: Arc<rustls::ClientConfig>,
+    names: Names,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     shared: Handle,
@@ -57,15 +59,16 @@ pub(super) struct ServiceSide {
 impl ServiceSide {
     pub(super) fn build(
         settings: ServiceSettings,
-        (catalog, verifier, telemetry, clock): (Catalogs, Arc<Verifier>, Arc<Telemetry>, Arc<dyn Clock>),
+        (catalog, verifier, telemetry): (Catalogs, Arc<Verifier>, Arc<Telemetry>),
+        Outside { clock, names, third_parties }: Outside,
         shared: Handle,
     ) -> Result<Self, StartError> {
         let keyring = Keyring::new(&settings.sealing_keys)?;
         let fingerprints = keyring.ids().map(|id| keyring.fingerprint(id)).collect::<Result<_, _>>()?;
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
-        let tls = tls::client(&ClientTls::default())?;
-        let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
-        let methods = Methods::new(client(&tls));
+        let tls = tls::client(&third_parties)?;
+        let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
+        let methods = Methods::new(client(&tls, &names));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -83,12 +86,24 @@ impl ServiceSide {
             Arc::clone(&telemetry),
         ));
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
-        Ok(Self { catalog, store, refresher, api, callers, tls, clock, telemetry, shared, fingerprints })
+        Ok(Self {
+            catalog,
+            store,
+            refresher,
+            api,
+            callers,
+            tls,
+            names,
+            clock,
+            telemetry,
+            shared,
+            fingerprints,
+        })
     }
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let client = client(&self.tls);
+        let client = client(&self.tls, &self.names);
         let methods = Methods::new(Arc::clone(&client));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
@@ -126,8 +141,8 @@ impl ServiceSide {
 }
 
 /// Connections to third parties; each runtime has its own.
-fn client(tls: &Arc<rustls::ClientConfig>) -> Arc<Client> {
-    Arc::new(Client::new(Arc::clone(tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
+fn client(tls: &Arc<rustls::ClientConfig>, names: &Names) -> Arc<Client> {
+    Arc::new(Client::new(Arc::clone(tls), names.clone(), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
 }
 
 /// The outbound listener of one worker: calls stay on the worker, the API runs on the shared runtime.

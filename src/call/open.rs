@@ -3,6 +3,8 @@
 
 use crate::clock::Timestamp;
 use crate::connector::{AuthOption, Integration};
+use crate::http::egress::Egress;
+use crate::inject::target::Allowed;
 use crate::method::{Account, Subject};
 use crate::names::ConnectionId;
 use crate::store::{Health, Opened, Store, StoreError};
@@ -38,6 +40,13 @@ pub(super) fn subject<'a>(
         pinned_origin: connection.pinned_origin.as_deref(),
     };
     Subject::new(integration, account).map_err(CallError::ApiClient)
+}
+
+/// Which targets the connection's credentials may go to.
+pub(super) fn allowed<'a>(integration: &'a Integration, opened: &'a Opened) -> Allowed<'a> {
+    let egress = Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain };
+    let pinned_origin = opened.connection.pinned_origin.as_deref();
+    Allowed { hosts: &integration.hosts, pinned_origin, egress }
 }
 
 /// Whether newer credentials can be had at all.

@@ -5,15 +5,12 @@
 //! ends with `/` and a path that starts with one, where a single `/` remains. A path may not climb: a `..` segment, in any
 //! spelling that a server might undo, is refused whatever the base URI is, because servers do not agree on what it means.
 
-mod authority;
-
-use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
 
-use crate::connector::{Hosts, Site};
+use crate::connector::place::refuse_bytes;
+use crate::connector::{Hosts, Place};
 use crate::http::egress::Egress;
 use crate::http::pool::Origin;
 
@@ -46,6 +43,27 @@ pub struct Target {
     pub path_and_query: String,
 }
 
+/// An API client's base URI, read once for all calls.
+pub struct Base {
+    place: Place,
+    origin: Origin,
+    path: String,
+}
+
+impl Base {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`TargetError::BaseUri`] if it is not strictly formed.
+    pub fn parse(base_uri: &str) -> Result<Self, TargetError> {
+        let (place, rest) = Place::parse(base_uri).map_err(TargetError::BaseUri)?;
+        if rest.contains('?') {
+            return Err(TargetError::BaseUri("it has a query"));
+        }
+        Ok(Self { origin: origin(&place), path: rest.to_owned(), place })
+    }
+}
+
 /// Why a request may not go where it was meant to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
@@ -75,71 +93,28 @@ pub enum TargetError {
 /// Joins what was asked for to the base URI and admits the result.
 ///
 /// # Errors
-/// [`TargetError::Malformed`] and [`TargetError::BaseUri`] if either is not strictly formed;
-/// [`TargetError::NotAllowed`], [`TargetError::Plain`] and [`TargetError::NoPinnedOrigin`] if it is not admitted.
-pub fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, TargetError> {
-    let base = Absolute::parse(base_uri).map_err(TargetError::BaseUri)?;
-    if base.rest.contains('?') {
-        return Err(TargetError::BaseUri("it has a query"));
-    }
+/// [`TargetError::Malformed`] if it is not strictly formed; [`TargetError::NotAllowed`],
+/// [`TargetError::Plain`] and [`TargetError::NoPinnedOrigin`] if it is not admitted.
+pub fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, TargetError> {
     match requested {
         Requested::Path(rest) => {
-            let path_and_query = join(base.rest, rest)?;
-            admit(&base, &base, allowed)?;
-            Ok(Target { origin: base.origin(), path_and_query })
+            let path_and_query = join(&base.path, rest)?;
+            admit(&base.place, &base.place, allowed)?;
+            Ok(Target { origin: base.origin.clone(), path_and_query })
         }
         Requested::Url(url) => {
-            let url = Absolute::parse(url).map_err(TargetError::Malformed)?;
-            let path_and_query = join("", url.rest)?;
-            admit(&url, &base, allowed)?;
-            Ok(Target { origin: url.origin(), path_and_query })
+            let (place, rest) = Place::parse(url).map_err(TargetError::Malformed)?;
+            let path_and_query = join("", rest)?;
+            admit(&place, &base.place, allowed)?;
+            Ok(Target { origin: origin(&place), path_and_query })
         }
     }
 }
 
-/// A strictly parsed `http` or `https` URL: its site, and the bytes after it.
-struct Absolute<'a> {
-    scheme: &'static str,
-    /// Lower case; an IPv6 address in brackets.
-    host: String,
-    port: u16,
-    rest: &'a str,
-}
-
-impl<'a> Absolute<'a> {
-    /// Our own reading, strict; then the `url` crate's, which must find the same site.
-    fn parse(text: &'a str) -> Result<Self, &'static str> {
-        refuse_bytes(text)?;
-        let (scheme, after) = text.split_once("://").ok_or("it is not absolute")?;
-        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "https" => ("https", 443),
-            "http" => ("http", 80),
-            _ => return Err("its scheme is neither https nor http"),
-        };
-        let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
-        let (host, port) = authority::parse(authority)?;
-        let parsed = Self { scheme, host, port: port.unwrap_or(default_port), rest };
-        match Url::parse(text) {
-            Ok(url) if Site::of(&url) == Some(parsed.site()) => Ok(parsed),
-            _ => Err("its host or port can be read in two ways"),
-        }
-    }
-
-    fn site(&self) -> Site<'_> {
-        Site { scheme: self.scheme, host: &self.host, port: self.port }
-    }
-
-    fn origin(&self) -> Origin {
-        let host = self.host.trim_matches(['[', ']']);
-        Origin::Tcp { host: Arc::from(host), port: self.port, tls: self.scheme == "https" }
-    }
-}
-
-/// Scheme, host and port; the port even where it is the scheme's own, for that is what `hosts` is compared with.
-impl fmt::Display for Absolute<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
-    }
+fn origin(place: &Place) -> Origin {
+    let site = place.site();
+    let host = site.host.trim_matches(['[', ']']);
+    Origin::Tcp { host: Arc::from(host), port: site.port, tls: site.scheme == "https" }
 }
 
 /// The path of a base URI and what was asked for, as one request target.
@@ -155,19 +130,6 @@ fn join(base: &str, rest: &str) -> Result<String, TargetError> {
     Ok(format!("{base}{seam}{rest}"))
 }
 
-/// Bytes that parsers disagree about, or that end a URL.
-fn refuse_bytes(text: &str) -> Result<(), &'static str> {
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => return Err("it has a backslash"),
-            b'#' => return Err("it has a fragment"),
-            0x21..=0x7e => {}
-            _ => return Err("it has a blank, a control character or a character outside ASCII"),
-        }
-    }
-    Ok(())
-}
-
 /// Whether a segment is `..` once a server has decoded it, split it at encoded slashes and dropped its `;parameters`.
 fn climbs(path: &str) -> bool {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
@@ -177,7 +139,7 @@ fn climbs(path: &str) -> bool {
 }
 
 /// Whether credentials may go to `target`. Plain HTTP needs its door open, wherever it leads.
-fn admit(target: &Absolute<'_>, base: &Absolute<'_>, allowed: &Allowed<'_>) -> Result<(), TargetError> {
+fn admit(target: &Place, base: &Place, allowed: &Allowed<'_>) -> Result<(), TargetError> {
     let pinned = match allowed.hosts {
         Hosts::Connection => Some(allowed.pinned_origin.ok_or(TargetError::NoPinnedOrigin)?),
         Hosts::OfBaseUri | Hosts::Listed(_) => None,
@@ -185,7 +147,7 @@ fn admit(target: &Absolute<'_>, base: &Absolute<'_>, allowed: &Allowed<'_>) -> R
     if !allowed.hosts.admits(&target.site(), &base.site(), pinned) {
         return Err(TargetError::NotAllowed { origin: target.to_string() });
     }
-    if target.scheme == "http" && !allowed.egress.allow_plain {
+    if target.site().scheme == "http" && !allowed.egress.allow_plain {
         return Err(TargetError::Plain { origin: target.to_string() });
     }
     Ok(())

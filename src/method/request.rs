@@ -13,7 +13,7 @@ use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 use crate::http::egress::Egress;
-use crate::inject::target::{Requested, locate};
+use crate::inject::target::{Base, Requested, locate};
 use crate::inject::{self, SignedRequest, UnsignedRequest};
 
 /// The longest answer that is read.
@@ -33,8 +33,8 @@ impl Methods {
         let draft = mapping.draft(name, &variables)?;
         let allowed = subject.allowed();
         let requested = requested(&draft);
-        let target = locate(&client.base_uri, &requested, &allowed)
-            .map_err(|source| RunError::Target { method: name, source })?;
+        let target = Base::parse(&client.base_uri).and_then(|base| locate(&base, &requested, &allowed));
+        let target = target.map_err(|source| RunError::Target { method: name, source })?;
         let unsigned = UnsignedRequest {
             method: draft.method,
             origin: target.origin,
@@ -42,7 +42,7 @@ impl Methods {
             headers: draft.headers.into_iter().collect::<HeaderMap>(),
         };
         let signed =
-            inject::sign(&unsigned, &client).map_err(|source| RunError::Inject { method: name, source })?;
+            inject::sign(unsigned, &client).map_err(|source| RunError::Inject { method: name, source })?;
         let body = draft.body.map_or_else(Body::empty, |bytes| Body::full(bytes.to_vec()));
         let (head, data) = tokio::time::timeout(DEADLINE, self.exchange(name, signed, allowed.egress, body))
             .await

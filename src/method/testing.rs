@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::http::egress::Names;
 
 /// With a client that trusts no certificate.
 pub(crate) fn methods() -> Methods {
@@ -11,5 +12,6 @@ pub(crate) fn methods() -> Methods {
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    Methods::new(Arc::new(Client::new(Arc::new(tls), Duration::from_secs(5), Duration::from_secs(10))))
+    let names = Names::default();
+    Methods::new(Arc::new(Client::new(Arc::new(tls), names, Duration::from_secs(5), Duration::from_secs(10))))
 }

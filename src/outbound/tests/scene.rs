@@ -21,6 +21,7 @@ use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 use crate::http::client::Client;
+use crate::http::egress::Names;
 use crate::http::listener::{self, Address, Arrival, Handler, Limits};
 use crate::method::testing::methods;
 use crate::names::{ConnectionId, Owner};
@@ -161,14 +162,15 @@ impl Scene {
             Arc::clone(&catalog),
             store.clone(),
             Sources {
-                tokens: TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls)),
+                tokens: TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls), Names::default()),
                 methods: methods(),
             },
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             Handle::current(),
         );
-        let client = Arc::new(Client::new(tls, Duration::from_secs(5), Duration::from_secs(10)));
+        let client =
+            Arc::new(Client::new(tls, Names::default(), Duration::from_secs(5), Duration::from_secs(10)));
         let calls = Calls::new(store.clone(), refresher, methods(), client, Arc::clone(&clock), REPLAY_LIMIT);
         let keys = token::Config { workspaces: Vec::new(), cache_entries: 0, ..token::Config::default() };
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
