@@ -17,7 +17,7 @@ use crate::http::Body;
 use crate::names::Owner;
 use crate::secret::Secret;
 use crate::store::Customer;
-use crate::token::Caller;
+use crate::token::{Caller, Claims};
 
 /// How far `last_active_at` may lag behind, so that reading costs no write each time.
 const ACTIVITY_LAG: Duration = Duration::from_secs(3600);
@@ -95,9 +95,9 @@ impl Told {
     /// What a caller's token says.
     fn by(caller: &Caller) -> Self {
         let claims = caller.claims();
-        let fields = claims.and_then(|claims| claims.fields.clone());
+        let fields = claims.and_then(Claims::fields).cloned();
         Self {
-            name: claims.and_then(|claims| claims.name.clone()),
+            name: claims.and_then(Claims::name).map(str::to_owned),
             fields: fields.map(|fields| Secret::new(serde_json::Value::Object(fields).into())),
             credentials: None,
             is_active: true,

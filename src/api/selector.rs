@@ -28,7 +28,7 @@ impl Api {
         };
         let unknown = || Rejection::UnknownConnection { selector: name.to_owned() };
         match found {
-            Selected::One(connection) if selector.fits(&connection) => Ok(*connection),
+            Selected::One(connection) if selector.fits(&connection) => Ok(Arc::unwrap_or_clone(connection)),
             Selected::Several(ids) if selector.may_be_an_integration() => {
                 Err(Rejection::AmbiguousConnection { selector: name.to_owned(), ids })
             }
