@@ -125,7 +125,8 @@ impl Api {
         let search = ask.query.text("search").map(str::to_lowercase);
         let catalog = self.catalog.load();
         let usable = catalog.all().filter(|integration| {
-            let named = |text: &str| search.as_ref().is_none_or(|search| text.to_lowercase().contains(search));
+            let named =
+                |text: &str| search.as_ref().is_none_or(|search| text.to_lowercase().contains(search));
             integration.enabled
                 && integration.serves(ask.caller.workspace())
                 && integration.key.as_str() != INTERNAL_API

@@ -29,7 +29,11 @@ impl Api {
     }
 
     /// Refuses credentials that could not be kept.
-    pub(super) fn check_own_credentials(&self, workspace: &WorkspaceKey, told: &Told) -> Result<(), Rejection> {
+    pub(super) fn check_own_credentials(
+        &self,
+        workspace: &WorkspaceKey,
+        told: &Told,
+    ) -> Result<(), Rejection> {
         match (self.own_api(workspace), &told.credentials) {
             (Some(integration), Some(credentials)) => fit(&integration, credentials),
             _ => Ok(()),
@@ -56,7 +60,10 @@ impl Api {
                 Selected::One(found) => Some(self.open(&found).await?),
                 _ => None,
             };
-            if found.as_ref().is_some_and(|it| it.was_entered(credentials) && it.connection.health == Health::Ready) {
+            if found
+                .as_ref()
+                .is_some_and(|it| it.was_entered(credentials) && it.connection.health == Health::Ready)
+            {
                 return Ok(());
             }
             let app = integration.app(None).map(|app| app.id.clone());
@@ -80,7 +87,8 @@ impl Api {
                 self.store.insert(connection, secrets.into(), true).await?;
                 return Ok(());
             };
-            if let Replaced::Stored(_) = self.store.replace(&found.connection, secrets.into(), change).await? {
+            if let Replaced::Stored(_) = self.store.replace(&found.connection, secrets.into(), change).await?
+            {
                 return Ok(());
             }
         }

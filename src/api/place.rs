@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn what_has_too_many_or_empty_segments_is_no_place() {
-        for path in ["/connections/a/data/b", "/connections/", "/connections//test", "/connections/a/", "/self/"] {
+        for path in
+            ["/connections/a/data/b", "/connections/", "/connections//test", "/connections/a/", "/self/"]
+        {
             assert_eq!(parts(path), None, "{path}");
         }
     }

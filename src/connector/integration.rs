@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Connector;
 use super::hosts::Site;
-use super::schema::{Flaw, Schema};
 pub use super::hosts::{HostPattern, Hosts};
+use super::schema::{Flaw, Schema};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;

@@ -78,7 +78,8 @@ mod tests {
                 "region": {"enum": ["eu", "us"]}, "code": {"type": "string", "pattern": "^[a-z]+$"},
             },
         });
-        let value = json!({"port": "planted", "list": [{"id": 1}, {}], "region": "planted", "code": "PLANTED1"});
+        let value =
+            json!({"port": "planted", "list": [{"id": 1}, {}], "region": "planted", "code": "PLANTED1"});
         let mut found = flaws(schema, value);
         found.sort();
         let paths: Vec<_> = found.iter().map(|(path, _)| path.as_str()).collect();

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::KEYS;
 use super::scene::Scene;
 
-const EVE: &str = r#"{"name":"Eve","internalId":"eve","fields":{"plan":"pro"},"credentials":{"k":"planted-own"}}"#;
+const EVE: &str =
+    r#"{"name":"Eve","internalId":"eve","fields":{"plan":"pro"},"credentials":{"k":"planted-own"}}"#;
 
 #[tokio::test]
 async fn an_admin_makes_reads_changes_and_removes_a_customer() {

@@ -46,7 +46,9 @@ async fn a_connectors_spec_says_how_to_authenticate_and_shows_no_method() {
 async fn the_ways_to_connect_are_listed_for_an_integration_and_for_a_connection() {
     let scene = Scene::start().await;
     let id = scene.create(&serde_json::from_str(KEYS).unwrap()).await;
-    for body in [json!({"integrationKey": "keys"}), json!({"integrationId": "keys"}), json!({"connectionId": id})] {
+    for body in
+        [json!({"integrationKey": "keys"}), json!({"integrationId": "keys"}), json!({"connectionId": id})]
+    {
         let options = scene.ok(&scene.ada(), "POST /connection-options", &body.to_string()).await;
         // The SDK looks for the way whose key is the `undefined` that it was called with.
         assert_eq!(options[0].get("key"), None, "{body}");

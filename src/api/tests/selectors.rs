@@ -17,7 +17,11 @@ async fn a_query_selects_as_a_path_does() {
         "integrationId=many".into(),
         format!("id={id}&key=first&integrationKey=many"),
     ] {
-        assert_eq!(scene.ok(&scene.ada(), &format!("GET /connection?{query}"), "").await["id"], id, "{query}");
+        assert_eq!(
+            scene.ok(&scene.ada(), &format!("GET /connection?{query}"), "").await["id"],
+            id,
+            "{query}"
+        );
     }
     let renamed = scene.ok(&scene.ada(), "PATCH /connection?key=first", r#"{"name":"New"}"#).await;
     assert_eq!((&renamed["id"], &renamed["name"]), (&json!(id), &json!("New")));
@@ -42,7 +46,11 @@ async fn what_a_query_says_must_fit_as_a_whole() {
         format!("integrationKey={id}"),
     ] {
         let told = scene.ask(&scene.ada(), &format!("GET /connection?{query}"), "").await;
-        assert_eq!((told.status, told.code.as_str()), (StatusCode::NOT_FOUND, "unknown_connection"), "{query}");
+        assert_eq!(
+            (told.status, told.code.as_str()),
+            (StatusCode::NOT_FOUND, "unknown_connection"),
+            "{query}"
+        );
     }
     let nothing = scene.ask(&scene.ada(), "GET /connection?limit=1", "").await;
     assert_eq!((nothing.status, nothing.code.as_str()), (StatusCode::BAD_REQUEST, "invalid_query"));
