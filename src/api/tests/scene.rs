@@ -65,7 +65,8 @@ impl Scene {
         let tls = rustls::ClientConfig::builder()
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let tokens = TokenEndpoint::new(Duration::from_secs(10), Arc::new(tls));
+        let tokens =
+            TokenEndpoint::new(Duration::from_secs(10), Arc::new(tls), crate::http::egress::Names::default());
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),

@@ -184,6 +184,7 @@ auth:
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let tokens = TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls));
+    let tokens =
+        TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls), crate::http::egress::Names::default());
     Refresher::new(catalog, store.clone(), tokens, clock.clone(), Arc::clone(telemetry), Handle::current())
 }
