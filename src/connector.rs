@@ -13,6 +13,7 @@ mod option;
 pub mod place;
 mod request;
 mod response;
+mod schema;
 pub mod spec;
 
 pub use api_client::ApiClient;
@@ -27,4 +28,5 @@ pub use option::{AuthOption, AuthType, Ui};
 pub use place::Place;
 pub use request::{Draft, Reply, RequestMapping};
 pub use response::{ResponseHandlers, Staleness};
+pub use schema::{Flaw, Schema};
 pub use spec::Connector;

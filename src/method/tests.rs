@@ -37,6 +37,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         allow_private: true,
         allow_plain: true,
         route: None,
+        credentials_schema: None,
     }
 }
 

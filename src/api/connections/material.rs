@@ -26,7 +26,7 @@ pub(super) enum Renewal {
 
 /// What a connection is made with.
 #[derive(Clone, Copy)]
-pub(super) struct With<'a> {
+pub(in crate::api) struct With<'a> {
     pub(super) integration: &'a Integration,
     pub(super) option: &'a AuthOption,
     pub(super) app: Option<&'a AppId>,
@@ -49,7 +49,7 @@ impl<'a> With<'a> {
     }
 
     /// With the option that a connection has.
-    pub(super) fn of(
+    pub(in crate::api) fn of(
         integration: &'a Integration,
         option: Option<&str>,
         app: Option<&'a AppId>,
@@ -84,7 +84,7 @@ impl<'a> With<'a> {
 
 impl Api {
     /// The first credentials of a connection, put into `secrets`; when they end, if that is known; and the origin to pin.
-    pub(super) async fn first_credentials(
+    pub(in crate::api) async fn first_credentials(
         &self,
         with: With<'_>,
         source: Source,
@@ -111,6 +111,9 @@ impl Api {
         source: Source,
         secrets: &mut Secrets,
     ) -> Result<Renewal, Rejection> {
+        if source == Source::Sent {
+            with.integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
+        }
         let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.now());
         let can_refresh = with.option.can_refresh();
         match (with.option.auth, source) {
@@ -166,7 +169,7 @@ impl Api {
 
     /// Asks the third party whether it takes the credentials; gives when they end. A token that it calls expired and that can be
     /// refreshed has ended: whoever uses it next refreshes it first.
-    pub(super) async fn tested(
+    pub(in crate::api) async fn tested(
         &self,
         with: With<'_>,
         secrets: &Secrets,
@@ -190,7 +193,7 @@ fn has_refresh_token(with: With<'_>, secrets: &Secrets) -> bool {
 }
 
 /// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready.
-pub(super) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
+pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
     let jitter = Jitter::of(&connection.id);
     connection.health = Health::Ready;
     connection.expires_at = expires_at;
