@@ -11,6 +11,7 @@ mod inbound;
 mod lifecycle;
 mod origins;
 mod reload;
+mod scripts;
 mod smoke;
 mod store;
 mod support;
