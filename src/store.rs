@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod list;
+mod near;
 pub mod record;
 pub mod redb;
 mod row;

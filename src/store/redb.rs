@@ -6,16 +6,16 @@
 //! committed without pause), less than handing it to another thread costs. Lists and customers are read on the
 //! blocking pool.
 
+mod customers;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-use moka::sync::Cache;
 
 use super::error::StoreError;
 use super::file::StoreFile;
 pub use super::list::Filter;
 use super::list::page;
+use super::near::{Generation, Near};
 use super::record::{Connection, Customer, Opened, Secrets};
 use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
 use super::tables::{self, Tables};
@@ -24,9 +24,6 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
-
-/// How long opened credentials stay in memory after their last use.
-const KEPT_OPEN: Duration = Duration::from_secs(600);
 
 /// Where the store is.
 #[derive(Debug, Clone)]
@@ -55,7 +52,7 @@ struct Inner {
     writer: Writer,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
-    opened: Cache<(ConnectionId, Version), Arc<Secret<Secrets>>>,
+    near: Near,
 }
 
 impl Store {
@@ -69,8 +66,8 @@ impl Store {
         file.write(|transaction| tables::prepare(transaction, &config.path, &keyring))?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
-        let opened = Cache::builder().max_capacity(config.cached_credentials).time_to_idle(KEPT_OPEN).build();
-        Ok(Self(Arc::new(Inner { file, writer, keyring: Arc::new(keyring), clock, opened })))
+        let near = Near::new(config.cached_credentials);
+        Ok(Self(Arc::new(Inner { file, writer, keyring: Arc::new(keyring), clock, near })))
     }
 
     /// A customer's record.
@@ -143,8 +140,9 @@ impl Store {
             tables.put(&connection, Some(&sealed))?;
             Ok(connection)
         };
+        let before = self.generation();
         let connection = self.0.writer.write(work).await?;
-        Ok(self.keep_open(connection, secrets))
+        Ok(self.keep_open(connection, Arc::new(secrets), before))
     }
 
     /// The open part of a connection.
@@ -162,14 +160,22 @@ impl Store {
     /// The file cannot be read, or the secrets do not open; the error names the connection.
     #[expect(clippy::unused_async, reason = "a store across a network will need to wait here")]
     pub async fn open_secrets(&self, id: &ConnectionId) -> Result<Option<Opened>, StoreError> {
+        let generation = self.generation();
+        let kept = match self.0.near.opened(id, generation) {
+            Some((opened, true)) => return Ok(Some(opened)),
+            Some((opened, false)) => Some(opened),
+            None => None,
+        };
         self.0.file.read(|transaction| {
             let Some(connection) = tables::connection(transaction, id)? else { return Ok(None) };
-            if let Some(secrets) = self.0.opened.get(&(id.clone(), connection.version)) {
-                return Ok(Some(Opened { connection: Arc::new(connection), secrets }));
-            }
-            let sealed = tables::secrets(transaction, id)?.unwrap_or_default();
-            let secrets = open_connection(&self.0.keyring, &connection, &sealed)?;
-            Ok(Some(self.keep_open(connection, secrets)))
+            let secrets = match kept.filter(|kept| kept.connection.version == connection.version) {
+                Some(kept) => kept.secrets,
+                None => {
+                    let sealed = tables::secrets(transaction, id)?.unwrap_or_default();
+                    Arc::new(open_connection(&self.0.keyring, &connection, &sealed)?)
+                }
+            };
+            Ok(Some(self.keep_open(connection, secrets, generation)))
         })
     }
 
@@ -193,8 +199,9 @@ impl Store {
         change: impl FnOnce(&mut Connection) + Send + 'static,
     ) -> Result<Replaced, StoreError> {
         let sealed = seal_connection(&self.0.keyring, seen, seen.version.next(), &secrets)?;
+        let before = self.generation();
         match self.swap(seen, Some(sealed), change).await? {
-            Some(connection) => Ok(Replaced::Stored(self.keep_open(connection, secrets))),
+            Some(connection) => Ok(Replaced::Stored(self.keep_open(connection, Arc::new(secrets), before))),
             None => self.current(&seen.id).await.map(Replaced::Overtaken),
         }
     }
@@ -251,10 +258,24 @@ impl Store {
         self.open_secrets(id).await?.ok_or_else(|| StoreError::NoConnection { id: id.clone() })
     }
 
-    fn keep_open(&self, connection: Connection, secrets: Secret<Secrets>) -> Opened {
-        let secrets = Arc::new(secrets);
-        self.0.opened.insert((connection.id.clone(), connection.version), Arc::clone(&secrets));
-        Opened { connection: Arc::new(connection), secrets }
+    /// What was written is kept as of the generation before: its secrets are good for as long as its version is.
+    fn keep_open(
+        &self,
+        connection: Connection,
+        secrets: Arc<Secret<Secrets>>,
+        generation: Generation,
+    ) -> Opened {
+        let opened = Opened { connection: Arc::new(connection), secrets };
+        self.0.near.keep_opened(&opened, generation);
+        opened
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.0.file.generation()
+    }
+
+    pub(super) fn near(&self) -> &Near {
+        &self.0.near
     }
 
     async fn read_aside<T: Send + 'static>(

@@ -10,6 +10,7 @@ mod ids;
 mod inbound;
 mod lifecycle;
 mod origins;
+mod outbound;
 mod reload;
 mod scripts;
 mod smoke;
