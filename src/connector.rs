@@ -9,6 +9,7 @@ pub mod integration;
 pub mod methods;
 mod oauth_config;
 pub mod place;
+mod schema;
 pub mod spec;
 
 pub use api_client::ResponseHandlers;
@@ -19,4 +20,5 @@ pub use methods::{
     ApiClient, ClientAuthentication, GrantType, MethodError, MethodInput, OAuthConfig, Staleness,
 };
 pub use place::Place;
+pub use schema::{Flaw, Schema};
 pub use spec::{AuthType, Connector};

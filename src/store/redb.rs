@@ -6,6 +6,8 @@
 //! committed without pause), less than handing it to another thread costs. Lists and customers are read on the
 //! blocking pool.
 
+mod customers;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -301,6 +301,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),
+        credentials_schema: None,
     }
 }
 

@@ -178,6 +178,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: None,
+        credentials_schema: None,
     };
     let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
     let tls = rustls::ClientConfig::builder()
