@@ -24,6 +24,7 @@ pub mod token;
 
 pub mod connector;
 pub mod formula;
+pub mod script;
 pub mod seal;
 
 pub mod admin;

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("telemetry", "names secret clock report"),
     ("http", "names secret clock report telemetry"),
     ("formula", "names secret report document"),
+    ("script", "names secret clock report document telemetry formula"),
     ("seal", "names secret clock report"),
     ("token", "names secret clock report document telemetry http"),
     ("connector", "names secret report document formula"),
