@@ -8,6 +8,8 @@
 mod coercion;
 mod condition;
 mod filters;
+mod iterate;
+mod kept;
 mod locator;
 mod logic;
 mod objects;

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::Value;
+use super::iterate::Iterate;
+use super::kept::Kept;
 use super::locator::Locator;
 use super::logic::{Case, Comparison, Junction};
 use super::objects::Choice;
-use super::template::Expression;
+use super::template::{Expression, FormulaError};
 use super::text::{Concat, Fill};
 use crate::document::{Complaint, Entry, Kind, Node, Position, did_you_mean};
 
@@ -15,23 +17,34 @@ use crate::document::{Complaint, Entry, Kind, Node, Position, did_you_mean};
 const MAX_DEPTH: usize = 64;
 
 /// The formulas that can be evaluated.
-const SUPPORTED: [&str; 11] =
-    ["var", "concat", "tpl", "case", "eval", "and", "or", "firstNotEmpty", "map", "mergeObjects", "plain"];
+const SUPPORTED: [&str; 15] = [
+    "var",
+    "concat",
+    "tpl",
+    "case",
+    "eval",
+    "and",
+    "or",
+    "firstNotEmpty",
+    "map",
+    "mergeObjects",
+    "plain",
+    "iterate",
+    "domainFromEmail",
+    "record",
+    "formula",
+];
 
 /// The other formulas of the vendor's engine.
-const NOT_SUPPORTED: [&str; 14] = [
+const NOT_SUPPORTED: [&str; 10] = [
     "copy",
-    "record",
     "lookup",
     "firstName",
     "lastName",
-    "iterate",
     "extractDate",
     "extractTime",
     "findExternalRecordId",
     "findAppRecordId",
-    "domainFromEmail",
-    "formula",
     "jsonata",
     "dataSchemaRef",
 ];
@@ -46,6 +59,17 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(file: &str) -> Self {
         Self { file: file.into(), depth: 0, complaints: Vec::new() }
+    }
+
+    /// Reads a value that came without places.
+    pub(super) fn of_value(value: &Value) -> Result<Expression, FormulaError> {
+        let mut reader = Self::new("");
+        let expression = reader.expression(&Node::from(value));
+        reader.finish(expression).map_err(|complaints| {
+            let first = complaints.into_iter().next();
+            let (problem, cure) = first.map(|first| (first.problem, first.cure)).unwrap_or_default();
+            FormulaError::Invalid { problem, cure }
+        })
     }
 
     /// What was read, if nothing is wrong with it.
@@ -129,6 +153,13 @@ impl Reader {
             "map" => Choice::read(arguments, self),
             "mergeObjects" => Expression::MergeObjects(Box::new(self.expression(arguments))),
             "firstNotEmpty" => Expression::FirstNotEmpty(Box::new(self.expression(arguments))),
+            "iterate" => Iterate::read(arguments, self),
+            "domainFromEmail" => Expression::DomainFromEmail(Box::new(self.expression(arguments))),
+            "record" => match arguments.get("id") {
+                Some(id) => Expression::Literal(self.unevaluated(id)),
+                None => Expression::Undefined,
+            },
+            "formula" => Kept::read(arguments, self),
             "plain" => Expression::Literal(Value::from(arguments)),
             _ => {
                 self.refuse_formula(name, first.position);

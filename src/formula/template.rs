@@ -6,11 +6,13 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::Value;
+use super::iterate::Iterate;
+use super::kept::Kept;
 use super::locator::Locator;
 use super::logic::{Case, Comparison, Junction};
 use super::objects::{self, Choice};
 use super::reader::Reader;
-use super::text::{Concat, Fill};
+use super::text::{self, Concat, Fill};
 use crate::document::{Complaint, Node};
 
 /// How much text the formulas of one evaluation may make, in bytes. Names that are replaced by texts that hold other
@@ -65,11 +67,7 @@ impl Template {
     /// # Errors
     /// The first mistake, as for [`Template::from_node`].
     pub fn from_value(value: &Value) -> Result<Self, FormulaError> {
-        Self::from_node("", &Node::from(value)).map_err(|complaints| {
-            let first = complaints.into_iter().next();
-            let (problem, cure) = first.map(|first| (first.problem, first.cure)).unwrap_or_default();
-            FormulaError::Invalid { problem, cure }
-        })
+        Reader::of_value(value).map(Self)
     }
 
     /// The value for these variables, an object; None is "undefined".
@@ -77,7 +75,7 @@ impl Template {
     /// # Errors
     /// [`FormulaError::TooMuchText`] only: as in the vendor's engine, absent variables are no errors.
     pub fn evaluate(&self, variables: &Value) -> Result<Option<Value>, FormulaError> {
-        self.0.evaluate(&Evaluation { variables, text_left: Cell::new(MAX_TEXT) })
+        self.0.evaluate(&Evaluation { variables, text_left: &Cell::new(MAX_TEXT) })
     }
 
     /// The value, if it is the same whatever the variables are.
@@ -114,10 +112,15 @@ pub(super) type Outcome = Result<Option<Value>, FormulaError>;
 /// One evaluation: the variables, and how much text it may still make.
 pub(super) struct Evaluation<'v> {
     pub(super) variables: &'v Value,
-    text_left: Cell<usize>,
+    text_left: &'v Cell<usize>,
 }
 
-impl Evaluation<'_> {
+impl<'v> Evaluation<'v> {
+    /// The same evaluation with other variables.
+    pub(super) fn with(&self, variables: &'v Value) -> Self {
+        Self { variables, text_left: self.text_left }
+    }
+
     /// Takes `bytes` of text from what is left.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), FormulaError> {
         let left = self.text_left.get().checked_sub(bytes).ok_or(FormulaError::TooMuchText)?;
@@ -144,6 +147,9 @@ pub(super) enum Expression {
     Choice(Box<Choice>),
     MergeObjects(Box<Self>),
     FirstNotEmpty(Box<Self>),
+    Iterate(Box<Iterate>),
+    DomainFromEmail(Box<Self>),
+    Kept(Box<Kept>),
 }
 
 impl Expression {
@@ -163,6 +169,9 @@ impl Expression {
             Self::Choice(choice) => choice.evaluate(evaluation),
             Self::MergeObjects(list) => objects::merge(list, evaluation),
             Self::FirstNotEmpty(list) => objects::first_not_empty(list, evaluation),
+            Self::Iterate(iterate) => iterate.evaluate(evaluation),
+            Self::DomainFromEmail(address) => text::domain_from_email(address, evaluation),
+            Self::Kept(kept) => kept.evaluate(evaluation),
         }
     }
 
@@ -205,7 +214,11 @@ impl Expression {
             Self::Junction(junction) => junction.visit(visitor),
             Self::Case(case) => case.visit(visitor),
             Self::Choice(choice) => choice.visit(visitor),
-            Self::MergeObjects(list) | Self::FirstNotEmpty(list) => list.visit(visitor),
+            Self::MergeObjects(one) | Self::FirstNotEmpty(one) | Self::DomainFromEmail(one) => {
+                one.visit(visitor);
+            }
+            Self::Iterate(iterate) => iterate.visit(visitor),
+            Self::Kept(kept) => kept.visit(visitor),
         }
     }
 }

@@ -116,6 +116,13 @@ impl Fill {
     }
 }
 
+/// `$domainFromEmail`: what stands behind the one `@`.
+pub(super) fn domain_from_email(address: &Expression, evaluation: &Evaluation<'_>) -> Outcome {
+    let Some(Value::String(address)) = address.evaluate(evaluation)? else { return Ok(None) };
+    let parts = address.split_once('@').filter(|(_, domain)| !domain.contains('@'));
+    Ok(parts.map(|(_, domain)| Value::from(domain)))
+}
+
 /// `String.prototype.replace` with a global regular expression (ECMA-262 22.1.3.19).
 fn replace_all(
     pattern: &Regex,

@@ -84,6 +84,13 @@ impl Value {
         coercion::text(self)
     }
 
+    /// Sets a member of an object; does nothing to any other value.
+    pub(super) fn set(&mut self, key: &str, value: Self) {
+        if let Self::Object(members) = self {
+            members.insert(key.to_owned(), value);
+        }
+    }
+
     /// Sets each member of `over` on this object. Anything that is not an object counts as an empty one.
     pub fn overlay(&mut self, over: &Self) {
         if !matches!(self, Self::Object(_)) {

@@ -5,8 +5,8 @@ import { buildValue } from '@integration-app/sdk'
 
 export function answer({ template, variables }) {
   try {
-    // The result may share parts with the input, so it is written out at once.
-    const result = buildValue(template, variables)
+    // `$formula` writes into its template, and the result may share parts with the input, so it is written out at once.
+    const result = buildValue(structuredClone(template), variables)
     return JSON.parse(JSON.stringify({ template, variables, result }))
   } catch {
     return { template, variables, throws: true }

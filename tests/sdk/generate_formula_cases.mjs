@@ -4,7 +4,7 @@
 // identity, which a formula cannot mean.
 import { answer } from './formula_oracle.mjs'
 
-const COUNT = 1800
+const COUNT = 10000
 
 let state = 20250721
 function random() {
@@ -128,6 +128,15 @@ const FORMULAS = {
   mergeObjects: (depth) => ({ $mergeObjects: chance(0.8) ? times(3, () => data(depth)) : items(depth) }),
   firstNotEmpty: (depth) => ({ $firstNotEmpty: items(depth) }),
   plain: (depth) => ({ $plain: value(depth) }),
+  iterate: (depth) => {
+    const args = {}
+    if (chance(0.95)) args.source = chance(0.6) ? { $var: pick(['list', 'numbers', 'words', 'empty.list', 'list[6].e', 'parent.words']) } : items(depth)
+    if (chance(0.95)) args.item = chance(0.4) ? { $var: pick(['item', 'index', 'parent.a', 'item.c', '$.item', 'parent.parent.a']) } : value(depth)
+    return { $iterate: args }
+  },
+  domainFromEmail: (depth) => ({ $domainFromEmail: chance(0.7) ? pick(['a@b.example', 'a@b@c', 'none', '@', 'é@É.example', '', ' @ ']) : value(depth) }),
+  record: () => ({ $record: pick([{ id: 'r1' }, { id: 5 }, { id: null }, {}, { name: 'n' }]) }),
+  formula: (depth) => ({ $formula: value(depth) }),
 }
 const NAMES = Object.keys(FORMULAS)
 const formula = (depth) => FORMULAS[pick(NAMES)](depth)

@@ -168,7 +168,7 @@ fn names_that_are_no_formula_are_refused_with_their_place() {
         let complaints = complaints(template);
         assert!(complaints.iter().any(|complaint| complaint.contains(problem)), "{template}: {complaints:?}");
     }
-    assert_eq!(complaints("[{$iterate: x}, {$copy: y}, {$lookup: z}]").len(), 3);
+    assert_eq!(complaints("[{$extractDate: x}, {$copy: y}, {$lookup: z}]").len(), 3);
 }
 
 #[test]
