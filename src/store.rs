@@ -3,9 +3,11 @@
 
 mod error;
 mod file;
+mod keys;
 mod list;
 pub mod record;
 pub mod redb;
+mod reseal;
 mod row;
 mod sealed;
 mod select;
@@ -15,7 +17,10 @@ pub(crate) mod testing;
 mod writer;
 
 pub use error::StoreError;
+pub use keys::{KeyUse, Rows};
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
 pub use redb::{Config, Replaced, Store};
+pub use reseal::Resealed;
+pub use row::RowId;
 pub use select::{Reach, Selected};

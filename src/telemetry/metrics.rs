@@ -23,7 +23,7 @@ use prometheus_client::registry::Registry;
 use super::labels::{Door, MethodLabel, RefreshOutcome};
 use crate::clock::Timestamp;
 pub use durations::Durations;
-pub use families::{ConnectionMetrics, LifeMetrics, Open, TokenMetrics};
+pub use families::{ConnectionMetrics, LifeMetrics, Open, SealingMetrics, TokenMetrics};
 use families::{Connections, Labels};
 use series::AllSeries;
 pub use series::Series;
@@ -46,6 +46,8 @@ pub struct Metrics {
     pub tokens: TokenMetrics,
     /// What the process tells of itself.
     pub life: LifeMetrics,
+    /// What is counted of the store's sealing keys.
+    pub sealing: SealingMetrics,
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
 }
@@ -103,6 +105,7 @@ impl Metrics {
             process_start,
             tokens: TokenMetrics::register(&mut registry),
             life: LifeMetrics::register(&mut registry),
+            sealing: SealingMetrics::register(&mut registry),
             unsaved_tokens: unsaved,
             registry,
         }
