@@ -5,6 +5,11 @@ mod ask;
 mod body;
 mod connections;
 mod customer;
+mod customers;
+mod integrations;
+mod options;
+mod own_api;
+mod place;
 mod query;
 pub mod rejection;
 mod seen;
@@ -14,7 +19,8 @@ mod view;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Request, Response};
 
 use crate::clock::Clock;
 use crate::connector::Catalog;
@@ -27,6 +33,7 @@ use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
 use ask::Ask;
+use place::Place;
 use rejection::Rejection;
 use seen::Seen;
 
@@ -58,8 +65,7 @@ impl Api {
         let mut seen = Seen::of(&request, self.request_ids.of(request.headers()).value(), &caller, arrival);
         let (head, body) = request.into_parts();
         let ask = Ask::new(caller, &head.uri, body);
-        let path = head.uri.path().to_owned();
-        match self.route(&head.method, &path, ask, &mut seen).await {
+        match self.route(&head, ask, &mut seen).await {
             Ok(answer) => {
                 self.telemetry.request(&seen.answered(&answer));
                 seen.named(answer)
@@ -71,38 +77,16 @@ impl Api {
         }
     }
 
-    /// The whole API, path by path.
-    async fn route(
-        &self,
-        method: &Method,
-        path: &str,
-        ask: Ask,
-        seen: &mut Seen,
-    ) -> Result<Response<Body>, Rejection> {
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        match (segments.as_slice(), method) {
-            (["self"], &Method::GET) => self.read_self(ask).await,
-            (["self"], &Method::PATCH) => self.patch_self(ask).await,
-            (["self"], _) => Err(Rejection::MethodNotAllowed { allow: "GET, PATCH" }),
-
-            (["connections"], &Method::GET) => self.list_connections(ask).await,
-            (["connections"], &Method::POST) => self.create_connection(ask, seen).await,
-            (["connections"], _) => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
-
-            (["connections", one], &Method::GET) => self.read_connection(one, ask, seen).await,
-            (["connections", one], &Method::PATCH | &Method::PUT) => {
-                self.update_connection(one, ask, seen).await
-            }
-            (["connections", one], &Method::DELETE) => self.archive_connection(one, ask, seen).await,
-            (["connections", _], _) => Err(Rejection::MethodNotAllowed { allow: "GET, PATCH, PUT, DELETE" }),
-
-            (["connections", one, "refresh-credentials"], &Method::POST) => {
-                self.refresh_connection(one, ask, seen).await
-            }
-            (["connections", _, "refresh-credentials"], _) => {
-                Err(Rejection::MethodNotAllowed { allow: "POST" })
-            }
-
+    /// The whole API, collection by collection.
+    async fn route(&self, head: &Parts, ask: Ask, seen: &mut Seen) -> Result<Response<Body>, Rejection> {
+        let place = Place::of(&head.uri, &ask.query).ok_or(Rejection::NothingHere)?;
+        let (method, whole) = (&head.method, place.selector.is_none() && place.operation.is_empty());
+        match place.collection {
+            "self" if whole => self.on_self(method, ask).await,
+            "customers" => self.on_customers(method, &place, ask).await,
+            "connections" => self.on_connections(method, &place, ask, seen).await,
+            "integrations" => self.on_integrations(method, &place, ask, seen).await,
+            "connection-options" if whole => self.on_connection_options(method, ask, seen).await,
             _ => Err(Rejection::NothingHere),
         }
     }

@@ -26,7 +26,9 @@ use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
 use crate::config::{AccessLogTo, Places, Settings};
 use crate::connector::Catalog;
+use crate::http::egress::Names;
 use crate::http::listener::{self, Address};
+use crate::http::tls::ClientTls;
 use crate::inbound::{Current, Snapshot};
 use crate::store::StoreError;
 use crate::telemetry::{AccessLog, Telemetry};
@@ -74,6 +76,16 @@ pub enum StartError {
     Signals(#[source] std::io::Error),
 }
 
+/// What a Sidegate finds around it: the time, the names and the authorities. A test gives its own.
+pub struct Outside {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who knows the addresses of third parties.
+    pub names: Names,
+    /// Whom third parties' certificates must come from.
+    pub third_parties: ClientTls,
+}
+
 /// Why a Sidegate that was started ends in failure.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -102,6 +114,15 @@ pub struct Running {
 /// # Errors
 /// The first thing that cannot be built; nothing is left running.
 pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+    start_in(settings, Outside { clock, names: Names::default(), third_parties: ClientTls::default() })
+}
+
+/// As [`start`], in a world that is given.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartError> {
+    let clock = Arc::clone(&outside.clock);
     crate::http::tls::install_crypto();
     let shared = Builder::new_multi_thread().worker_threads(SHARED_THREADS).enable_all().build()?;
     // Before anybody can know that it runs.
@@ -116,9 +137,9 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, Start
     let service = match settings.service {
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
-            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry), Arc::clone(&clock));
+            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry));
             let keys = service.sealing_keys.iter().map(|key| key.id.clone()).collect::<Vec<_>>();
-            let built = ServiceSide::build(service, parts, shared.handle().clone());
+            let built = ServiceSide::build(service, parts, outside, shared.handle().clone());
             Some(Arc::new(built.map_err(|error| placed(error, &settings.places, &keys))?))
         }
         None => None,

@@ -3,6 +3,7 @@
 
 mod error;
 mod open;
+mod prepared;
 mod replay;
 pub mod send;
 pub mod target;
@@ -18,10 +19,13 @@ use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::egress::Egress;
+use crate::http::forward::upgrade::Upgrade;
 use crate::inject::{self, UnsignedRequest};
 use crate::names::ConnectionId;
 use crate::refresh::{RefreshError, Refresher};
 use crate::store::{Opened, Store};
+
+use prepared::Clients;
 
 /// Where a call goes, in the caller's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +55,16 @@ pub struct Calls {
     client: Client,
     clock: Arc<dyn Clock>,
     replay_limit: usize,
+    clients: Clients,
 }
 
 /// What stays the same when a request is sent again.
 struct Ask<'a> {
-    integration: &'a Integration,
+    integration: &'a Arc<Integration>,
     requested: &'a Requested,
     method: Method,
     headers: HeaderMap,
+    upgrade: Option<Upgrade>,
 }
 
 /// A response, and what it says of the credentials that were sent.
@@ -77,30 +83,32 @@ impl Calls {
         clock: Arc<dyn Clock>,
         replay_limit: usize,
     ) -> Self {
-        Self { store, refresher, client, clock, replay_limit }
+        Self { store, refresher, client, clock, replay_limit, clients: Clients::new() }
     }
 
-    /// Sends `request` to the third party with the connection's credentials in it. Its URI is ignored; its headers travel,
-    /// so the caller has removed what must not.
+    /// Sends `request` to the third party with the connection's credentials in it, or with an `upgrade` asks for that
+    /// protocol. Its URI is ignored; its headers travel, so the caller has removed what must not.
     ///
     /// # Errors
     /// If there is no answer of the third party's to give back.
     pub async fn call(
         &self,
-        integration: &Integration,
+        integration: &Arc<Integration>,
         connection: &ConnectionId,
         requested: &Requested,
         request: Request<Body>,
+        upgrade: Option<Upgrade>,
     ) -> Result<Answer, CallError> {
         let opened = open::open(&self.store, connection).await?;
         let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
         let (head, body) = request.into_parts();
-        let ask = Ask { integration, requested, method: head.method, headers: head.headers };
+        let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let (body, copy) = replay::keep(body, self.replay_limit_for(integration)).await?;
-        let first = self.attempt(&ask, &opened, body).await?;
+        let headers = if copy.is_some() { ask.headers.clone() } else { std::mem::take(&mut ask.headers) };
+        let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
             Staleness::AccessTokenExpired if integration.connector.can_refresh() => {
-                self.once_more(&ask, &opened, first.response, copy).await
+                self.once_more(ask, &opened, first.response, copy).await
             }
             Staleness::ConnectionIsDefunct => {
                 let failure = self.mark_defunct(&opened).await;
@@ -114,7 +122,7 @@ impl Calls {
     /// Whatever comes then goes back. Without newer credentials the refusal itself does.
     async fn once_more(
         &self,
-        ask: &Ask<'_>,
+        mut ask: Ask<'_>,
         refused: &Opened,
         refusal: Response<Body>,
         copy: Option<replay::Copy>,
@@ -129,7 +137,8 @@ impl Calls {
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
-        let second = self.attempt(ask, &newer, copy.into_body()).await?;
+        let headers = std::mem::take(&mut ask.headers);
+        let second = self.attempt(&ask, headers, &newer, copy.into_body()).await?;
         let failure = match second.staleness {
             Staleness::Fine => None,
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
@@ -148,24 +157,32 @@ impl Calls {
     }
 
     /// One request with one version of the credentials: API client, target, injection, sending.
-    async fn attempt(&self, ask: &Ask<'_>, opened: &Opened, body: Body) -> Result<Attempt, CallError> {
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        opened: &Opened,
+        body: Body,
+    ) -> Result<Attempt, CallError> {
         let integration = ask.integration;
-        let client = open::api_client(integration, opened)?;
+        let prepared = self.clients.get(integration, opened)?;
         let allowed = target::Allowed {
             hosts: &integration.hosts,
             pinned_origin: opened.connection.pinned_origin.as_deref(),
             egress: Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain },
         };
-        let target = target::locate(&client.base_uri, ask.requested, &allowed)?;
+        let target = target::locate(&prepared.base, ask.requested, &allowed)?;
         let unsigned = UnsignedRequest {
             method: ask.method.clone(),
             origin: target.origin,
             path_and_query: target.path_and_query,
-            headers: ask.headers.clone(),
+            headers,
         };
-        let signed = inject::sign(&unsigned, &client)?;
-        let response = send::send(&self.client, allowed.egress, signed, body).await?;
-        let staleness = replay::staleness(&client, &response);
+        let signed = inject::sign(unsigned, &prepared.client)?;
+        let mut response =
+            send::send(&self.client, allowed.egress, signed, body, ask.upgrade.clone()).await?;
+        let staleness = replay::staleness(&prepared.client, &response);
+        prepared.echo.take_back(response.headers_mut());
         Ok(Attempt { response, staleness })
     }
 

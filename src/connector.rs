@@ -8,6 +8,8 @@ mod hosts;
 pub mod integration;
 pub mod methods;
 mod oauth_config;
+pub mod place;
+mod schema;
 pub mod spec;
 
 pub use api_client::ResponseHandlers;
@@ -17,4 +19,6 @@ pub use integration::{App, Connections, HostPattern, Hosts, Integration};
 pub use methods::{
     ApiClient, ClientAuthentication, GrantType, MethodError, MethodInput, OAuthConfig, Staleness,
 };
+pub use place::Place;
+pub use schema::{Flaw, Schema};
 pub use spec::{AuthType, Connector};

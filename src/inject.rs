@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+pub mod echo;
 pub mod placement;
 
 use std::fmt;
@@ -69,26 +70,26 @@ pub enum InjectError {
     Target(#[source] http::uri::InvalidUri),
 }
 
-/// Puts the client's headers, query parameters and basic authentication into a copy of the request. What the caller sent
+/// Puts the client's headers, query parameters and basic authentication into the request. What the caller sent
 /// under the same names, in any spelling a server could take for them, is removed first; so are its Host and
 /// Authorization. The other bytes of path and query stay as they are.
 ///
 /// # Errors
 /// If the credentials do not fit into an HTTP request, or the method must not carry any.
-pub fn sign(request: &UnsignedRequest, client: &ApiClient) -> Result<SignedRequest, InjectError> {
-    if matches!(request.method, Method::TRACE | Method::CONNECT) {
-        return Err(InjectError::Method(request.method.clone()));
+pub fn sign(request: UnsignedRequest, client: &ApiClient) -> Result<SignedRequest, InjectError> {
+    let UnsignedRequest { method, origin, path_and_query, mut headers } = request;
+    if matches!(method, Method::TRACE | Method::CONNECT) {
+        return Err(InjectError::Method(method));
     }
-    let mut headers = request.headers.clone();
     placement::remove_variants(&mut headers, &[HOST, AUTHORIZATION]);
-    headers.insert(HOST, placement::host(&request.origin)?);
+    headers.insert(HOST, placement::host(&origin)?);
     placement::put_headers(&mut headers, &client.headers)?;
     if let Some((username, password)) = &client.basic {
         headers.insert(AUTHORIZATION, placement::basic(username, password)?);
     }
-    let target = placement::put_query(&request.path_and_query, &client.query);
+    let target = placement::put_query(path_and_query, &client.query);
     let target = PathAndQuery::try_from(target).map_err(InjectError::Target)?;
-    Ok(SignedRequest { method: request.method.clone(), origin: request.origin.clone(), target, headers })
+    Ok(SignedRequest { method, origin, target, headers })
 }
 
 impl SignedRequest {

@@ -15,6 +15,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use crate::call::{Answer, Calls};
 use crate::connector::Catalog;
 use crate::http::Body;
+use crate::http::forward::upgrade::Upgrade;
 use crate::http::listener::Arrival;
 use crate::http::request_id::RequestIds;
 use crate::secret::Secret;
@@ -25,7 +26,7 @@ use crate::telemetry::labels::Door;
 use caller::Callers;
 use rejection::Rejection;
 use seen::{Outcome, Seen};
-use target::Targets;
+use target::{Target, Targets};
 
 /// Why a refresh failed, on an answer that the third party gave to the old credentials.
 const REFRESH: HeaderName = HeaderName::from_static("x-sidegate-refresh");
@@ -95,14 +96,19 @@ impl Outbound {
     }
 
     /// Who asks, what for, and the call.
-    async fn serve(&self, mut request: Request<Body>, seen: &mut Seen) -> Result<Answer, Rejection> {
+    async fn serve(&self, request: Request<Body>, seen: &mut Seen) -> Result<Answer, Rejection> {
         let caller = self.callers.load_full().identify(request.headers()).await?;
         seen.caller(&caller);
         let target = self.targets.find(&caller, request.uri(), request.headers()).await?;
         seen.target(&target);
-        headers::keep_here(request.headers_mut());
-        let answer =
-            self.calls.call(&target.integration, &target.connection, &target.requested, request).await?;
+        let (mut head, body) = request.into_parts();
+        // Any other protocol is not taken up, as by a server that does not know it: the request stays a request.
+        let upgrade = Upgrade::asked(&head, &body)
+            .filter(|upgrade| upgrade.protocol().eq_ignore_ascii_case("websocket"));
+        headers::keep_here(&mut head.headers);
+        let request = Request::from_parts(head, body);
+        let Target { integration, connection, requested } = target;
+        let answer = self.calls.call(&integration, &connection, &requested, request, upgrade).await?;
         Ok(answer)
     }
 

@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod keys;
 mod list;
+mod near;
 pub mod record;
 pub mod redb;
 mod reseal;

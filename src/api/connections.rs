@@ -6,10 +6,15 @@ mod draft;
 mod material;
 mod update;
 
-use http::Response;
+pub(super) use draft::{Source, integration as integration_key};
+pub(super) use material::{connect, pinned_origin};
+
+use http::{Method, Response};
 
 use super::Api;
 use super::ask::Ask;
+use super::own_api::INTERNAL_API;
+use super::place::{Place, Selector};
 use super::rejection::Rejection;
 use super::seen::Seen;
 use super::view::{self, ConnectionView, PageView};
@@ -17,24 +22,46 @@ use crate::http::Body;
 use crate::names::{IntegrationKey, Owner};
 use crate::refresh::RefreshError;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Filter, Opened, StoreError};
+use crate::store::{Connection, Filter, Opened};
 use crate::token::Caller;
 
 /// How often a change is tried again after another write came first.
-const ATTEMPTS: usize = 5;
+pub(super) const ATTEMPTS: usize = 5;
 
 impl Api {
-    /// `GET /connections`
-    pub(super) async fn list_connections(&self, ask: Ask) -> Result<Response<Body>, Rejection> {
-        let Some(filter) = filter(&ask)? else {
-            return Ok(view::shown(&PageView { items: Vec::new(), cursor: None }));
+    /// Everything at `/connections` and `/connection`, but the credential proxy.
+    pub(super) async fn on_connections(
+        &self,
+        method: &Method,
+        place: &Place<'_>,
+        ask: Ask,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let Some(selector) = &place.selector else {
+            return match *method {
+                Method::GET => self.list_connections(ask).await,
+                Method::POST => self.create_connection(ask, seen).await,
+                _ => Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
+            };
         };
-        let (connections, cursor) = self.store.list(filter).await.map_err(|error| match error {
-            StoreError::BadCursor => {
-                Rejection::InvalidQuery { key: "cursor", expected: "the cursor of the page before, or 0" }
-            }
-            other => other.into(),
-        })?;
+        match (place.operation, method) {
+            ("", &Method::GET) => self.read_connection(selector, ask, seen).await,
+            ("", &Method::PATCH | &Method::PUT) => self.update_connection(selector, ask, seen).await,
+            ("", &Method::DELETE) => self.archive_connection(selector, ask, seen).await,
+            ("", _) => Err(Rejection::MethodNotAllowed { allow: "GET, PATCH, PUT, DELETE" }),
+            ("refresh-credentials", &Method::POST) => self.refresh_connection(selector, ask, seen).await,
+            ("refresh-credentials", _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
+            _ => Err(Rejection::NothingHere),
+        }
+    }
+
+    /// `GET /connections`
+    async fn list_connections(&self, ask: Ask) -> Result<Response<Body>, Rejection> {
+        let Some(filter) = filter(&ask)? else {
+            let items: Vec<ConnectionView<'_>> = Vec::new();
+            return Ok(view::shown(&PageView { items, cursor: None }));
+        };
+        let (connections, cursor) = self.store.list(filter).await.map_err(Rejection::of_page)?;
         let catalog = self.catalog.load();
         let mut items = Vec::with_capacity(connections.len());
         for connection in &connections {
@@ -45,9 +72,9 @@ impl Api {
     }
 
     /// `GET /connections/{selector}`; with `?includeSecrets=true` an admin sees the secrets too.
-    pub(super) async fn read_connection(
+    async fn read_connection(
         &self,
-        selector: &str,
+        selector: &Selector,
         ask: Ask,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
@@ -64,17 +91,22 @@ impl Api {
     }
 
     /// `DELETE /connections/{selector}`: the record stays, its secrets go.
-    pub(super) async fn archive_connection(
+    async fn archive_connection(
         &self,
-        selector: &str,
+        selector: &Selector,
         ask: Ask,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
-        let mut connection = self.found(selector, &ask.caller, seen).await?;
+        let connection = self.found(selector, &ask.caller, seen).await?;
+        Ok(self.show(&self.archive(connection).await?.connection))
+    }
+
+    /// Archives a connection, whatever was written to it in between.
+    pub(super) async fn archive(&self, mut connection: Connection) -> Result<Opened, Rejection> {
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             match self.store.update(&connection, move |one| one.archived_at = Some(now)).await? {
-                Replaced::Stored(stored) => return Ok(self.show(&stored.connection)),
+                Replaced::Stored(stored) => return Ok(stored),
                 Replaced::Overtaken(current) => connection = live(&current)?,
             }
         }
@@ -82,9 +114,9 @@ impl Api {
     }
 
     /// `POST /connections/{selector}/refresh-credentials`
-    pub(super) async fn refresh_connection(
+    async fn refresh_connection(
         &self,
-        selector: &str,
+        selector: &Selector,
         ask: Ask,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
@@ -96,14 +128,19 @@ impl Api {
     }
 
     /// The selected connection, noted for the event.
-    async fn found(&self, selector: &str, caller: &Caller, seen: &mut Seen) -> Result<Connection, Rejection> {
+    pub(super) async fn found(
+        &self,
+        selector: &Selector,
+        caller: &Caller,
+        seen: &mut Seen,
+    ) -> Result<Connection, Rejection> {
         let connection = self.selected(caller, selector).await?;
         seen.connection(&connection.id);
         seen.integration(&connection.integration);
         Ok(connection)
     }
 
-    async fn open(&self, connection: &Connection) -> Result<Opened, Rejection> {
+    pub(super) async fn open(&self, connection: &Connection) -> Result<Opened, Rejection> {
         let opened = self.store.open_secrets(&connection.id).await?;
         let gone = || Rejection::UnknownConnection { selector: connection.id.to_string() };
         opened.filter(|opened| opened.connection.archived_at.is_none()).ok_or_else(gone)
@@ -146,9 +183,13 @@ fn filter(ask: &Ask) -> Result<Option<Filter>, Rejection> {
         (Some(connected), Some(disconnected)) if connected == disconnected => return Ok(None),
         (connected, disconnected) => connected.or(disconnected.map(|is| !is)),
     };
+    let integration = query.either("integrationKey", "integrationId").map(IntegrationKey::from);
+    // What stands for the customer's own API was never connected by anybody, and shows only where it is asked for.
+    let except = integration.is_none().then(|| IntegrationKey::from(INTERNAL_API));
     let filter = Filter {
         workspace: Some(workspace.clone()),
-        integration: query.either("integrationKey", "integrationId").map(IntegrationKey::from),
+        integration,
+        except,
         include_archived: query.flag("includeArchived")? == Some(true),
         is_test: query.flag("isTest")?,
         connected,

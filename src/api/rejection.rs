@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use crate::connector::MethodError;
+use crate::connector::{Flaw, MethodError};
 use crate::http::egress::EgressError;
 use crate::http::{Body, BoxError, reply};
 use crate::names::{ConnectionId, IntegrationKey};
@@ -24,8 +24,8 @@ const RETRY_AFTER_DOWN: Duration = Duration::from_secs(10);
 pub enum Rejection {
     /// No path of this API; the vendor's other products are none of ours.
     #[error(
-        "nothing is served here: Sidegate serves /self, /connections, /connections/{{selector}} and below that \
-             /refresh-credentials and /proxy"
+        "nothing is served here: Sidegate serves /self, /customers, /connections and /integrations; what is no \
+             authentication, such as flows, actions and data, is none of its business"
     )]
     NothingHere,
     /// The path is there, for other methods.
@@ -37,6 +37,21 @@ pub enum Rejection {
     /// An admin token without a customer, where one is needed.
     #[error("the token names no customer: use one with `id`, or select a connection by its id")]
     CustomerRequired,
+    /// Only an admin may do this.
+    #[error("this takes an admin token: one whose `isAdmin` is true")]
+    AdminRequired,
+    /// The workspace has no such customer.
+    #[error("there is no customer `{id}`")]
+    UnknownCustomer {
+        /// What the caller asked for.
+        id: String,
+    },
+    /// The workspace has this customer.
+    #[error("a customer with the id `{id}` already exists")]
+    CustomerExists {
+        /// Its id.
+        id: String,
+    },
     /// There is no such connection, or it is another customer's: callers cannot tell the two apart.
     #[error("there is no connection `{selector}`")]
     UnknownConnection {
@@ -130,6 +145,9 @@ pub enum Rejection {
         /// What it must be.
         expected: &'static str,
     },
+    /// What was sent does not fit the schema that is configured for it.
+    #[error("this does not fit its schema: {}", flaws(.0))]
+    Schema(Vec<Flaw>),
     /// The connector makes nothing of what the customer typed in.
     #[error("the connector cannot make credentials of this: {0}")]
     Input(#[source] MethodError),
@@ -173,11 +191,13 @@ impl Rejection {
             Self::NothingHere => "nothing_here",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::CustomerRequired => "customer_required",
+            Self::AdminRequired => "admin_required",
+            Self::UnknownCustomer { .. } => "unknown_customer",
             Self::UnknownConnection { .. } => "unknown_connection",
             Self::AmbiguousConnection { .. } => "ambiguous_connection",
             Self::UnknownIntegration { .. } => "unknown_integration",
             Self::IntegrationUnavailable { .. } => "integration_unavailable",
-            Self::KeyTaken { .. } => "already_exists",
+            Self::KeyTaken { .. } | Self::CustomerExists { .. } => "already_exists",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestBody(_) => "request_body",
             Self::MalformedJson { .. } | Self::NotAnObject => "malformed_json",
@@ -186,6 +206,7 @@ impl Rejection {
             Self::FieldsDisagree { .. } => "fields_disagree",
             Self::FieldNotTaken { .. } => "field_not_taken",
             Self::InvalidQuery { .. } => "invalid_query",
+            Self::Schema(_) => "schema_violated",
             Self::Input(_) => "input_refused",
             Self::Origin { .. } | Self::Egress(_) => "origin_refused",
             Self::Refresh { source, .. } => source.code(),
@@ -210,10 +231,12 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.code() {
-            "customer_required" => StatusCode::FORBIDDEN,
-            "nothing_here" | "unknown_connection" | "unknown_integration" | "integration_unavailable" => {
-                StatusCode::NOT_FOUND
-            }
+            "customer_required" | "admin_required" => StatusCode::FORBIDDEN,
+            "nothing_here"
+            | "unknown_customer"
+            | "unknown_connection"
+            | "unknown_integration"
+            | "integration_unavailable" => StatusCode::NOT_FOUND,
             "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
             "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             // The request is sound: it is the state of what it asks for that stands in its way.
@@ -227,12 +250,30 @@ impl Rejection {
         }
     }
 
+    /// A page could not be had.
+    pub(super) fn of_page(error: StoreError) -> Self {
+        match error {
+            StoreError::BadCursor => {
+                Self::InvalidQuery { key: "cursor", expected: "the cursor of the page before, or 0" }
+            }
+            other => other.into(),
+        }
+    }
+
+    /// What a program can use of it: the flaws of what was sent, each with its path.
+    fn data(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Schema(flaws) => serde_json::to_value(flaws).ok(),
+            _ => None,
+        }
+    }
+
     /// The answer: the vendor's error body, the code, and the headers that go with the status.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
         let (kind, key) = self.vendor_error();
         let message = self.to_string();
-        let body = reply::ErrorBody { kind, key, message: &message, data: None };
+        let body = reply::ErrorBody { kind, key, message: &message, data: self.data() };
         let mut answer = reply::error(self.status(), &body);
         let headers = answer.headers_mut();
         headers.insert(REJECTION, HeaderValue::from_static(self.code()));
@@ -288,6 +329,14 @@ impl From<StoreError> for Rejection {
 
 fn listed(ids: &[ConnectionId]) -> String {
     ids.iter().map(ConnectionId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn flaws(flaws: &[Flaw]) -> String {
+    let told = flaws.iter().map(|flaw| match flaw.path.as_str() {
+        "" => flaw.message.clone(),
+        path => format!("at {path} {}", flaw.message),
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 fn hint(meant: Option<&IntegrationKey>) -> String {

@@ -223,4 +223,8 @@ async fn integrations_that_cannot_be_connected_say_why() {
 }
 
 mod credentials;
+mod customers;
 mod door;
+mod integrations;
+mod own_api;
+mod selectors;

@@ -70,10 +70,10 @@ struct SecretsView<'a> {
     connector_parameters: &'a Value,
 }
 
-/// A page of connections; without a cursor it is the last.
+/// A page of a list; without a cursor it is the last.
 #[derive(Serialize)]
-pub(super) struct PageView<'a> {
-    pub(super) items: Vec<ConnectionView<'a>>,
+pub(super) struct PageView<T> {
+    pub(super) items: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cursor: Option<String>,
 }
@@ -81,7 +81,7 @@ pub(super) struct PageView<'a> {
 /// A customer, its credentials left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CustomerView<'a> {
+pub(super) struct CustomerView<'a> {
     id: &'a str,
     internal_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,18 +139,24 @@ pub(super) fn shown<T: Serialize>(view: &T) -> Response<Body> {
     reply::json(StatusCode::OK, view)
 }
 
-/// The answer that shows a customer to itself: its fields are those of its own tokens.
+/// The answer that shows a customer to itself or to an admin: its fields are those of its own tokens.
 pub(super) fn customer(customer: &Customer) -> Response<Body> {
-    shown(&CustomerView {
-        id: &customer.id,
-        internal_id: customer.owner.customer.as_str(),
-        name: customer.name.as_deref(),
-        fields: customer.fields.as_ref().map(Secret::expose),
-        is_test: false,
-        workspace_key: customer.owner.workspace.as_str(),
-        created_at: rfc3339(customer.created_at),
-        last_active_at: rfc3339(customer.last_active_at),
-    })
+    shown(&CustomerView::of(customer))
+}
+
+impl<'a> CustomerView<'a> {
+    pub(super) fn of(customer: &'a Customer) -> Self {
+        Self {
+            id: &customer.id,
+            internal_id: customer.owner.customer.as_str(),
+            name: customer.name.as_deref(),
+            fields: customer.fields.as_ref().map(Secret::expose),
+            is_test: false,
+            workspace_key: customer.owner.workspace.as_str(),
+            created_at: rfc3339(customer.created_at),
+            last_active_at: rfc3339(customer.last_active_at),
+        }
+    }
 }
 
 fn error(health: &Health) -> Option<ErrorView<'_>> {

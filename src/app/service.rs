@@ -8,8 +8,8 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tokio::runtime::Handle;
 
-use super::StartError;
 use super::rotation::Rotations;
+use super::{Outside, StartError};
 use crate::admin::sealing::Rotation;
 use crate::api::Api;
 use crate::call::Calls;
@@ -18,8 +18,9 @@ use crate::config::ServiceSettings;
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::client::Client;
+use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
-use crate::http::tls::{self, ClientTls};
+use crate::http::tls;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::Refresher;
@@ -48,6 +49,7 @@ pub(super) struct ServiceSide {
     api: Arc<Api>,
     callers: SharedCallers,
     tls: Arc<rustls::ClientConfig>,
+    names: Names,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     shared: Handle,
@@ -57,14 +59,15 @@ pub(super) struct ServiceSide {
 impl ServiceSide {
     pub(super) fn build(
         settings: ServiceSettings,
-        (catalog, verifier, telemetry, clock): (Catalogs, Arc<Verifier>, Arc<Telemetry>, Arc<dyn Clock>),
+        (catalog, verifier, telemetry): (Catalogs, Arc<Verifier>, Arc<Telemetry>),
+        Outside { clock, names, third_parties }: Outside,
         shared: Handle,
     ) -> Result<Self, StartError> {
         let keyring = Keyring::new(&settings.sealing_keys)?;
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let rotations = Rotations::new(store.clone(), telemetry.metrics.sealing.clone(), Arc::clone(&clock));
-        let tls = tls::client(&ClientTls::default())?;
-        let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls));
+        let tls = tls::client(&third_parties)?;
+        let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -81,12 +84,13 @@ impl ServiceSide {
             Arc::clone(&telemetry),
         ));
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
-        Ok(Self { catalog, store, refresher, api, callers, tls, clock, telemetry, shared, rotations })
+        Ok(Self { catalog, store, refresher, api, callers, tls, names, clock, telemetry, shared, rotations })
     }
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let client = Client::new(Arc::clone(&self.tls), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
+        let (tls, names) = (Arc::clone(&self.tls), self.names.clone());
+        let client = Client::new(tls, names, CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(

@@ -6,7 +6,7 @@
 //! ```compile_fail,E0308
 //! use sidegate::http::{Body, client::Client, egress::Egress};
 //! async fn leak(client: &Client, request: sidegate::inject::UnsignedRequest) {
-//!     let _ = sidegate::call::send::send(client, Egress::default(), request, Body::empty()).await;
+//!     let _ = sidegate::call::send::send(client, Egress::default(), request, Body::empty(), None).await;
 //! }
 //! ```
 
@@ -15,10 +15,11 @@ use http::Response;
 use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::egress::Egress;
+use crate::http::forward::upgrade::Upgrade;
 use crate::http::pool::SendError;
 use crate::inject::SignedRequest;
 
-/// One request, one response head; the response's body streams.
+/// One request, one response head; the response's body streams. A 101 comes with the tunnel that follows it.
 ///
 /// # Errors
 /// If no response head came: see [`SendError`].
@@ -27,7 +28,11 @@ pub async fn send(
     egress: Egress,
     request: SignedRequest,
     body: Body,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response<Body>, SendError> {
     let (origin, request) = request.with_body(body);
-    client.send(&origin, egress, request).await
+    match upgrade {
+        None => client.send(&origin, egress, request).await,
+        Some(upgrade) => client.switch(&origin, egress, request, upgrade).await,
+    }
 }

@@ -5,16 +5,13 @@
 //! ends with `/` and a path that starts with one, where a single `/` remains. A path may not climb: a `..` segment, in any
 //! spelling that a server might undo, is refused whatever the base URI is, because servers do not agree on what it means.
 
-mod authority;
-
-use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use url::Url;
 
 use super::{CallError, Requested};
-use crate::connector::{Hosts, Site};
+use crate::connector::place::refuse_bytes;
+use crate::connector::{Hosts, Place};
 use crate::http::egress::Egress;
 use crate::http::pool::Origin;
 
@@ -37,74 +34,52 @@ pub struct Target {
     pub path_and_query: String,
 }
 
+/// An API client's base URI, read once for all calls.
+pub(super) struct Base {
+    place: Place,
+    origin: Origin,
+    path: String,
+}
+
+impl Base {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`CallError::BaseUri`] if it is not strictly formed.
+    pub(super) fn parse(base_uri: &str) -> Result<Self, CallError> {
+        let (place, rest) = Place::parse(base_uri).map_err(CallError::BaseUri)?;
+        if rest.contains('?') {
+            return Err(CallError::BaseUri("it has a query"));
+        }
+        Ok(Self { origin: origin(&place), path: rest.to_owned(), place })
+    }
+}
+
 /// Joins what was asked for to the base URI and admits the result.
 ///
 /// # Errors
-/// [`CallError::MalformedTarget`] and [`CallError::BaseUri`] if either is not strictly formed;
-/// [`CallError::TargetNotAllowed`], [`CallError::PlainTarget`] and [`CallError::NoPinnedOrigin`] if it is not admitted.
-pub fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, CallError> {
-    let base = Absolute::parse(base_uri).map_err(CallError::BaseUri)?;
-    if base.rest.contains('?') {
-        return Err(CallError::BaseUri("it has a query"));
-    }
+/// [`CallError::MalformedTarget`] if it is not strictly formed; [`CallError::TargetNotAllowed`],
+/// [`CallError::PlainTarget`] and [`CallError::NoPinnedOrigin`] if it is not admitted.
+pub(super) fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, CallError> {
     match requested {
         Requested::Path(rest) => {
-            let path_and_query = join(base.rest, rest)?;
-            admit(&base, &base, allowed)?;
-            Ok(Target { origin: base.origin(), path_and_query })
+            let path_and_query = join(&base.path, rest)?;
+            admit(&base.place, &base.place, allowed)?;
+            Ok(Target { origin: base.origin.clone(), path_and_query })
         }
         Requested::Url(url) => {
-            let url = Absolute::parse(url).map_err(CallError::MalformedTarget)?;
-            let path_and_query = join("", url.rest)?;
-            admit(&url, &base, allowed)?;
-            Ok(Target { origin: url.origin(), path_and_query })
+            let (place, rest) = Place::parse(url).map_err(CallError::MalformedTarget)?;
+            let path_and_query = join("", rest)?;
+            admit(&place, &base.place, allowed)?;
+            Ok(Target { origin: origin(&place), path_and_query })
         }
     }
 }
 
-/// A strictly parsed `http` or `https` URL: its site, and the bytes after it.
-struct Absolute<'a> {
-    scheme: &'static str,
-    /// Lower case; an IPv6 address in brackets.
-    host: String,
-    port: u16,
-    rest: &'a str,
-}
-
-impl<'a> Absolute<'a> {
-    /// Our own reading, strict; then the `url` crate's, which must find the same site.
-    fn parse(text: &'a str) -> Result<Self, &'static str> {
-        refuse_bytes(text)?;
-        let (scheme, after) = text.split_once("://").ok_or("it is not absolute")?;
-        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "https" => ("https", 443),
-            "http" => ("http", 80),
-            _ => return Err("its scheme is neither https nor http"),
-        };
-        let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
-        let (host, port) = authority::parse(authority)?;
-        let parsed = Self { scheme, host, port: port.unwrap_or(default_port), rest };
-        match Url::parse(text) {
-            Ok(url) if Site::of(&url) == Some(parsed.site()) => Ok(parsed),
-            _ => Err("its host or port can be read in two ways"),
-        }
-    }
-
-    fn site(&self) -> Site<'_> {
-        Site { scheme: self.scheme, host: &self.host, port: self.port }
-    }
-
-    fn origin(&self) -> Origin {
-        let host = self.host.trim_matches(['[', ']']);
-        Origin::Tcp { host: Arc::from(host), port: self.port, tls: self.scheme == "https" }
-    }
-}
-
-/// Scheme, host and port; the port even where it is the scheme's own, for that is what `hosts` is compared with.
-impl fmt::Display for Absolute<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
-    }
+fn origin(place: &Place) -> Origin {
+    let site = place.site();
+    let host = site.host.trim_matches(['[', ']']);
+    Origin::Tcp { host: Arc::from(host), port: site.port, tls: site.scheme == "https" }
 }
 
 /// The path of a base URI and what was asked for, as one request target.
@@ -120,19 +95,6 @@ fn join(base: &str, rest: &str) -> Result<String, CallError> {
     Ok(format!("{base}{seam}{rest}"))
 }
 
-/// Bytes that parsers disagree about, or that end a URL.
-fn refuse_bytes(text: &str) -> Result<(), &'static str> {
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => return Err("it has a backslash"),
-            b'#' => return Err("it has a fragment"),
-            0x21..=0x7e => {}
-            _ => return Err("it has a blank, a control character or a character outside ASCII"),
-        }
-    }
-    Ok(())
-}
-
 /// Whether a segment is `..` once a server has decoded it, split it at encoded slashes and dropped its `;parameters`.
 fn climbs(path: &str) -> bool {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
@@ -142,7 +104,7 @@ fn climbs(path: &str) -> bool {
 }
 
 /// Whether credentials may go to `target`. Plain HTTP needs its door open, wherever it leads.
-fn admit(target: &Absolute<'_>, base: &Absolute<'_>, allowed: &Allowed<'_>) -> Result<(), CallError> {
+fn admit(target: &Place, base: &Place, allowed: &Allowed<'_>) -> Result<(), CallError> {
     let pinned = match allowed.hosts {
         Hosts::Connection => Some(allowed.pinned_origin.ok_or(CallError::NoPinnedOrigin)?),
         Hosts::OfBaseUri | Hosts::Listed(_) => None,
@@ -150,7 +112,7 @@ fn admit(target: &Absolute<'_>, base: &Absolute<'_>, allowed: &Allowed<'_>) -> R
     if !allowed.hosts.admits(&target.site(), &base.site(), pinned) {
         return Err(CallError::TargetNotAllowed { origin: target.to_string() });
     }
-    if target.scheme == "http" && !allowed.egress.allow_plain {
+    if target.site().scheme == "http" && !allowed.egress.allow_plain {
         return Err(CallError::PlainTarget { origin: target.to_string() });
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Connector;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
+use super::schema::{Flaw, Schema};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -58,6 +59,8 @@ pub struct Integration {
     pub allow_plain: bool,
     /// The prefix of the transparent route, such as `/hubspot`.
     pub route: Option<String>,
+    /// What credentials must look like that are handed over as they are.
+    pub credentials_schema: Option<Schema>,
 }
 
 impl Integration {
@@ -93,6 +96,18 @@ impl Integration {
         let listed = |url: &url::Url| Site::of(url).is_some_and(|site| self.hosts.lists(&site));
         self.connector.has_literal_token_endpoint()
             || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
+    }
+
+    /// Holds credentials that are handed over as they are against the schema, if there is one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn check_credentials(&self, credentials: &Value) -> Result<(), Vec<Flaw>> {
+        let flaws = self.credentials_schema.as_ref().map(|schema| schema.flaws(credentials));
+        match flaws.filter(|flaws| !flaws.is_empty()) {
+            Some(flaws) => Err(flaws),
+            None => Ok(()),
+        }
     }
 
     /// Whether the integration serves this workspace.

@@ -9,9 +9,10 @@ use http::{Request, Response};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::Body;
-use super::egress::{Egress, EgressError};
-use super::forward::forward;
-use super::pool::{Origin, Pool, Protocol, SendError, Settings};
+use super::egress::{Egress, EgressError, Names};
+use super::forward::upgrade::{Terms, Upgrade};
+use super::forward::{forward, forward_upgrade};
+use super::pool::{Guard, Origin, Pool, Protocol, SendError, Settings};
 
 /// How many origins keep connections at a time.
 const MAX_POOLS: usize = 512;
@@ -25,6 +26,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pools by origin and egress policy, bounded; for calls to third parties. One per worker, or one shared.
 pub struct Client {
     tls: Arc<rustls::ClientConfig>,
+    names: Names,
     connect_timeout: Duration,
     response_head_timeout: Duration,
     pools: Mutex<Pools>,
@@ -47,10 +49,11 @@ impl Client {
     #[must_use]
     pub fn new(
         tls: Arc<rustls::ClientConfig>,
+        names: Names,
         connect_timeout: Duration,
         response_head_timeout: Duration,
     ) -> Self {
-        Self { tls, connect_timeout, response_head_timeout, pools: Mutex::default() }
+        Self { tls, names, connect_timeout, response_head_timeout, pools: Mutex::default() }
     }
 
     /// Sends as [`forward`] does, through the guard. The request's target must be origin-form or name the origin, Host
@@ -63,6 +66,20 @@ impl Client {
     ) -> Result<Response<Body>, SendError> {
         let pool = self.pool(origin, egress);
         forward(&pool, request).await
+    }
+
+    /// As [`Client::send`], asking the third party for the protocol that the caller wishes: a 101 comes with the tunnel
+    /// that follows it, any other answer is an answer. The request has no body.
+    pub async fn switch(
+        &self,
+        origin: &Origin,
+        egress: Egress,
+        request: Request<Body>,
+        upgrade: Upgrade,
+    ) -> Result<Response<Body>, SendError> {
+        let pool = self.pool(origin, egress);
+        let mut head = request.into_parts().0;
+        forward_upgrade(&pool, &mut head, &|_| {}, upgrade, Terms::default()).await
     }
 
     fn pool(&self, origin: &Origin, egress: Egress) -> Arc<Pool> {
@@ -92,7 +109,7 @@ impl Client {
             max_idle: MAX_IDLE,
             tls: Some(Arc::clone(&self.tls)),
             server_name: None,
-            egress: Some(egress),
+            egress: Some(Guard { egress, names: self.names.clone() }),
             private: Arc::default(),
         }
     }
@@ -125,6 +142,7 @@ pub fn guarded(url: &url::Url, egress: Egress) -> Result<(), EgressError> {
 /// response caps its length. Ask [`guarded`] before each call. Fails if TLS cannot be set up.
 pub fn own_calls(
     egress: Egress,
+    names: Names,
     timeout: Duration,
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<reqwest::Client, reqwest::Error> {
@@ -138,18 +156,16 @@ pub fn own_calls(
         .referer(false)
         .pool_max_idle_per_host(0)
         .timeout(timeout)
-        .dns_resolver(Guarded(egress))
+        .dns_resolver(Guard { egress, names })
         .build()
 }
 
-struct Guarded(Egress);
-
-impl Resolve for Guarded {
+impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let egress = self.0;
+        let Self { egress, names } = self.clone();
         Box::pin(async move {
             // Port 0 stands for the URL's own.
-            let addresses = egress.resolve(name.as_str(), 0).await?;
+            let addresses = egress.resolve(&names, name.as_str(), 0).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }

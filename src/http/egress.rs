@@ -2,11 +2,13 @@
 //! Never knows what is sent there; it looks at hosts and addresses only.
 
 mod class;
+mod names;
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 pub use class::Class;
+pub use names::Names;
 
 /// Which addresses may be dialled. Both doors are shut by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -61,16 +63,22 @@ pub enum EgressError {
 }
 
 impl Egress {
-    /// Resolves `host` and checks every address, literals alike. The caller dials exactly these, in this order; addresses
-    /// that are not allowed are left out, and if none remains the first of them is the error.
-    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, EgressError> {
+    /// Asks `names` for `host`, once, and checks every address, literals alike. The caller dials exactly these, in this
+    /// order; addresses that are not allowed are left out, and if none remains the first of them is the error.
+    pub async fn resolve(
+        &self,
+        names: &Names,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, EgressError> {
         if let Some(address) = self.check_host(host)? {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let found = tokio::net::lookup_host((host, port))
+        let found = names
+            .look_up(host, port)
             .await
             .map_err(|source| EgressError::Unresolved { host: host.to_owned(), source })?;
-        self.admit(host, found)
+        self.admit(host, found.into_iter())
     }
 
     /// Checks `host` as far as that is possible without a resolver: a literal is checked and returned, a name passes as

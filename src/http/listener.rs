@@ -251,7 +251,8 @@ where
     S: Duplex + 'static,
 {
     let server = connection::Server::new(handler, None, limits, CancellationToken::new());
-    http1::serve(&server, stream, Bytes::new(), connection::Client::new(None, false)).await;
+    let open = ConnectionMetrics::default().accepted();
+    http1::serve(&server, stream, Bytes::new(), connection::Client::new(None, false), &open).await;
 }
 
 async fn finish(connections: &mut JoinSet<()>) {

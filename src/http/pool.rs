@@ -17,7 +17,7 @@ use http::request::Parts;
 use http::{Request, Response};
 
 use super::body::{Body, BoxError};
-use super::egress::{Egress, EgressError};
+use super::egress::{Egress, EgressError, Names};
 use super::headers::{Additions, Fields};
 use http1::{Connection, Home, Received, begin, exchange};
 use idle::Idle;
@@ -69,9 +69,18 @@ pub struct Settings {
     /// The name the certificate must carry, where it is not the origin's host.
     pub server_name: Option<Arc<str>>,
     /// None: dial whatever resolves (the configured upstream); Some: the guard decides (third parties).
-    pub egress: Option<Egress>,
+    pub egress: Option<Guard>,
     /// Names that a trailer must not have, either way, besides those that HTTP forbids and Sidegate's own.
     pub private: Arc<[HeaderName]>,
+}
+
+/// What decides where connections may go, and what it is decided from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Which addresses are dialled.
+    pub egress: Egress,
+    /// Who is asked for them.
+    pub names: Names,
 }
 
 /// Why there is no response.

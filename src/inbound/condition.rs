@@ -37,9 +37,9 @@ impl When {
             let value = match name.as_str() {
                 "id" => claims.id.as_ref().map(|id| Value::from(id.as_str())),
                 "workspace" => Some(Value::from(claims.workspace.as_str())),
-                "name" => claims.name.as_deref().map(Value::from),
+                "name" => claims.name().map(Value::from),
                 "isAdmin" => Some(Value::Bool(claims.is_admin)),
-                "fields" => claims.fields.as_ref().map(|fields| fields.clone().into_iter().collect()),
+                "fields" => claims.fields().map(|fields| fields.clone().into_iter().collect()),
                 "claims" => Some(claims.all.clone().into_iter().collect()),
                 _ => None,
             };

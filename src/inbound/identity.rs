@@ -71,8 +71,8 @@ impl Property {
         match self {
             Self::Id => Some(header_text(claims.id.as_ref()?.as_str())),
             Self::Workspace => Some(header_text(claims.workspace.as_str())),
-            Self::Name => Some(header_text(claims.name.as_deref()?)),
-            Self::Fields => encoded(claims.fields.as_ref()?),
+            Self::Name => Some(header_text(claims.name()?)),
+            Self::Fields => encoded(claims.fields()?),
             Self::IsAdmin => Some(if claims.is_admin { "true" } else { "false" }.into()),
             Self::Claim(path) => match claims.lookup(path)?.as_ref() {
                 Value::Null => None,

@@ -19,7 +19,8 @@ use crate::secret::Secret;
 const RESERVED: [HeaderName; 7] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, TE, TRAILER];
 
 /// All but the unreserved characters of RFC 3986 section 2.3.
-const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const NOT_UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Removes each header that a server may take for one of `names`: any case, `-` and `_` alike (inbound attack H36).
 pub(super) fn remove_variants(headers: &mut HeaderMap, names: &[HeaderName]) {
@@ -75,11 +76,11 @@ pub(super) fn host(origin: &Origin) -> Result<HeaderValue, InjectError> {
 
 /// Appends our parameters after removing the caller's of the same decoded names. Every other byte stays where it is;
 /// without parameters of ours nothing is touched.
-pub(super) fn put_query(path_and_query: &str, ours: &[(String, Secret<String>)]) -> String {
+pub(super) fn put_query(path_and_query: String, ours: &[(String, Secret<String>)]) -> String {
     if ours.is_empty() {
-        return path_and_query.to_owned();
+        return path_and_query;
     }
-    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
     let is_ours = |parameter: &&str| ours.iter().any(|(name, _)| decoded_name(parameter) == name.as_bytes());
     let kept: Vec<&str> = query.split('&').filter(|parameter| !is_ours(parameter)).collect();
     let mut target = format!("{path}?{}", kept.join("&"));

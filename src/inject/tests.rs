@@ -38,7 +38,7 @@ fn request(target: &str, headers: &[(&str, &str)]) -> UnsignedRequest {
 }
 
 fn signed(request: &UnsignedRequest, client: &ApiClient) -> Request<()> {
-    let signed = sign(request, client).unwrap();
+    let signed = sign(request.clone(), client).unwrap();
     let mut plain = Request::new(());
     *plain.uri_mut() = Uri::from(signed.target);
     *plain.headers_mut() = signed.headers;
@@ -95,7 +95,7 @@ fn basic_authentication_wins_over_an_authorization_header() {
 
 #[test]
 fn a_user_name_with_a_colon_is_refused() {
-    let error = sign(&request("/", &[]), &client(&[], &[], Some(("a:b", PLANTED)))).unwrap_err();
+    let error = sign(request("/", &[]), &client(&[], &[], Some(("a:b", PLANTED)))).unwrap_err();
     assert!(matches!(error, InjectError::ColonInUsername));
 }
 
@@ -155,7 +155,7 @@ fn a_connector_cannot_set_headers_that_frame_the_message() {
     for name in
         ["host", "content-length", "transfer-encoding", "transfer_encoding", "connection", "upgrade", "te"]
     {
-        let error = sign(&request("/", &[]), &client(&[(name, "1")], &[], None)).unwrap_err();
+        let error = sign(request("/", &[]), &client(&[(name, "1")], &[], None)).unwrap_err();
         assert!(matches!(error, InjectError::ReservedHeader(_)), "{name}");
     }
 }
@@ -163,7 +163,7 @@ fn a_connector_cannot_set_headers_that_frame_the_message() {
 #[test]
 fn a_credential_that_would_split_the_head_is_refused_and_not_repeated() {
     for bad in ["planted\r\nx: y", "planted\n", "planted\0", "plantéd"] {
-        let error = sign(&request("/", &[]), &client(&[("x-key", bad)], &[], None)).unwrap_err();
+        let error = sign(request("/", &[]), &client(&[("x-key", bad)], &[], None)).unwrap_err();
         let shown = format!("{error:?} {}", crate::report::report(&error));
         assert!(shown.contains("x-key") && !shown.contains("plant"), "{shown}");
     }
@@ -174,7 +174,7 @@ fn methods_that_reflect_or_tunnel_are_refused() {
     for method in [Method::TRACE, Method::CONNECT] {
         let mut request = request("/", &[]);
         request.method = method;
-        let error = sign(&request, &client(&[], &[], None)).unwrap_err();
+        let error = sign(request, &client(&[], &[], None)).unwrap_err();
         assert!(matches!(error, InjectError::Method(_)));
     }
 }
@@ -182,7 +182,7 @@ fn methods_that_reflect_or_tunnel_are_refused() {
 #[test]
 fn a_signed_request_shows_no_credential() {
     let client = client(&[("x-key", PLANTED)], &[("key", PLANTED)], Some(("user", PLANTED)));
-    let signed = sign(&request("/path", &[]), &client).unwrap();
+    let signed = sign(request("/path", &[]), &client).unwrap();
     let shown = format!("{signed:?} {:?}", signed.headers);
     assert!(shown.contains("x-key") && !shown.contains(PLANTED) && !shown.contains("Basic"), "{shown}");
 }

@@ -11,7 +11,7 @@ use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
 use crate::http::client::{guarded, own_calls};
-use crate::http::egress::Egress;
+use crate::http::egress::{Egress, Names};
 use crate::report::report;
 
 use super::client_authentication::ClientAuthentication;
@@ -30,13 +30,14 @@ const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
 pub struct TokenEndpoint {
     deadline: Duration,
     tls: Arc<rustls::ClientConfig>,
+    names: Names,
 }
 
 impl TokenEndpoint {
     /// `deadline` bounds a whole exchange, from dialling to the reply's last byte.
     #[must_use]
-    pub fn new(deadline: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { deadline, tls }
+    pub fn new(deadline: Duration, tls: Arc<rustls::ClientConfig>, names: Names) -> Self {
+        Self { deadline, tls, names }
     }
 
     /// Sends the request once. The reply's fields keep the provider's names (`access_token`, `expires_in`, …).
@@ -45,7 +46,7 @@ impl TokenEndpoint {
     /// What the refusal, or the missing answer, means: [`ExchangeError`].
     pub async fn exchange(&self, request: &TokenRequest<'_>) -> Result<TokenResponse, ExchangeError> {
         let uri = admit(request.token_uri, request.egress)?;
-        let client = own_calls(request.egress, self.deadline, Arc::clone(&self.tls))
+        let client = own_calls(request.egress, self.names.clone(), self.deadline, Arc::clone(&self.tls))
             .map_err(|error| broken(error, Sent::No))?;
         let authentication = request.authentication.given(request.client_secret);
         let mut post = client

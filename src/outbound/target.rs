@@ -69,7 +69,7 @@ impl Targets {
         if let Some((selector, rest)) = proxied(text) {
             let connection = self.selected(caller, &decoded(selector)?).await?;
             let integration = self.usable(caller, &connection.integration)?;
-            return Ok(Target { integration, connection: connection.id, requested: requested(rest) });
+            return Ok(Target { integration, connection: connection.id.clone(), requested: requested(rest) });
         }
         let (integration, rest) = self.routed(caller, uri)?;
         let connection = match headers.get(CONNECTION) {
@@ -83,7 +83,7 @@ impl Targets {
                 connection
             }
         };
-        Ok(Target { integration, connection: connection.id, requested: Requested::Path(rest) })
+        Ok(Target { integration, connection: connection.id.clone(), requested: Requested::Path(rest) })
     }
 
     /// The integration of a transparent route, and what follows the route's prefix.
@@ -102,13 +102,17 @@ impl Targets {
     }
 
     /// The live connection that a selector names: by its id, by its key, or as the only one of an integration.
-    async fn selected(&self, caller: &Caller, selector: &str) -> Result<Connection, Rejection> {
+    async fn selected(&self, caller: &Caller, selector: &str) -> Result<Arc<Connection>, Rejection> {
         let selected = self.store.select(&reach(caller)?, selector).await?;
         self.unambiguous(caller, selector, selected)
     }
 
     /// The only live connection of an integration; a key of the same name does not count.
-    async fn only(&self, caller: &Caller, integration: &IntegrationKey) -> Result<Connection, Rejection> {
+    async fn only(
+        &self,
+        caller: &Caller,
+        integration: &IntegrationKey,
+    ) -> Result<Arc<Connection>, Rejection> {
         let selected = self.store.select_only(&reach(caller)?, integration).await?;
         self.unambiguous(caller, integration.as_str(), selected)
     }
@@ -118,9 +122,9 @@ impl Targets {
         caller: &Caller,
         selector: &str,
         selected: Selected,
-    ) -> Result<Connection, Rejection> {
+    ) -> Result<Arc<Connection>, Rejection> {
         match selected {
-            Selected::One(connection) => Ok(*connection),
+            Selected::One(connection) => Ok(connection),
             Selected::Several(ids) => {
                 Err(Rejection::AmbiguousConnection { integration: IntegrationKey::from(selector), ids })
             }

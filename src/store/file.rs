@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ::redb::{
@@ -26,13 +27,14 @@ pub(super) struct StoreFile {
     path: PathBuf,
     /// Locked for writing only while the file is opened again.
     database: RwLock<Option<Database>>,
+    writes: AtomicU64,
 }
 
 impl StoreFile {
     /// Opens the file, or makes it, and takes its lock.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let database = RwLock::new(Some(database(path, made(path))?));
-        Ok(Self { path: path.to_owned(), database })
+        Ok(Self { path: path.to_owned(), database, writes: AtomicU64::new(0) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -54,6 +56,11 @@ impl StoreFile {
         }
     }
 
+    /// Rises with each write, before that is answered: what was read while it was the same is so still.
+    pub(super) fn generation(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
     /// Runs `work` on what is stored now; a write under way neither waits for it nor shows in it.
     pub(super) fn read<T>(
         &self,
@@ -71,6 +78,7 @@ impl StoreFile {
     ) -> Result<T, StoreError> {
         self.mend()?;
         let result = self.transact(work);
+        self.writes.fetch_add(1, Ordering::Release);
         if result.as_ref().is_err_and(StoreError::is_of_the_file) {
             self.close();
             if let Err(error) = self.mend() {

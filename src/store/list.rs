@@ -23,6 +23,8 @@ pub struct Filter {
     pub workspace: Option<WorkspaceKey>,
     /// Those of one integration.
     pub integration: Option<IntegrationKey>,
+    /// None of this one.
+    pub except: Option<IntegrationKey>,
     /// Archived ones too.
     pub include_archived: bool,
     /// Those for tests, or the others.
@@ -39,6 +41,7 @@ impl Filter {
     fn admits(&self, connection: &Connection) -> bool {
         let connected = connection.health == Health::Ready;
         self.integration.as_ref().is_none_or(|integration| *integration == connection.integration)
+            && self.except.as_ref().is_none_or(|except| *except != connection.integration)
             && (self.include_archived || connection.archived_at.is_none())
             && self.is_test.is_none_or(|is_test| is_test == connection.is_test)
             && self.connected.is_none_or(|wanted| wanted == connected)

@@ -160,6 +160,12 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Whether just this was entered when the credentials were made.
+    #[must_use]
+    pub fn was_entered(&self, input: &Value) -> bool {
+        self.secrets.expose().input == *input
+    }
+
     /// A copy of the secrets with `changes` in it, to be completed and stored.
     #[must_use]
     pub fn secrets_with(&self, changes: SecretChanges) -> Zeroizing<Secrets> {

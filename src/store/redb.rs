@@ -6,18 +6,19 @@
 //! committed without pause), less than handing it to another thread costs. Lists and customers are read on the
 //! blocking pool.
 
+mod customers;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use moka::sync::Cache;
 
 use super::error::StoreError;
 use super::file::StoreFile;
 use super::keys;
 pub use super::list::Filter;
 use super::list::page;
+use super::near::{Generation, Near};
 use super::record::{Connection, Customer, Opened, Secrets};
 use super::row::RowId;
 use super::sealed::{connection_context, open_connection, open_customer, seal_connection, seal_customer};
@@ -27,9 +28,6 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
-
-/// How long opened credentials stay in memory after their last use.
-const KEPT_OPEN: Duration = Duration::from_secs(600);
 
 /// Where the store is.
 #[derive(Debug, Clone)]
@@ -59,7 +57,7 @@ pub(super) struct Inner {
     /// Changed only within a transaction that writes, so that no write uses a key that was just withdrawn.
     keyring: ArcSwap<Keyring>,
     clock: Arc<dyn Clock>,
-    opened: Cache<(ConnectionId, Version), Arc<Secret<Secrets>>>,
+    near: Near,
 }
 
 impl Store {
@@ -76,9 +74,9 @@ impl Store {
         })?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
-        let opened = Cache::builder().max_capacity(config.cached_credentials).time_to_idle(KEPT_OPEN).build();
+        let near = Near::new(config.cached_credentials);
         let keyring = ArcSwap::from_pointee(keyring);
-        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, opened })))
+        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near })))
     }
 
     /// Seals and opens with another ring from the next write and reading on. Waits for the disk.
@@ -190,8 +188,9 @@ impl Store {
             tables.put(&connection, Some(&sealed))?;
             Ok((connection, secrets))
         };
+        let before = self.generation();
         let (connection, secrets) = self.write(work).await?;
-        Ok(self.keep_open(connection, secrets))
+        Ok(self.keep_open(connection, Arc::new(secrets), before))
     }
 
     /// The open part of a connection.
@@ -209,15 +208,23 @@ impl Store {
     /// The file cannot be read, or the secrets do not open; the error names the connection.
     #[expect(clippy::unused_async, reason = "a store across a network will need to wait here")]
     pub async fn open_secrets(&self, id: &ConnectionId) -> Result<Option<Opened>, StoreError> {
+        let generation = self.generation();
+        let kept = match self.0.near.opened(id, generation) {
+            Some((opened, true)) => return Ok(Some(opened)),
+            Some((opened, false)) => Some(opened),
+            None => None,
+        };
         self.0.file.read(|transaction| {
             let Some(connection) = tables::connection(transaction, id)? else { return Ok(None) };
-            if let Some(secrets) = self.0.opened.get(&(id.clone(), connection.version)) {
-                return Ok(Some(Opened { connection: Arc::new(connection), secrets }));
-            }
-            let incomplete = || StoreError::Incomplete { row: RowId::Connection(id.clone()) };
-            let sealed = tables::secrets(transaction, id)?.ok_or_else(incomplete)?;
-            let secrets = open_connection(&self.0.keyring.load(), &connection, &sealed)?;
-            Ok(Some(self.keep_open(connection, secrets)))
+            let secrets = match kept.filter(|kept| kept.connection.version == connection.version) {
+                Some(kept) => kept.secrets,
+                None => {
+                    let incomplete = || StoreError::Incomplete { row: RowId::Connection(id.clone()) };
+                    let sealed = tables::secrets(transaction, id)?.ok_or_else(incomplete)?;
+                    Arc::new(open_connection(&self.0.keyring.load(), &connection, &sealed)?)
+                }
+            };
+            Ok(Some(self.keep_open(connection, secrets, generation)))
         })
     }
 
@@ -240,8 +247,11 @@ impl Store {
         secrets: Secret<Secrets>,
         change: impl FnOnce(&mut Connection) + Send + 'static,
     ) -> Result<Replaced, StoreError> {
+        let before = self.generation();
         match self.swap(seen, Some(secrets), change).await? {
-            Some((connection, Some(secrets))) => Ok(Replaced::Stored(self.keep_open(connection, secrets))),
+            Some((connection, Some(secrets))) => {
+                Ok(Replaced::Stored(self.keep_open(connection, Arc::new(secrets), before)))
+            }
             Some((connection, None)) => self.current(&connection.id).await.map(Replaced::Stored),
             None => self.current(&seen.id).await.map(Replaced::Overtaken),
         }
@@ -303,10 +313,24 @@ impl Store {
         self.open_secrets(id).await?.ok_or_else(|| StoreError::NoConnection { id: id.clone() })
     }
 
-    fn keep_open(&self, connection: Connection, secrets: Secret<Secrets>) -> Opened {
-        let secrets = Arc::new(secrets);
-        self.0.opened.insert((connection.id.clone(), connection.version), Arc::clone(&secrets));
-        Opened { connection: Arc::new(connection), secrets }
+    /// What was written is kept as of the generation before: its secrets are good for as long as its version is.
+    fn keep_open(
+        &self,
+        connection: Connection,
+        secrets: Arc<Secret<Secrets>>,
+        generation: Generation,
+    ) -> Opened {
+        let opened = Opened { connection: Arc::new(connection), secrets };
+        self.0.near.keep_opened(&opened, generation);
+        opened
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.0.file.generation()
+    }
+
+    pub(super) fn near(&self) -> &Near {
+        &self.0.near
     }
 
     pub(super) async fn read_aside<T: Send + 'static>(

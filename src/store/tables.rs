@@ -125,6 +125,11 @@ impl<'t> Tables<'t> {
         Ok(row.map(|row| CustomerRow::of(row.value())))
     }
 
+    /// Whether there was one.
+    pub(super) fn remove_customer(&mut self, owner: &Owner) -> Result<bool, StoreError> {
+        Ok(self.customers.remove((owner.workspace.as_str(), owner.customer.as_str()))?.is_some())
+    }
+
     pub(super) fn put_customer(&mut self, owner: &Owner, row: &CustomerRow) -> Result<(), StoreError> {
         self.customers.insert(
             (owner.workspace.as_str(), owner.customer.as_str()),
@@ -166,6 +171,26 @@ pub(super) fn customer(
 ) -> Result<Option<CustomerRow>, StoreError> {
     let row = transaction.open_table(CUSTOMERS)?.get((owner.workspace.as_str(), owner.customer.as_str()))?;
     Ok(row.map(|row| CustomerRow::of(row.value())))
+}
+
+/// Shows `take` the customers of a workspace in the order of their ids, from behind `after`, until it says to stop.
+pub(super) fn walk_customers(
+    transaction: &ReadTransaction,
+    workspace: &WorkspaceKey,
+    after: Option<&str>,
+    mut take: impl FnMut(&str, CustomerRow) -> Result<std::ops::ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let customers = transaction.open_table(CUSTOMERS)?;
+    let workspace = workspace.as_str();
+    let start = after.map_or(Bound::Included((workspace, "")), |after| Bound::Excluded((workspace, after)));
+    for row in customers.range::<(&str, &str)>((start, Bound::Unbounded))? {
+        let (key, parts) = row?;
+        let (owner, customer) = key.value();
+        if owner != workspace || take(customer, CustomerRow::of(parts.value()))?.is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Whose connections are walked.

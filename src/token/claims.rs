@@ -25,10 +25,6 @@ pub struct Claims {
     pub is_admin: bool,
     /// `nbf` in seconds since the Unix epoch.
     pub not_before: Option<f64>,
-    /// `name`, if it is text. For people to read: nothing is decided by it.
-    pub name: Option<String>,
-    /// `fields`. May hold API keys: never logged.
-    pub fields: Option<Map<String, Value>>,
     /// Every claim as it stood, for rules.
     pub all: Map<String, Value>,
 }
@@ -50,22 +46,30 @@ impl Claims {
             Some(id) => Some(id),
             None => customer("sub", named.sub)?,
         };
-        let fields = match named.fields {
-            None | Some(Value::Null) => None,
-            Some(Value::Object(fields)) => Some(fields.clone()),
-            Some(_) => return Err(TokenError::BadClaim("fields")),
-        };
+        if !matches!(named.fields, None | Some(Value::Null | Value::Object(_))) {
+            return Err(TokenError::BadClaim("fields"));
+        }
         date("iat", named.iat)?;
         Ok(Self {
             workspace,
             id: id.map(|id| CustomerId::from(&*id)),
-            name: named.name.and_then(Value::as_str).map(str::to_owned),
             is_admin: named.is_admin.is_some_and(is_truthy),
-            fields,
             expires_at: date("exp", named.exp)?,
             not_before: date("nbf", named.nbf)?,
             all,
         })
+    }
+
+    /// `name`, if it is text. For people to read: nothing is decided by it.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.all.get("name").and_then(Value::as_str)
+    }
+
+    /// `fields`. May hold API keys: never logged.
+    #[must_use]
+    pub fn fields(&self) -> Option<&Map<String, Value>> {
+        self.all.get("fields").and_then(Value::as_object)
     }
 
     /// A value for a rule or an identity header.
@@ -114,7 +118,6 @@ struct Named<'a> {
     iat: Option<&'a Value>,
     nbf: Option<&'a Value>,
     exp: Option<&'a Value>,
-    name: Option<&'a Value>,
     fields: Option<&'a Value>,
     is_admin: Option<&'a Value>,
 }
@@ -132,7 +135,6 @@ impl<'a> Named<'a> {
                 "iat" => &mut named.iat,
                 "nbf" => &mut named.nbf,
                 "exp" => &mut named.exp,
-                "name" => &mut named.name,
                 "fields" => &mut named.fields,
                 "isAdmin" => &mut named.is_admin,
                 _ => continue,

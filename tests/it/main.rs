@@ -11,6 +11,7 @@ mod inbound;
 mod keys;
 mod lifecycle;
 mod origins;
+mod outbound;
 mod reload;
 mod smoke;
 mod store;

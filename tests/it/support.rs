@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sidegate::app::reload::Report;
-use sidegate::app::{self, Running, StartError};
+use sidegate::app::{self, Outside, Running, StartError};
 use sidegate::clock::SystemClock;
 use sidegate::config::{self, Flags, Sources};
+use sidegate::http::egress::Names;
 use sidegate::http::listener::Address;
+use sidegate::http::tls::ClientTls;
 use sidegate::secret::Secret;
 use sidegate::token::keys::Algorithm;
 use sidegate::token::mint::{SigningKey, mint};
@@ -115,6 +117,11 @@ impl Gate {
 
     /// The same where it may fail to start.
     pub(crate) fn try_configured(more: &str) -> Result<Self, StartError> {
+        Self::start_in(more, outside(Names::default()))
+    }
+
+    /// The same in a world that the test makes.
+    pub(crate) fn start_in(more: &str, outside: Outside) -> Result<Self, StartError> {
         let folder = Folder::new();
         folder.write("sidegate.yaml", &whole(more));
         folder.write("acme", SECRET);
@@ -125,7 +132,7 @@ impl Gate {
             environment: [].into(),
         };
         let settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
-        let running = app::start(settings, Arc::new(SystemClock))?;
+        let running = app::start_in(settings, outside)?;
         Ok(Self { running: Some(running), folder })
     }
 
@@ -186,6 +193,11 @@ impl Drop for Gate {
             running.wind_down();
         }
     }
+}
+
+/// The real world but for who knows the names.
+pub(crate) fn outside(names: Names) -> Outside {
+    Outside { clock: Arc::new(SystemClock), names, third_parties: ClientTls::default() }
 }
 
 const COMMON: &str = "

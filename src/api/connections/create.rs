@@ -41,7 +41,12 @@ impl Api {
     }
 
     /// A connection of which nothing is known yet but whose it is and what for.
-    fn blank(&self, owner: Owner, integration: &Integration, app: Option<AppId>) -> Connection {
+    pub(in crate::api) fn blank(
+        &self,
+        owner: Owner,
+        integration: &Integration,
+        app: Option<AppId>,
+    ) -> Connection {
         let now = self.clock.now();
         Connection {
             id: ConnectionId::from(random_id()),

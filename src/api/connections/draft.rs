@@ -33,7 +33,7 @@ pub(super) struct OpenPart {
 
 /// What new credentials are made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(in crate::api) enum Source {
     /// The caller sent them.
     Sent,
     /// What the customer typed in.
@@ -115,7 +115,7 @@ impl OpenPart {
 }
 
 /// The integration that a new connection is for.
-pub(super) fn integration(body: &JsonBody) -> Result<IntegrationKey, Rejection> {
+pub(in crate::api) fn integration(body: &JsonBody) -> Result<IntegrationKey, Rejection> {
     let why = "it says what to connect, and may be called `integrationId` too";
     let key = body.one_of(&INTEGRATION, JsonBody::text)?;
     key.map(IntegrationKey::from).ok_or(Rejection::MissingField { field: "integrationKey", why })

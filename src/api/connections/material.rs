@@ -25,7 +25,7 @@ pub(super) enum Renewal {
 
 impl Api {
     /// The first credentials of a connection, put into `secrets`, and when they end, if that is known.
-    pub(super) async fn first_credentials(
+    pub(in crate::api) async fn first_credentials(
         &self,
         integration: &Integration,
         app: Option<&AppId>,
@@ -52,6 +52,9 @@ impl Api {
         source: Source,
         secrets: &mut Secrets,
     ) -> Result<Renewal, Rejection> {
+        if source == Source::Sent {
+            integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
+        }
         match (integration.connector.auth, source) {
             (AuthType::OAuth2, Source::Sent) => {
                 Ok(Renewal::Renewed(freshness::expiry_of_kept(&secrets.credentials, self.clock.now())))
@@ -75,7 +78,7 @@ impl Api {
 }
 
 /// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready.
-pub(super) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
+pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
     let jitter = Jitter::of(&connection.id);
     connection.health = Health::Ready;
     connection.expires_at = expires_at;
@@ -85,7 +88,7 @@ pub(super) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>
 }
 
 /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.
-pub(super) fn pinned_origin(
+pub(in crate::api) fn pinned_origin(
     integration: &Integration,
     app: Option<&AppId>,
     secrets: &Secrets,

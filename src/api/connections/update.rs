@@ -8,6 +8,7 @@ use super::material::{Renewal, connect, pinned_origin};
 use super::{ATTEMPTS, live};
 use crate::api::Api;
 use crate::api::ask::Ask;
+use crate::api::place::Selector;
 use crate::api::rejection::Rejection;
 use crate::api::seen::Seen;
 use crate::connector::{Hosts, Integration};
@@ -19,7 +20,7 @@ impl Api {
     /// `PATCH` and `PUT`: what the body leaves out stays. New credentials make the connection ready again.
     pub(in crate::api) async fn update_connection(
         &self,
-        selector: &str,
+        selector: &Selector,
         ask: Ask,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {

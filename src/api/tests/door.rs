@@ -17,7 +17,10 @@ async fn paths_of_the_vendors_other_products_are_not_found() {
         "POST /connections/a/data/b/list",
         "GET /self/x",
         "GET //self",
-        "GET /connection?id=1",
+        "GET /connections/a/restore",
+        "POST /customers/ada/restore",
+        "GET /integrations/keys/operations",
+        "GET /connection-options/x",
     ] {
         let told = scene.ask(&scene.ada(), line, "").await;
         assert_eq!((told.status, told.code.as_str()), (StatusCode::NOT_FOUND, "nothing_here"), "{line}");
@@ -33,6 +36,14 @@ async fn a_wrong_method_is_told_the_right_ones() {
         ("PUT /connections", "GET, POST"),
         ("POST /connections/a", "GET, PATCH, PUT, DELETE"),
         ("GET /connections/a/refresh-credentials", "POST"),
+        ("POST /connection?id=a", "GET, PATCH, PUT, DELETE"),
+        ("DELETE /customers", "GET, POST"),
+        ("POST /customer?id=ada", "GET, PATCH, PUT, DELETE"),
+        ("POST /integrations", "GET"),
+        ("DELETE /integrations/keys", "GET"),
+        ("POST /integrations/keys/connector-spec", "GET"),
+        ("GET /integrations/keys/disconnect", "POST"),
+        ("GET /connection-options", "POST"),
     ] {
         let told = scene.ask(&scene.ada(), line, "").await;
         assert_eq!((told.status, told.code.as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::super::*;
 use crate::clock::{ManualClock, Timestamp};
-use crate::connector::{App, Connections, Connector, Hosts, Integration};
+use crate::connector::{App, Connections, Connector, Hosts, Integration, Schema};
 use crate::document;
 use crate::formula::Value;
 use crate::http::body::{Collected, collect_within};
@@ -65,7 +65,8 @@ impl Scene {
         let tls = rustls::ClientConfig::builder()
             .with_root_certificates(rustls::RootCertStore::empty())
             .with_no_client_auth();
-        let tokens = TokenEndpoint::new(Duration::from_secs(10), Arc::new(tls));
+        let tokens =
+            TokenEndpoint::new(Duration::from_secs(10), Arc::new(tls), crate::http::egress::Names::default());
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -137,7 +138,7 @@ impl Scene {
 }
 
 /// `keys` and `many` take API keys; `typed` makes credentials from what is typed in; `pinned` has its base URI typed in;
-/// `oauth` and `machine` are OAuth2; `off` and `foreign` are out of reach.
+/// `oauth` and `machine` are OAuth2; `off` and `foreign` are out of acme's reach; `internal-api` serves globex.
 fn integrations(token_uri: &str) -> Vec<Integration> {
     let keys = "type: client-credentials\n  makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}\n";
     let typed = format!(
@@ -161,7 +162,20 @@ fn integrations(token_uri: &str) -> Vec<Integration> {
         integration("machine", &oauth(", grantType: client_credentials")),
         Integration { enabled: false, ..integration("off", keys) },
         Integration { workspaces: vec!["globex".into()], ..integration("foreign", keys) },
+        Integration {
+            workspaces: vec!["globex".into()],
+            credentials_schema: Some(Schema::new(own_api_schema()).unwrap()),
+            ..integration("internal-api", keys)
+        },
     ]
+}
+
+fn own_api_schema() -> serde_json::Value {
+    serde_json::json!({
+        "type": "object",
+        "required": ["apiKey"],
+        "properties": {"apiKey": {"type": "string"}, "region": {"enum": ["eu", "us"]}},
+    })
 }
 
 fn integration(key: &str, auth: &str) -> Integration {
@@ -181,5 +195,6 @@ fn integration(key: &str, auth: &str) -> Integration {
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
         route: None,
+        credentials_schema: None,
     }
 }

@@ -96,7 +96,12 @@ impl Stage {
         let sidegate = app::start(settings, Arc::new(SystemClock))?;
         let both_doors = Egress { allow_private: true, allow_plain: true };
         let tls = tls::client(&ClientTls::default())?;
-        let client = crate::http::client::own_calls(both_doors, Duration::from_secs(30), tls)?;
+        let client = crate::http::client::own_calls(
+            both_doors,
+            crate::http::egress::Names::default(),
+            Duration::from_secs(30),
+            tls,
+        )?;
         let tokens = Tokens::mint()?;
         Ok(Self { files, sidegate, third_party, api_url, third_party_url, client, tokens, servers, stop })
     }

@@ -10,10 +10,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::Failed;
 use crate::app::service::ServiceSide;
-use crate::app::{StartError, placed};
+use crate::app::{Outside, StartError, placed};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Places, ServiceSettings};
 use crate::connector::{Catalog, Integration};
+use crate::http::egress::Names;
+use crate::http::tls::ClientTls;
 use crate::store::StoreError;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::{self, Verifier};
@@ -46,8 +48,9 @@ impl Own {
         let (verifier, _) = Verifier::new(tokens, Arc::clone(&clock)).map_err(StartError::Keys)?;
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(integrations)));
         let keys: Vec<_> = service.sealing_keys.iter().map(|key| key.id.clone()).collect();
-        let parts = (catalog, Arc::new(verifier), telemetry, clock);
-        match ServiceSide::build(service, parts, runtime.handle().clone()) {
+        let parts = (catalog, Arc::new(verifier), telemetry);
+        let outside = Outside { clock, names: Names::default(), third_parties: ClientTls::default() };
+        match ServiceSide::build(service, parts, outside, runtime.handle().clone()) {
             Ok(service) => Ok(Some(Self { service: Arc::new(service), runtime })),
             Err(StartError::Store(StoreError::Locked { .. })) => Ok(None),
             Err(error) => Err(placed(error, &places, &keys).into()),

@@ -8,6 +8,10 @@ fn of_base() -> Allowed<'static> {
     Allowed { hosts: &Hosts::OfBaseUri, pinned_origin: None, egress: HTTPS_ONLY }
 }
 
+fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, CallError> {
+    super::locate(&Base::parse(base_uri)?, requested, allowed)
+}
+
 fn path(text: &str) -> Requested {
     Requested::Path(text.to_owned())
 }

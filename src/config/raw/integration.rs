@@ -41,6 +41,9 @@ pub(in crate::config) struct Integration {
     /// A transparent route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) route: Option<Route>,
+    /// The JSON Schema of credentials that are handed over as they are; for `internal-api`, the customer's own API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) credentials_schema: Option<Anything>,
 }
 
 /// An OAuth app.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
-use crate::connector::{App, AuthType, Connections, Connector, HostPattern, Hosts, Integration};
+use crate::connector::{App, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Schema};
 use crate::document::{Entry, Kind, Node, Position};
 use crate::formula::Value;
 use crate::secret::Secret;
@@ -111,7 +111,21 @@ impl Resolver<'_> {
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
+            credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
+    }
+
+    fn credentials_schema(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<Schema> {
+        typed.credentials_schema.as_ref()?;
+        let node = self.places.written(path)?;
+        match Schema::new(serde_json::to_value(Value::from(node)).unwrap_or_default()) {
+            Ok(schema) => Some(schema),
+            Err(problem) => {
+                let problem = format!("`{path}` is no JSON Schema: {problem}");
+                self.error(path, problem, "mend it, or remove it to take any credentials");
+                None
+            }
+        }
     }
 
     fn apps(&mut self, typed: &[raw::App], path: &KeyPath) -> Vec<App> {

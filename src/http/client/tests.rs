@@ -1,5 +1,5 @@
 use super::*;
-use crate::http::egress::Class;
+use crate::http::egress::{Class, Names};
 use crate::http::testing::{Upstream, request, soon};
 use crate::http::tls::{self, ClientTls};
 
@@ -13,7 +13,7 @@ fn trust() -> Arc<rustls::ClientConfig> {
 }
 
 fn client() -> Client {
-    Client::new(trust(), LIMIT, LIMIT)
+    Client::new(trust(), Names::default(), LIMIT, LIMIT)
 }
 
 #[tokio::test]
@@ -90,7 +90,8 @@ async fn our_own_calls_go_through_the_guard() {
     let Origin::Tcp { port, .. } = upstream.origin() else { panic!("it is a port") };
     let url = format!("http://localhost:{port}/token");
     let half_open = Egress { allow_private: false, allow_plain: true };
-    let error = own_calls(half_open, LIMIT, trust()).unwrap().post(&url).send().await.unwrap_err();
+    let error =
+        own_calls(half_open, Names::default(), LIMIT, trust()).unwrap().post(&url).send().await.unwrap_err();
     assert!(crate::report::report(&error).to_string().contains("a loopback address"), "{error:?}");
     assert!(upstream.is_left_alone().await);
 }
@@ -99,7 +100,7 @@ async fn our_own_calls_go_through_the_guard() {
 async fn our_own_calls_follow_nothing_and_keep_nothing() {
     let upstream = Upstream::new().await;
     let Origin::Tcp { port, .. } = upstream.origin() else { panic!("it is a port") };
-    let calls = own_calls(OPEN, LIMIT, trust()).unwrap();
+    let calls = own_calls(OPEN, Names::default(), LIMIT, trust()).unwrap();
     for _ in 0..2 {
         let sent = calls.post(format!("http://localhost:{port}/token")).form(&[("a", "b c")]).send();
         let played = async {

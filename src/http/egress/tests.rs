@@ -191,10 +191,10 @@ fn names_pass_to_the_resolver() {
 
 #[tokio::test]
 async fn a_name_is_judged_by_what_it_resolves_to() {
-    let error = SHUT.resolve("localhost", 443).await.unwrap_err();
+    let error = SHUT.resolve(&Names::default(), "localhost", 443).await.unwrap_err();
     assert!(matches!(error, EgressError::Refused { class: Loopback, .. }), "{error}");
     assert!(error.to_string().contains("egress.allowPrivate"), "{error}");
-    let found = OPEN.resolve("localhost", 443).await.unwrap();
+    let found = OPEN.resolve(&Names::default(), "localhost", 443).await.unwrap();
     assert!(found.iter().all(|socket| socket.ip().is_loopback() && socket.port() == 443), "{found:?}");
 }
 

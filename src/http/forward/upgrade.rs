@@ -19,7 +19,7 @@ use crate::http::listener::Tunnel;
 use crate::http::pool::Raw;
 
 /// A caller's wish to go on in another protocol.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Upgrade {
     protocol: HeaderValue,
 }

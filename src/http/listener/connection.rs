@@ -73,14 +73,14 @@ impl Client {
 /// Serves a connection until it ends; it counts as `open` until then.
 pub(super) async fn serve<H: Handler>(server: Arc<Server<H>>, accepted: Accepted, open: Open) {
     match accepted {
-        Accepted::Unix(stream) => plain(server, stream, Client::new(None, false)).await,
+        Accepted::Unix(stream) => plain(server, stream, Client::new(None, false), &open).await,
         Accepted::Tcp(stream, peer) => {
             if server.tls.is_none() {
-                return plain(server, stream, Client::new(Some(peer), false)).await;
+                return plain(server, stream, Client::new(Some(peer), false), &open).await;
             }
             let Some(stream) = handshake(&server, stream).await else { return open.handshake_failed() };
             let protocol = agreed(&stream);
-            requests(server, stream, Bytes::new(), protocol, Client::new(Some(peer), true)).await;
+            requests(server, stream, Bytes::new(), protocol, Client::new(Some(peer), true), &open).await;
         }
     }
 }
@@ -96,7 +96,7 @@ fn agreed(stream: &TlsStream<TcpStream>) -> Protocol {
 }
 
 /// A connection whose first bytes tell what it speaks.
-async fn plain<H, S>(server: Arc<Server<H>>, mut stream: S, client: Client)
+async fn plain<H, S>(server: Arc<Server<H>>, mut stream: S, client: Client, open: &Open)
 where
     H: Handler,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -113,17 +113,23 @@ where
         () = leaves => return,
     };
     if let Ok(Ok((protocol, early))) = read {
-        requests(server, stream, early, protocol, client).await;
+        requests(server, stream, early, protocol, client, open).await;
     }
 }
 
-async fn requests<H, S>(server: Arc<Server<H>>, stream: S, early: Bytes, protocol: Protocol, client: Client)
-where
+async fn requests<H, S>(
+    server: Arc<Server<H>>,
+    stream: S,
+    early: Bytes,
+    protocol: Protocol,
+    client: Client,
+    open: &Open,
+) where
     H: Handler,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     match protocol {
-        Protocol::Http1 => http1::serve(&server, stream, early, client).await,
+        Protocol::Http1 => http1::serve(&server, stream, early, client, open).await,
         Protocol::Http2 => http2::serve(server, stream, early, client).await,
     }
 }

@@ -28,6 +28,7 @@ use super::{Duplex, Handler, Tunnel};
 use crate::http::body::Body;
 use crate::http::http1::{Heads, Left, Outgoing};
 use crate::http::timer::Timer;
+use crate::telemetry::metrics::Open;
 pub(super) use date::Date;
 use head::{Announced, Head, Refused, Terms};
 use line::{Coming, Line, Shared, Writer, lock};
@@ -75,7 +76,7 @@ enum Next {
 }
 
 /// Serves a connection until it ends, as HTTP or as what it became.
-pub(super) async fn serve<H, S>(server: &Server<H>, stream: S, early: Bytes, client: Client)
+pub(super) async fn serve<H, S>(server: &Server<H>, stream: S, early: Bytes, client: Client, open: &Open)
 where
     H: Handler,
     S: Duplex + 'static,
@@ -94,7 +95,10 @@ where
     loop {
         let next = match connection.next(stopped.as_mut()).await {
             Asked::Request(head) => connection.answer(head).await,
-            Asked::Refused(refused) => connection.refuse(refused).await,
+            Asked::Refused(refused) => {
+                open.malformed();
+                connection.refuse(refused).await
+            }
             Asked::Nothing => {
                 connection.shut_down().await;
                 return;

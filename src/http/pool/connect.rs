@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::stream::Stream;
-use super::{Origin, SendError, Settings};
+use super::{Guard, Origin, SendError, Settings};
 use crate::http::body::BoxError;
 use crate::http::egress::EgressError;
 
@@ -47,12 +47,12 @@ async fn addresses(
     tls: bool,
     settings: &Settings,
 ) -> Result<Vec<SocketAddr>, SendError> {
-    let Some(guard) = settings.egress else {
+    let Some(Guard { egress, names }) = &settings.egress else {
         let found = tokio::net::lookup_host((bare(host), port)).await.map_err(failed)?;
         return Ok(found.collect());
     };
-    guard.check_scheme(tls).map_err(SendError::Egress)?;
-    guard.resolve(host, port).await.map_err(SendError::Egress)
+    egress.check_scheme(tls).map_err(SendError::Egress)?;
+    egress.resolve(names, host, port).await.map_err(SendError::Egress)
 }
 
 async fn first_that_answers(addresses: &[SocketAddr]) -> io::Result<TcpStream> {

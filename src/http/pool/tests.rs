@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::http::egress::Class;
+use crate::http::egress::{Class, Names};
 use crate::http::testing::{Peer, Played, Upstream, get, request, settings, soon, text};
 
 fn pool(upstream: &Upstream) -> Arc<Pool> {

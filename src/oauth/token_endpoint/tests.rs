@@ -8,7 +8,7 @@ fn endpoint(deadline: Duration) -> TokenEndpoint {
     crate::http::tls::install_crypto();
     let roots = rustls::RootCertStore::empty();
     let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    TokenEndpoint::new(deadline, Arc::new(tls))
+    TokenEndpoint::new(deadline, Arc::new(tls), Names::default())
 }
 
 /// A request for `uri` with the given secrets, which no error may hold.

@@ -21,6 +21,7 @@ use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 use crate::http::client::Client;
+use crate::http::egress::Names;
 use crate::http::listener::{self, Address, Arrival, Handler, Limits};
 use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
@@ -158,12 +159,12 @@ impl Scene {
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls)),
+            TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls), Names::default()),
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             Handle::current(),
         );
-        let client = Client::new(tls, Duration::from_secs(5), Duration::from_secs(10));
+        let client = Client::new(tls, Names::default(), Duration::from_secs(5), Duration::from_secs(10));
         let calls = Calls::new(store.clone(), refresher, client, Arc::clone(&clock), REPLAY_LIMIT);
         let keys = token::Config { workspaces: Vec::new(), cache_entries: 0, ..token::Config::default() };
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
@@ -300,6 +301,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),
+        credentials_schema: None,
     }
 }
 

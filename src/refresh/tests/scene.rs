@@ -178,11 +178,13 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: None,
+        credentials_schema: None,
     };
     let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let tokens = TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls));
+    let tokens =
+        TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls), crate::http::egress::Names::default());
     Refresher::new(catalog, store.clone(), tokens, clock.clone(), Arc::clone(telemetry), Handle::current())
 }

@@ -157,7 +157,7 @@ async fn a_row_moved_to_another_connection_does_not_open_and_names_it() {
         tables.put(&connection("c2"), one.as_deref())
     };
     store.0.writer.write(swapped).await.unwrap();
-    store.0.opened.invalidate_all();
+    store.0.near.forget();
     for id in ["c1", "c2"] {
         let error = store.open_secrets(&id.into()).await.unwrap_err();
         assert!(matches!(&error, StoreError::Tampered { .. }), "{error:?}");

@@ -203,6 +203,7 @@ pub struct ConnectionMetrics {
     open: Gauge,
     accepted: Counter,
     handshakes_failed: Counter,
+    malformed: Counter,
 }
 
 impl ConnectionMetrics {
@@ -224,6 +225,11 @@ impl Open {
     pub fn handshake_failed(&self) {
         self.0.handshakes_failed.inc();
     }
+
+    /// What came on it was no request, or one too long to read.
+    pub fn malformed(&self) {
+        self.0.malformed.inc();
+    }
 }
 
 impl Drop for Open {
@@ -237,6 +243,7 @@ pub(super) struct Connections {
     open: Family<Labels<1>, Gauge>,
     accepted: Family<Labels<1>, Counter>,
     handshakes_failed: Family<Labels<1>, Counter>,
+    malformed: Family<Labels<1>, Counter>,
 }
 
 impl Connections {
@@ -245,11 +252,14 @@ impl Connections {
             open: Family::default(),
             accepted: Family::default(),
             handshakes_failed: Family::default(),
+            malformed: Family::default(),
         };
         registry.register("sidegate_connections_open", "Connections open", it.open.clone());
         registry.register("sidegate_connections_accepted", "Connections accepted", it.accepted.clone());
         let help = "TLS handshakes that failed";
         registry.register("sidegate_tls_handshakes_failed", help, it.handshakes_failed.clone());
+        let help = "What came over HTTP/1.1 and was no request";
+        registry.register("sidegate_malformed_requests", help, it.malformed.clone());
         it
     }
 
@@ -259,6 +269,7 @@ impl Connections {
             open: self.open.get_or_create_owned(&label),
             accepted: self.accepted.get_or_create_owned(&label),
             handshakes_failed: self.handshakes_failed.get_or_create_owned(&label),
+            malformed: self.malformed.get_or_create_owned(&label),
         }
     }
 }

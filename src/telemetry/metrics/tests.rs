@@ -126,6 +126,7 @@ fn rooms_count_by_the_handles_they_were_given() {
     let connections = metrics.connections("inbound");
     let (failed, still_open) = (connections.accepted(), connections.accepted());
     failed.handshake_failed();
+    still_open.malformed();
     drop(failed);
     tokens.cache_entries.set(12);
     for line in [
@@ -138,6 +139,7 @@ fn rooms_count_by_the_handles_they_were_given() {
         r#"sidegate_connections_open{listener="inbound"} 1"#,
         r#"sidegate_connections_accepted_total{listener="inbound"} 2"#,
         r#"sidegate_tls_handshakes_failed_total{listener="inbound"} 1"#,
+        r#"sidegate_malformed_requests_total{listener="inbound"} 1"#,
         "sidegate_token_cache_entries 12",
     ] {
         assert_shows(&metrics, line);

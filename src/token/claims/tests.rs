@@ -77,8 +77,8 @@ fn an_admin_is_whoever_javascript_finds_truthy() {
 
 #[test]
 fn fields_are_an_object_or_absent() {
-    assert_eq!(read(json!({"fields": {"a": 1}})).unwrap().fields, Some(object(&json!({"a": 1}))));
-    assert_eq!(read(json!({"fields": null})).unwrap().fields, None);
+    assert_eq!(read(json!({"fields": {"a": 1}})).unwrap().fields(), Some(&object(&json!({"a": 1}))));
+    assert_eq!(read(json!({"fields": null})).unwrap().fields(), None);
     for bad in [json!([]), json!("a"), json!(1), json!(true)] {
         assert_eq!(read(json!({"fields": bad})).unwrap_err(), TokenError::BadClaim("fields"));
     }

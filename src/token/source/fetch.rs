@@ -9,7 +9,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH, USER_A
 use url::Url;
 
 use crate::http::client::{guarded, own_calls};
-use crate::http::egress::{Egress, EgressError};
+use crate::http::egress::{Egress, EgressError, Names};
 
 /// A set of more bytes is refused: real ones have a few kilobytes.
 pub(super) const MAX_SET: usize = 256 * 1024;
@@ -74,8 +74,8 @@ impl Fetcher {
 
     pub(super) async fn fetch(&mut self) -> Result<Fetched, FetchError> {
         guarded(&self.url, self.egress).map_err(FetchError::Egress)?;
-        let client =
-            own_calls(self.egress, DEADLINE, Arc::clone(&self.tls)).map_err(FetchError::Transport)?;
+        let client = own_calls(self.egress, Names::default(), DEADLINE, Arc::clone(&self.tls))
+            .map_err(FetchError::Transport)?;
         let mut get = client
             .get(self.url.clone())
             .header(ACCEPT, "application/jwk-set+json, application/json")

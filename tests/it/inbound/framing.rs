@@ -152,6 +152,28 @@ fn h9_a_line_ends_with_carriage_return_and_line_feed() {
 }
 
 #[test]
+fn what_is_no_request_is_counted() {
+    let origin = Origin::new();
+    let gate = Gate::configured(&format!(
+        "listeners: {{inbound: {{address: '127.0.0.1:0'}}, health: {{address: '127.0.0.1:0'}}}}\n\
+         upstreams: {{api: {{upstream: 'http://{}'}}}}\n",
+        origin.address
+    ));
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
+    for (said, status) in
+        [("HELO\r\n\r\n", 400), (long.as_str(), 431), ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 401)]
+    {
+        let mut caller = gate.connect();
+        caller.say(said);
+        assert_eq!(caller.answer().status, status);
+    }
+    let mut scraper = Peer::to(gate.address("health"));
+    scraper.say("GET /metrics HTTP/1.1\r\nHost: sidegate\r\n\r\n");
+    let metrics = scraper.answer().text();
+    assert!(metrics.contains("sidegate_malformed_requests_total{listener=\"inbound\"} 2\n"), "{metrics}");
+}
+
+#[test]
 fn h10_a_framing_header_in_disguise_is_refused() {
     refused(&[
         (post("Connection: close\r\nTransfer_Encoding: chunked\r\n", ""), "ambiguous_header"),

@@ -75,7 +75,7 @@ async fn what_is_not_http_is_a_broken_connection() {
 #[tokio::test]
 async fn the_guard_refuses_before_anything_is_dialled() {
     let upstream = Upstream::new().await;
-    let guarded = |egress| Settings { egress: Some(egress), ..settings() };
+    let guarded = |egress| Settings { egress: Some(Guard { egress, names: Names::default() }), ..settings() };
     let plain = pool_with(&upstream, guarded(Egress::default())).send(get()).await.unwrap_err();
     assert!(matches!(plain, SendError::Egress(EgressError::Plain)), "{plain}");
     let private = guarded(Egress { allow_private: false, allow_plain: true });

@@ -179,8 +179,8 @@ fn spread(claims: &Claims) -> Vec<(&'static str, Value)> {
         ("claims", claims.all.clone().into()),
     ];
     all.extend(claims.id.as_ref().map(|id| ("id", id.as_str().into())));
-    all.extend(claims.name.as_ref().map(|name| ("name", name.as_str().into())));
-    all.extend(claims.fields.as_ref().map(|fields| ("fields", fields.clone().into())));
+    all.extend(claims.name().map(|name| ("name", name.into())));
+    all.extend(claims.fields().map(|fields| ("fields", fields.clone().into())));
     all
 }
 

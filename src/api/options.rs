@@ -1,0 +1,69 @@
+//! The ways in which an integration can be connected, as the vendor's SDKs and a form want to see them.
+//! Never shows a method of a connector: its literals may be secrets.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::connector::{AuthType, Integration};
+
+/// One way to connect; the connector's own has no key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OptionView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_schema: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ui: Option<Json>,
+}
+
+/// The `auth` of a connector's spec: its own way, and its options by key.
+#[derive(Serialize)]
+pub(super) struct AuthView<'a> {
+    #[serde(flatten)]
+    own: Option<OptionView<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<&'a str, OptionView<'a>>,
+}
+
+impl<'a> OptionView<'a> {
+    /// Those that are offered.
+    pub(super) fn all(integration: &'a Integration) -> Vec<Self> {
+        let connector = &integration.connector;
+        let kind = match connector.auth {
+            AuthType::ClientCredentials => "client-credentials",
+            AuthType::OAuth2 => "oauth2",
+        };
+        let input_schema = connector.input_schema.as_ref();
+        let ui = input_schema.map(|schema| json!({ "schema": schema }));
+        vec![Self { key: None, kind, title: None, description: None, input_schema, ui }]
+    }
+
+    /// The kind of credentials, as the vendor calls it.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// With a key in any case: the connector's own way has an empty one, where lists of ways are concerned.
+    pub(super) fn keyed(self) -> Self {
+        Self { key: Some(self.key.unwrap_or_default()), ..self }
+    }
+}
+
+impl<'a> AuthView<'a> {
+    pub(super) fn of(integration: &'a Integration) -> Self {
+        let (keyed, own): (Vec<_>, Vec<_>) =
+            OptionView::all(integration).into_iter().partition(|option| option.key.is_some());
+        let options = keyed.into_iter().filter_map(|option| Some((option.key?, option))).collect();
+        Self { own: own.into_iter().next(), options }
+    }
+}

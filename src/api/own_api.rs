@@ -1,0 +1,104 @@
+//! The customer's own API, the reserved integration `internal-api`: credentials that are handed over instead of entered.
+//! Never connects anything that the operator has not configured.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::Api;
+use super::connections::{ATTEMPTS, Source, connect, pinned_origin};
+use super::customer::Told;
+use super::rejection::Rejection;
+use crate::connector::Integration;
+use crate::formula::Value;
+use crate::names::{IntegrationKey, Owner, WorkspaceKey};
+use crate::store::redb::Replaced;
+use crate::store::{Connection, Health, Reach, Secrets, Selected};
+
+/// The key of the integration that stands for a customer's own API.
+pub(super) const INTERNAL_API: &str = "internal-api";
+
+impl Api {
+    /// Puts the credentials that are told for a customer's own API where calls find them: into its connection of
+    /// `internal-api`. Where no such integration is configured they are left in what is told, for the customer's record.
+    pub(super) async fn keep_own_credentials(&self, owner: &Owner, told: &mut Told) -> Result<(), Rejection> {
+        let Some(integration) = self.own_api(&owner.workspace) else { return Ok(()) };
+        let Some(credentials) = told.credentials.take() else { return Ok(()) };
+        fit(&integration, &credentials)?;
+        self.connect_own(owner, &integration, &credentials).await
+    }
+
+    /// Refuses credentials that could not be kept.
+    pub(super) fn check_own_credentials(
+        &self,
+        workspace: &WorkspaceKey,
+        told: &Told,
+    ) -> Result<(), Rejection> {
+        match (self.own_api(workspace), &told.credentials) {
+            (Some(integration), Some(credentials)) => fit(&integration, credentials),
+            _ => Ok(()),
+        }
+    }
+
+    /// The integration that stands for the customer's own API, if it serves this workspace.
+    fn own_api(&self, workspace: &WorkspaceKey) -> Option<Arc<Integration>> {
+        let found = self.catalog.load().get(&IntegrationKey::from(INTERNAL_API)).cloned();
+        found.filter(|integration| integration.enabled && integration.serves(workspace))
+    }
+
+    /// The SDKs hand over the same credentials whenever they are constructed. What was handed over already changes nothing:
+    /// it may have been refreshed since.
+    async fn connect_own(
+        &self,
+        owner: &Owner,
+        integration: &Integration,
+        credentials: &Zeroizing<Value>,
+    ) -> Result<(), Rejection> {
+        let reach = Reach::Customer(owner.clone());
+        for _ in 0..ATTEMPTS {
+            let found = match self.store.select_only(&reach, &integration.key).await? {
+                Selected::One(found) => Some(self.open(&found).await?),
+                _ => None,
+            };
+            if found
+                .as_ref()
+                .is_some_and(|it| it.was_entered(credentials) && it.connection.health == Health::Ready)
+            {
+                return Ok(());
+            }
+            let app = integration.app(None).map(|app| app.id.clone());
+            let mut secrets = Zeroizing::new(Secrets {
+                credentials: Value::clone(credentials),
+                input: Value::clone(credentials),
+                connector_parameters: Value::empty_object(),
+            });
+            let expires_at =
+                self.first_credentials(integration, app.as_ref(), Source::Sent, &mut secrets).await?;
+            let origin = pinned_origin(integration, app.as_ref(), &secrets)?;
+            let now = self.clock.now();
+            let change = move |one: &mut Connection| {
+                one.pinned_origin = origin;
+                one.app = app;
+                connect(one, expires_at, now);
+            };
+            let Some(found) = found else {
+                let mut connection = self.blank(owner.clone(), integration, None);
+                change(&mut connection);
+                self.store.insert(connection, secrets.into(), true).await?;
+                return Ok(());
+            };
+            if let Replaced::Stored(_) = self.store.replace(&found.connection, secrets.into(), change).await?
+            {
+                return Ok(());
+            }
+        }
+        Err(Rejection::Overtaken)
+    }
+}
+
+fn fit(integration: &Integration, credentials: &Value) -> Result<(), Rejection> {
+    if credentials.as_object().is_none() {
+        return Err(Rejection::WrongField { field: "credentials", expected: "an object" });
+    }
+    integration.check_credentials(credentials).map_err(Rejection::Schema)
+}

@@ -1,0 +1,71 @@
+//! API clients that are made once for all calls with the same credentials.
+//! Never outlives them: a client is used only for the version, the app and the integration that it was made from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::{CallError, open, target};
+use crate::connector::{ApiClient, Integration};
+use crate::inject::echo::Echo;
+use crate::names::{AppId, ConnectionId, Version};
+use crate::store::Opened;
+
+/// How many connections' clients are kept, and how long after their last use. They hold what is put into requests, and
+/// wipe it when they go.
+const KEPT: u64 = 1000;
+const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// An API client, and what follows from it for each of its calls.
+pub(super) struct Prepared {
+    pub(super) client: ApiClient,
+    pub(super) base: target::Base,
+    pub(super) echo: Echo,
+}
+
+/// A client, and what it was made from.
+struct Made {
+    version: Version,
+    app: Option<AppId>,
+    /// A reload makes another, even of the same file.
+    integration: Arc<Integration>,
+    prepared: Arc<Prepared>,
+}
+
+/// The clients of the connections that were called last.
+pub(super) struct Clients(Cache<ConnectionId, Arc<Made>>);
+
+impl Clients {
+    pub(super) fn new() -> Self {
+        Self(Cache::builder().max_capacity(KEPT).time_to_idle(KEPT_FOR).build())
+    }
+
+    /// The client for this version of the connection's credentials.
+    pub(super) fn get(
+        &self,
+        integration: &Arc<Integration>,
+        opened: &Opened,
+    ) -> Result<Arc<Prepared>, CallError> {
+        let connection = &opened.connection;
+        let fits = |made: &Arc<Made>| {
+            made.version == connection.version
+                && made.app == connection.app
+                && Arc::ptr_eq(&made.integration, integration)
+        };
+        if let Some(made) = self.0.get(&connection.id).filter(fits) {
+            return Ok(Arc::clone(&made.prepared));
+        }
+        let client = open::api_client(integration, opened)?;
+        let base = target::Base::parse(&client.base_uri)?;
+        let prepared = Arc::new(Prepared { base, echo: Echo::of(&client), client });
+        let made = Made {
+            version: connection.version,
+            app: connection.app.clone(),
+            integration: Arc::clone(integration),
+            prepared: Arc::clone(&prepared),
+        };
+        self.0.insert(connection.id.clone(), Arc::new(made));
+        Ok(prepared)
+    }
+}

@@ -1,0 +1,9 @@
+//! The way out: what reaches a third party, what comes back, and what never leaves.
+
+mod hostile;
+mod names;
+mod paths;
+mod redirects;
+mod requests;
+mod scene;
+mod upgrades;
