@@ -66,6 +66,9 @@ enum Command {
     /// Sign and explain tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Run JavaScript methods as the supervisor says; started by `run` and `check` only.
+    #[command(hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Subcommand)]
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Drain(options) => control::drain(&options),
         Command::Key(command) => key::key(&command),
         Command::Token(command) => token::token(&command),
+        Command::ScriptWorker => crate::script::worker::main().map_err(Failed::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
