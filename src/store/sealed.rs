@@ -99,14 +99,17 @@ pub(super) fn open_customer(
 }
 
 /// Whose the secrets are, which they are, and everything in the open part that decides where they may be sent: with
-/// another integration, app or origin written into its open part, a connection does not open.
+/// another integration, option, app or origin written into its open part, a connection does not open.
 pub(super) fn connection_context(connection: &Connection) -> Vec<u8> {
     let Connection { owner, id, integration, .. } = connection;
-    let app = connection.app.as_ref().map_or("", AppId::as_str);
-    let origin = connection.pinned_origin.as_deref().unwrap_or_default();
-    let (workspace, customer) = (owner.workspace.as_str(), owner.customer.as_str());
-    let mut context =
-        joined(&["connection", workspace, customer, id.as_str(), integration.as_str(), app, origin]);
+    let way = [
+        integration.as_str(),
+        connection.auth_option.as_deref().unwrap_or_default(),
+        connection.app.as_ref().map_or("", AppId::as_str),
+        connection.pinned_origin.as_deref().unwrap_or_default(),
+    ];
+    let whose = [owner.workspace.as_str(), owner.customer.as_str(), id.as_str()];
+    let mut context = joined(&[&["connection"][..], &whose, &way].concat());
     context.extend_from_slice(&connection.version.0.to_be_bytes());
     context
 }

@@ -244,9 +244,12 @@ async fn a_connection_copied_under_another_id_names_that_id() {
 
 #[tokio::test]
 async fn a_connection_that_was_pointed_elsewhere_in_the_file_does_not_open() {
-    for (field, value) in
-        [("integration", "evil"), ("pinned_origin", "https://evil.example"), ("app", "evil")]
-    {
+    for (field, value) in [
+        ("integration", "evil"),
+        ("auth_option", "evil"),
+        ("pinned_origin", "https://evil.example"),
+        ("app", "evil"),
+    ] {
         let folder = Folder::new();
         filled(&folder).await;
         meddle_with(&folder, "connections", |table| {

@@ -131,6 +131,7 @@ fn connection(number: usize) -> Connection {
         app: None,
         version: Version::FIRST,
         health: Health::Ready,
+        auth_option: None,
         pinned_origin: None,
         expires_at: None,
         refresh_at: None,
