@@ -31,13 +31,10 @@ impl Iterate {
         let Some(source) = self.source.items(evaluation)?.filter(|items| !items.is_empty()) else {
             return Ok(None);
         };
-        let mut variables: Value = [
-            ("item", Value::Null),
-            ("parent", evaluation.variables.clone()),
-            ("index", Value::Null),
-        ]
-        .into_iter()
-        .collect();
+        let mut variables: Value =
+            [("item", Value::Null), ("parent", evaluation.variables.clone()), ("index", Value::Null)]
+                .into_iter()
+                .collect();
         let mut made = Vec::with_capacity(source.len());
         for (index, item) in source.into_iter().enumerate() {
             evaluation.spend(ITEM)?;
