@@ -204,7 +204,7 @@ fn the_samples_pass() {
     folder.write("secrets/hubspot", "a client secret");
     let settings = folder.settings(&[("HUBSPOT_CLIENT_ID", "id")]);
     let keys: Vec<_> = settings.integrations.iter().map(|integration| integration.key.as_str()).collect();
-    assert_eq!(keys, ["freshdesk", "hubspot", "pipedrive", "sendgrid"]);
+    assert_eq!(keys, ["freshdesk", "hubspot", "pipedrive", "sendgrid", "session-login", "wordpress"]);
     assert!(settings.service.is_some());
     // Connectors may be warned about for what this version does not run; the samples of this room must be clean.
     let ours: Vec<_> =
