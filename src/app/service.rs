@@ -23,6 +23,7 @@ use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::{Refresher, Sources};
+use crate::script::Scripts;
 use crate::seal::{Keyring, SealError, SealingKey};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -47,6 +48,7 @@ pub(super) struct ServiceSide {
     refresher: Arc<Refresher>,
     api: Arc<Api>,
     callers: SharedCallers,
+    scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
     clock: Arc<dyn Clock>,
@@ -59,7 +61,7 @@ pub(super) struct ServiceSide {
 impl ServiceSide {
     pub(super) fn build(
         settings: ServiceSettings,
-        (catalog, verifier, telemetry): (Catalogs, Arc<Verifier>, Arc<Telemetry>),
+        (catalog, verifier, scripts, telemetry): (Catalogs, Arc<Verifier>, Arc<Scripts>, Arc<Telemetry>),
         Outside { clock, names, third_parties }: Outside,
         shared: Handle,
     ) -> Result<Self, StartError> {
@@ -68,7 +70,7 @@ impl ServiceSide {
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
-        let methods = Methods::new(client(&tls, &names));
+        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -92,6 +94,7 @@ impl ServiceSide {
             refresher,
             api,
             callers,
+            scripts,
             tls,
             names,
             clock,
@@ -104,7 +107,7 @@ impl ServiceSide {
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client));
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(

@@ -3,6 +3,7 @@
 
 use super::request::RequestMapping;
 use crate::formula::Template;
+use crate::script::Script;
 
 /// A method of an auth spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,4 +105,6 @@ pub enum Implementation {
     /// One request to the third party, and what its answer gives: `rest-api-mapping`, and `operation-mapping` once its
     /// operation is found.
     Request(Box<RequestMapping>),
+    /// A function: `javascript`.
+    Script(Script),
 }

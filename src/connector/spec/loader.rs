@@ -104,16 +104,17 @@ pub(super) fn load_node(key: ConnectorKey, file: &str, root: &Node, folder: Opti
 
 /// Reads and parses one file.
 pub(super) fn read(path: &Path) -> Result<Node, Vec<Complaint>> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        vec![Complaint {
-            file: file.as_str().into(),
-            position: None,
-            problem: format!("the file cannot be read: {error}"),
-            cure: "check its name and permissions".into(),
-        }]
-    })?;
-    document::parse(&file, &text)
+    let text = text_of(path).map_err(|complaint| vec![complaint])?;
+    document::parse(&path.display().to_string(), &text)
+}
+
+pub(super) fn text_of(path: &Path) -> Result<String, Complaint> {
+    std::fs::read_to_string(path).map_err(|error| Complaint {
+        file: path.display().to_string().into(),
+        position: None,
+        problem: format!("the file cannot be read: {error}"),
+        cure: "check its name and permissions".into(),
+    })
 }
 
 /// Reads one connector and gathers what is wrong or worth a word.
