@@ -132,7 +132,9 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
     let service = match settings.service {
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
-            let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry));
+            let (runtime, metrics) = (shared.handle().clone(), telemetry.metrics.scripts.clone());
+            let scripts = Arc::new(Scripts::new(settings.scripts, runtime, metrics));
+            let parts = (catalog, Arc::clone(&verifier), scripts, Arc::clone(&telemetry));
             Some(Arc::new(ServiceSide::build(service, parts, outside, shared.handle().clone())?))
         }
         None => None,

@@ -26,7 +26,7 @@ use crate::document::Complaint;
 use crate::http::listener;
 use crate::inbound::{GateConfig, UpstreamConfig};
 use crate::seal::keyring::SealingKey;
-use crate::{outbound, store, token};
+use crate::{outbound, script, store, token};
 
 pub use environment::{environment, log_level};
 pub use fixed::Fixed;
@@ -91,6 +91,8 @@ pub struct Settings {
     pub gate: GateConfig,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
+    /// How their methods in JavaScript are run.
+    pub scripts: script::Config,
     /// What the outbound listener needs; there whenever it listens.
     pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.

@@ -15,6 +15,7 @@ pub mod outbound;
 
 pub mod call;
 pub mod inject;
+pub mod method;
 pub mod refresh;
 
 pub mod oauth;

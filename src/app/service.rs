@@ -19,9 +19,11 @@ use crate::http::client::Client;
 use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls;
+use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Sources};
+use crate::script::Scripts;
 use crate::seal::{Keyring, SealError, SealingKey};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -46,6 +48,7 @@ pub(super) struct ServiceSide {
     refresher: Arc<Refresher>,
     api: Arc<Api>,
     callers: SharedCallers,
+    scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
     clock: Arc<dyn Clock>,
@@ -58,7 +61,7 @@ pub(super) struct ServiceSide {
 impl ServiceSide {
     pub(super) fn build(
         settings: ServiceSettings,
-        (catalog, verifier, telemetry): (Catalogs, Arc<Verifier>, Arc<Telemetry>),
+        (catalog, verifier, scripts, telemetry): (Catalogs, Arc<Verifier>, Arc<Scripts>, Arc<Telemetry>),
         Outside { clock, names, third_parties }: Outside,
         shared: Handle,
     ) -> Result<Self, StartError> {
@@ -67,10 +70,11 @@ impl ServiceSide {
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
+        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            tokens,
+            Sources { tokens, methods: methods.clone() },
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             shared.clone(),
@@ -79,6 +83,7 @@ impl ServiceSide {
             Arc::clone(&catalog),
             store.clone(),
             Arc::clone(&refresher),
+            methods,
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
@@ -89,6 +94,7 @@ impl ServiceSide {
             refresher,
             api,
             callers,
+            scripts,
             tls,
             names,
             clock,
@@ -100,10 +106,10 @@ impl ServiceSide {
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let (tls, names) = (Arc::clone(&self.tls), self.names.clone());
-        let client = Client::new(tls, names, CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
+        let client = client(&self.tls, &self.names);
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
+        let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
@@ -135,6 +141,11 @@ impl ServiceSide {
     pub(super) async fn drain(&self) {
         self.refresher.drain().await;
     }
+}
+
+/// Connections to third parties; each runtime has its own.
+fn client(tls: &Arc<rustls::ClientConfig>, names: &Names) -> Arc<Client> {
+    Arc::new(Client::new(Arc::clone(tls), names.clone(), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
 }
 
 /// The outbound listener of one worker: calls stay on the worker, the API runs on the shared runtime.

@@ -84,6 +84,7 @@ impl Resolver<'_> {
             upstreams,
             gate,
             integrations,
+            scripts: raw.scripts.config(),
             service,
             fixed: Fixed::of(raw),
             warnings: Vec::new(),

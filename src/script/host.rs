@@ -60,6 +60,8 @@ pub struct HostError {
     pub message: String,
     /// The vendor's key, as `access_token_expired`.
     pub key: Option<String>,
+    /// The status of the answer that counts as none.
+    pub status: Option<u16>,
 }
 
 /// For methods that ask nobody: every request is refused.
@@ -71,7 +73,7 @@ impl HostCalls for NoHostCalls {
     }
 
     fn call(&self, _: HostRequest) -> BoxFuture<'_, Result<HostResponse, HostError>> {
-        let error = HostError { message: "this method may make no requests".into(), key: None };
+        let error = HostError { message: "this method may make no requests".into(), key: None, status: None };
         Box::pin(std::future::ready(Err(error)))
     }
 }

@@ -83,7 +83,7 @@ fn program() -> PathBuf {
 }
 
 fn scripts(workers: usize, limits: Limits) -> Scripts {
-    Scripts::new(Config { workers, limits }, program(), Handle::current(), ScriptMetrics::default())
+    Scripts::new(Config { program: program(), workers, limits }, Handle::current(), ScriptMetrics::default())
 }
 
 async fn run(scripts: &Scripts, script: &Script) -> Result<Outcome, ScriptError> {
@@ -230,8 +230,8 @@ fn a_worker_that_is_killed_fails_its_call_and_no_other() {
         let folder = Folder::new();
         let program = folder.path().join("worker-that-is-killed");
         symlink(env!("CARGO_BIN_EXE_sidegate"), &program).unwrap();
-        let config = Config { workers: 1, ..Config::default() };
-        let scripts = Scripts::new(config, program.clone(), Handle::current(), ScriptMetrics::default());
+        let config = Config { program: program.clone(), workers: 1, ..Config::default() };
+        let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
         let waits = script("new Promise((done) => setTimeout(done, 1e6))");
         let killed = async {
             let worker = loop {
@@ -265,8 +265,8 @@ fn a_worker_has_no_environment_and_nothing_open_but_its_pipes() {
         let folder = Folder::new();
         let program = folder.path().join("worker-that-is-looked-at");
         symlink(env!("CARGO_BIN_EXE_sidegate"), &program).unwrap();
-        let config = Config { workers: 1, ..Config::default() };
-        let scripts = Scripts::new(config, program.clone(), Handle::current(), ScriptMetrics::default());
+        let config = Config { program: program.clone(), workers: 1, ..Config::default() };
+        let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
         let _listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         run(&scripts, &script("1")).await.unwrap();
         let worker = format!("/proc/{}", workers(&program)[0]);
@@ -301,7 +301,7 @@ fn no_state_passes_from_one_run_to_the_next() {
 fn results_are_remembered_where_they_depend_on_the_input_alone() {
     Runtime::new().unwrap().block_on(async {
         let metrics = ScriptMetrics::default();
-        let scripts = Scripts::new(Config::default(), program(), Handle::current(), metrics.clone());
+        let scripts = Scripts::new(Config { program: program(), ..Config::default() }, Handle::current(), metrics.clone());
         for expression in ["1", "({ at: new Date(0).getTime() })", "undefined", "Math.max(1, 2)"] {
             let first = run(&scripts, &script(expression)).await.unwrap();
             let second = run(&scripts, &script(expression)).await.unwrap();
@@ -325,7 +325,7 @@ fn results_are_remembered_where_they_depend_on_the_input_alone() {
 fn a_check_names_the_place_and_the_cure_and_calls_nothing() {
     let complaint = |text: &str| {
         let script = Script::new("connectors/x/auth/test.js", text).unwrap();
-        let found = check(&program(), &Limits::default(), [(&script, "test")]);
+        let found = check(&Config { program: program(), ..Config::default() }, [(&script, "test")]);
         found.first().map(ToString::to_string)
     };
     assert_eq!(complaint("export default () => { throw new Error('called') }"), None);

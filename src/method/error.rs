@@ -1,0 +1,148 @@
+//! Why a method gave nothing.
+//! Never holds a credential, nor what a third party wrote in an answer's body.
+
+use http::StatusCode;
+
+use crate::connector::{MethodError, Staleness};
+use crate::http::BoxError;
+use crate::http::pool::SendError;
+use crate::inject::InjectError;
+use crate::inject::target::TargetError;
+use crate::script::{ErrorKind, Limit, ScriptError};
+
+/// Why a method gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The connector does not have this option.
+    #[error("the connector has no option `{option}`")]
+    NoOption {
+        /// Its key; empty for the connector's own way.
+        option: String,
+    },
+    /// The method fails, or its result is not what it must be.
+    #[error(transparent)]
+    Result(#[from] MethodError),
+    /// Its request may not go where it was meant to.
+    #[error("the request of {method} is not sent")]
+    Target {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: TargetError,
+    },
+    /// The credentials do not fit into its request.
+    #[error("the request of {method} cannot be made")]
+    Inject {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: InjectError,
+    },
+    /// The third party gave no answer.
+    #[error("the third party does not answer {method}")]
+    Send {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: SendError,
+    },
+    /// The third party's answer broke off.
+    #[error("the third party's answer to {method} broke off")]
+    Body {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// The third party's answer is longer than any that is read.
+    #[error("the third party's answer to {method} is longer than 1 MiB")]
+    TooLong {
+        /// The vendor's name of the method.
+        method: &'static str,
+    },
+    /// The third party's answer takes too long.
+    #[error("the third party takes too long to answer {method}")]
+    TooSlow {
+        /// The vendor's name of the method.
+        method: &'static str,
+    },
+    /// The third party refuses.
+    #[error("the third party answers {method} with {status}")]
+    Refused {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// The answer's status.
+        status: StatusCode,
+        /// What that says of the credentials.
+        staleness: Staleness,
+    },
+    /// It is a script that gave nothing.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The test ran, and its result counts as false.
+    #[error("the connector's test says that the credentials do not work")]
+    TestSaysNo,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The third party does not take the credentials, or what was asked for.
+    Refused,
+    /// The third party does not answer as it should; worth another try.
+    Down,
+    /// The connector or the integration must be mended.
+    Misconfigured,
+}
+
+impl RunError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Refused { status, .. } if is_passing(*status) => FailureKind::Down,
+            Self::Refused { .. } | Self::TestSaysNo => FailureKind::Refused,
+            Self::Script(error) => of_script(&error.kind),
+            Self::Send { .. } | Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => {
+                FailureKind::Down
+            }
+            Self::NoOption { .. } | Self::Result(_) | Self::Target { .. } | Self::Inject { .. } => {
+                FailureKind::Misconfigured
+            }
+        }
+    }
+
+    /// Whether the third party refused the credentials, so that newer ones may help.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        match self {
+            Self::Refused { staleness, .. } => *staleness == Staleness::AccessTokenExpired,
+            Self::Script(error) => {
+                matches!(&error.kind, ErrorKind::Thrown(thrown) if thrown.key.as_deref() == Some("access_token_expired"))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A script that throws says no, unless the answer that it is about may be another later.
+fn of_script(kind: &ErrorKind) -> FailureKind {
+    match kind {
+        ErrorKind::Thrown(thrown) => match thrown.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            Some(status) if is_passing(status) => FailureKind::Down,
+            _ => FailureKind::Refused,
+        },
+        ErrorKind::Busy(_) | ErrorKind::NoWorker(_) => FailureKind::Down,
+        ErrorKind::Limit(exceeded) if exceeded.limit == Limit::WallClock => FailureKind::Down,
+        _ => FailureKind::Misconfigured,
+    }
+}
+
+/// Whether the third party may well answer otherwise later.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}
