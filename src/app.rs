@@ -29,6 +29,7 @@ use crate::http::egress::Names;
 use crate::http::listener::{self, Address};
 use crate::http::tls::ClientTls;
 use crate::inbound::{Current, Snapshot};
+use crate::script::Scripts;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};

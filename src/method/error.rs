@@ -132,7 +132,8 @@ impl RunError {
 /// A script that throws says no, unless the answer that it is about may be another later.
 fn of_script(kind: &ErrorKind) -> FailureKind {
     match kind {
-        ErrorKind::Thrown(thrown) => match thrown.status.and_then(|status| StatusCode::from_u16(status).ok()) {
+        ErrorKind::Thrown(thrown) => match thrown.status.and_then(|status| StatusCode::from_u16(status).ok())
+        {
             Some(status) if is_passing(status) => FailureKind::Down,
             _ => FailureKind::Refused,
         },

@@ -28,10 +28,16 @@ impl Methods {
         for (name, value) in more {
             argument.set(name, value);
         }
-        let host = Host { methods: self, allowed: subject.allowed(), client: self.offered(method, subject).await? };
+        let host =
+            Host { methods: self, allowed: subject.allowed(), client: self.offered(method, subject).await? };
         let outcome = self.scripts.run(script, method.name(), &argument, &host).await?;
         if !outcome.log.is_empty() {
-            tracing::debug!(script = script.file(), method = method.name(), log = outcome.log, "a script logged");
+            tracing::debug!(
+                script = script.file(),
+                method = method.name(),
+                log = outcome.log,
+                "a script logged"
+            );
         }
         Ok(outcome.value)
     }
@@ -92,10 +98,12 @@ impl Host<'_> {
     fn signed(&self, own: &Offered, request: HostRequest) -> Result<SignedRequest, HostError> {
         let is_url = ["https://", "http://"].iter().any(|scheme| request.url.starts_with(scheme));
         let requested = if is_url { Requested::Url } else { Requested::Path };
-        let target = locate(&own.base, &requested(request.url), &self.allowed).map_err(|error| not_admitted(&error))?;
+        let target = locate(&own.base, &requested(request.url), &self.allowed)
+            .map_err(|error| not_admitted(&error))?;
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| refused(&"a header's value is not visible ASCII"))?;
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| refused(&"a header's value is not visible ASCII"))?;
             headers.append(header_name(name)?, value);
         }
         let unsigned = UnsignedRequest {
@@ -111,7 +119,10 @@ impl Host<'_> {
     fn open(&self, request: HostRequest) -> Result<SignedRequest, HostError> {
         let base = self.client.as_ref().map(|own| &own.base);
         let target = locate_alone(&request.url, base, &self.allowed).map_err(|error| not_admitted(&error))?;
-        let headers = request.headers.into_iter().map(|(name, value)| Ok((header_name(&name)?, Secret::new(value.to_string()))));
+        let headers = request
+            .headers
+            .into_iter()
+            .map(|(name, value)| Ok((header_name(&name)?, Secret::new(value.to_string()))));
         let client = ApiClient {
             base_uri: String::new(),
             headers: headers.collect::<Result<_, HostError>>()?,
@@ -128,7 +139,12 @@ impl Host<'_> {
         inject::sign(unsigned, &client).map_err(|error| refused(&report(&error)))
     }
 
-    async fn exchange(&self, request: SignedRequest, body: Body, through: Option<&Offered>) -> Result<HostResponse, HostError> {
+    async fn exchange(
+        &self,
+        request: SignedRequest,
+        body: Body,
+        through: Option<&Offered>,
+    ) -> Result<HostResponse, HostError> {
         let (origin, request) = request.with_body(body);
         let response = self.methods.client.send(&origin, self.allowed.egress, request).await;
         let (head, body) = response.map_err(|error| refused(&report(&error)))?.into_parts();
@@ -149,7 +165,8 @@ impl Host<'_> {
             Collected::TooLong(_) => return Err(refused(&"the answer is longer than scripts.response")),
         };
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let headers =
+            head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
         Ok(HostResponse { status: head.status.as_u16(), headers, body: Zeroizing::new(body) })
     }
 }
@@ -167,6 +184,10 @@ fn refused(problem: &dyn std::fmt::Display) -> HostError {
 }
 
 fn not_admitted(error: &TargetError) -> HostError {
-    let cure = if matches!(error, TargetError::NotAllowed { .. }) { "; list its host in the integration's `hosts`" } else { "" };
+    let cure = if matches!(error, TargetError::NotAllowed { .. }) {
+        "; list its host in the integration's `hosts`"
+    } else {
+        ""
+    };
     refused(&format!("{error}{cure}"))
 }

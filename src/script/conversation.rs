@@ -105,7 +105,7 @@ fn told(id: u32, answered: Result<Heard, HostError>, limits: &Limits, mask: &mut
         Ok(Heard::Http(response)) if response.body.len() as u64 > limits.response => Err(Problem {
             message: format!("the answer is longer than {}", Limit::Response.of(limits)),
             key: None,
-                status: None,
+            status: None,
         }),
         Ok(Heard::Http(HostResponse { status, headers, body })) => {
             mask.learn(&body);

@@ -1,6 +1,7 @@
 //! Scripts that mean no good, in real worker processes: each ends within its limits, says which one, and harms nobody.
 //! What well-meant scripts may do is told by the unit tests of the worker.
 
+mod connectors;
 mod shims;
 
 use std::fs;
@@ -301,7 +302,11 @@ fn no_state_passes_from_one_run_to_the_next() {
 fn results_are_remembered_where_they_depend_on_the_input_alone() {
     Runtime::new().unwrap().block_on(async {
         let metrics = ScriptMetrics::default();
-        let scripts = Scripts::new(Config { program: program(), ..Config::default() }, Handle::current(), metrics.clone());
+        let scripts = Scripts::new(
+            Config { program: program(), ..Config::default() },
+            Handle::current(),
+            metrics.clone(),
+        );
         for expression in ["1", "({ at: new Date(0).getTime() })", "undefined", "Math.max(1, 2)"] {
             let first = run(&scripts, &script(expression)).await.unwrap();
             let second = run(&scripts, &script(expression)).await.unwrap();

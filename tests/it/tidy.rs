@@ -32,7 +32,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("outbound", "names secret clock report telemetry http token connector store call"),
     ("api", "names secret clock report telemetry http token formula connector method refresh store"),
     ("admin", "names secret clock report telemetry http"),
-    ("config", "names secret report document http formula connector script token seal store inbound outbound"),
+    (
+        "config",
+        "names secret report document http formula connector script token seal store inbound outbound",
+    ),
 ];
 
 /// The room that may import every other.

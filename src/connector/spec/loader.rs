@@ -17,7 +17,7 @@ use crate::names::ConnectorKey;
 type Loaded = Result<(Arc<Connector>, Vec<Complaint>), Vec<Complaint>>;
 
 /// Keys of a connector around its auth spec. Most describe parts of the vendor's product that are not authentication.
-const CONNECTOR_KEYS: [&str; 24] = [
+const CONNECTOR_KEYS: [&str; 25] = [
     "name",
     "key",
     "description",
@@ -25,6 +25,7 @@ const CONNECTOR_KEYS: [&str; 24] = [
     "appUri",
     "appUuid",
     "logoUri",
+    "connectionMode",
     "apiDocsUri",
     "documentationUri",
     "categories",

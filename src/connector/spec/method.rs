@@ -43,7 +43,9 @@ impl Loader {
             }
             // The vendor's page on `test` writes a request under this name, too.
             "mapping" => self.request(way, method, node, &MAPPING),
-            "javascript" => self.script(way, method, node).map(Implementation::Script),
+            "javascript" if method.may_be_script() => {
+                self.script(way, method, node).map(Implementation::Script)
+            }
             "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
             other => {
                 self.refuse_kind(method, key, node, other);
