@@ -91,8 +91,6 @@ pub struct Settings {
     pub gate: GateConfig,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
-    /// How their methods in JavaScript are run.
-    pub scripts: script::Config,
     /// What the outbound listener needs; there whenever it listens.
     pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.
@@ -138,6 +136,8 @@ pub struct ServiceSettings {
     pub store: store::Config,
     /// The keys that seal them, at least one.
     pub sealing_keys: Vec<SealingKey>,
+    /// How connectors' methods in JavaScript are run.
+    pub scripts: script::Config,
 }
 
 /// How a process stops.

@@ -11,6 +11,7 @@ use crate::http::tls;
 use crate::report::report;
 use crate::script;
 use crate::seal::Keyring;
+use crate::store::StoreError;
 use crate::token::WorkspaceConfig;
 use crate::token::keys::{KeyComplaint, KeySet};
 
@@ -72,16 +73,29 @@ impl Findings {
 
     /// Every script that an integration may run, each once.
     fn scripts(&mut self, settings: &Settings) {
+        let Some(service) = &settings.service else { return };
         let mut seen = HashSet::new();
         let ways = settings.integrations.iter().flat_map(|integration| integration.connector.ways());
         let scripts = ways.flat_map(AuthOption::scripts).map(|(method, script)| (script, method.name()));
         let each = scripts.filter(|(script, method)| seen.insert((script.file().to_owned(), *method)));
-        self.errors.extend(script::check(&settings.scripts, each));
+        self.errors.extend(script::check(&service.scripts, each));
     }
 
     fn refuse(&mut self, places: &Places, keys: &[&str], problem: impl Display, cure: &str) {
         self.errors.push(places.complaint(keys, problem.to_string(), cure));
     }
+}
+
+/// What is wrong with sealing keys that a store refuses, at the place of the key at fault.
+pub(super) fn unfit_keys(places: &Places, keys: &[String], error: &StoreError) -> Complaint {
+    let wrong = match error {
+        StoreError::WrongKey { key, .. } => keys.iter().position(|id| id == key),
+        _ => None,
+    };
+    let index = wrong.map(|index| index.to_string());
+    let mut place = vec!["encryption", "keys"];
+    place.extend(index.iter().flat_map(|index| [index.as_str(), "key"]));
+    places.complaint(&place, report(error).to_string(), "")
 }
 
 /// Where the key that is complained about was typed.

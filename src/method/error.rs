@@ -8,7 +8,7 @@ use crate::http::BoxError;
 use crate::http::pool::SendError;
 use crate::inject::InjectError;
 use crate::inject::target::TargetError;
-use crate::script::{ErrorKind, Limit, ScriptError};
+use crate::script::{ErrorKind, HostError, Limit, ScriptError};
 
 /// Why a method gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -132,9 +132,10 @@ impl RunError {
 /// A script that throws says no, unless the answer that it is about may be another later.
 fn of_script(kind: &ErrorKind) -> FailureKind {
     match kind {
-        ErrorKind::Thrown(thrown) => match thrown.status.and_then(|status| StatusCode::from_u16(status).ok())
-        {
-            Some(status) if is_passing(status) => FailureKind::Down,
+        ErrorKind::Thrown(thrown) => match thrown.key.as_deref() {
+            Some(HostError::UNREACHABLE) => FailureKind::Down,
+            Some(HostError::NOT_ADMITTED) => FailureKind::Misconfigured,
+            _ if thrown.status().is_some_and(is_passing) => FailureKind::Down,
             _ => FailureKind::Refused,
         },
         ErrorKind::Busy(_) | ErrorKind::NoWorker(_) => FailureKind::Down,

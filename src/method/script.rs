@@ -1,7 +1,8 @@
 //! A method that is a script: what it is given, and the requests it makes, each admitted, signed, and sent through the guard.
 //! Never lets a script reach a host that the connection's credentials may not go to.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{Made, Methods, RunError, Subject};
@@ -66,6 +67,19 @@ impl Methods {
 struct Offered {
     client: ApiClient,
     base: Base,
+}
+
+impl Offered {
+    /// What the connector's response handlers make of an answer. What 401 is by default the script is told with the answer.
+    fn verdict(&self, head: &Parts) -> Option<&'static str> {
+        match self.client.staleness(head.status, &head.headers) {
+            Staleness::AccessTokenExpired if head.status != StatusCode::UNAUTHORIZED => {
+                Some("access_token_expired")
+            }
+            Staleness::ConnectionIsDefunct => Some("connection_is_defunct"),
+            Staleness::AccessTokenExpired | Staleness::Fine => None,
+        }
+    }
 }
 
 /// Where a script's requests go.
@@ -147,27 +161,22 @@ impl Host<'_> {
     ) -> Result<HostResponse, HostError> {
         let (origin, request) = request.with_body(body);
         let response = self.methods.client.send(&origin, self.allowed.egress, request).await;
-        let (head, body) = response.map_err(|error| refused(&report(&error)))?.into_parts();
-        if let Some(own) = through {
-            let key = match own.client.staleness(head.status, &head.headers) {
-                Staleness::Fine => None,
-                Staleness::AccessTokenExpired => Some("access_token_expired"),
-                Staleness::ConnectionIsDefunct => Some("connection_is_defunct"),
-            };
-            if let Some(key) = key {
-                let message = format!("the API answered {}", head.status.as_u16());
-                return Err(HostError { message, key: Some(key.into()), status: Some(head.status.as_u16()) });
-            }
+        let (head, body) = response.map_err(|error| unreachable(&report(&error)))?.into_parts();
+        let status = head.status.as_u16();
+        if let Some(key) = through.and_then(|own| own.verdict(&head)) {
+            let message = format!("the API answered {status}");
+            return Err(HostError { message, key: Some(key.into()), status: Some(status) });
         }
         let longest = usize::try_from(self.methods.scripts.limits().response).unwrap_or(usize::MAX);
-        let body = match collect_within(body, longest).await.map_err(|_| refused(&"the answer broke off"))? {
-            Collected::Whole(bytes) => bytes.to_vec(),
-            Collected::TooLong(_) => return Err(refused(&"the answer is longer than scripts.response")),
-        };
+        let body =
+            match collect_within(body, longest).await.map_err(|_| unreachable(&"the answer broke off"))? {
+                Collected::Whole(bytes) => bytes.to_vec(),
+                Collected::TooLong(_) => return Err(refused(&"the answer is longer than scripts.response")),
+            };
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers =
             head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        Ok(HostResponse { status: head.status.as_u16(), headers, body: Zeroizing::new(body) })
+        Ok(HostResponse { status, headers, body: Zeroizing::new(body) })
     }
 }
 
@@ -183,11 +192,12 @@ fn refused(problem: &dyn std::fmt::Display) -> HostError {
     HostError { message: problem.to_string(), key: None, status: None }
 }
 
+fn unreachable(problem: &dyn std::fmt::Display) -> HostError {
+    HostError { key: Some(HostError::UNREACHABLE.into()), ..refused(problem) }
+}
+
 fn not_admitted(error: &TargetError) -> HostError {
-    let cure = if matches!(error, TargetError::NotAllowed { .. }) {
-        "; list its host in the integration's `hosts`"
-    } else {
-        ""
-    };
-    refused(&format!("{error}{cure}"))
+    let is_unlisted = matches!(error, TargetError::NotAllowed { .. });
+    let cure = if is_unlisted { "; list its host in the integration's `hosts`" } else { "" };
+    HostError { key: Some(HostError::NOT_ADMITTED.into()), ..refused(&format!("{error}{cure}")) }
 }

@@ -48,7 +48,7 @@ fn complaint(script: &Script, method: &str, kind: &ErrorKind, place: Option<(u32
     Complaint {
         file: script.file().into(),
         position: place.map(|(line, column)| Position { line: number(line), column: number(column) }),
-        problem: format!("{method} {}", crate::report::report(kind)),
+        problem: format!("{method} {kind}"),
         cure: String::new(),
     }
 }

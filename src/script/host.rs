@@ -64,6 +64,13 @@ pub struct HostError {
     pub status: Option<u16>,
 }
 
+impl HostError {
+    /// The key where nobody answered.
+    pub const UNREACHABLE: &str = "unreachable";
+    /// The key where the request may not be made.
+    pub const NOT_ADMITTED: &str = "not_admitted";
+}
+
 /// For methods that ask nobody: every request is refused.
 pub struct NoHostCalls;
 

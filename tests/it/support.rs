@@ -5,6 +5,7 @@ pub(crate) mod http_2;
 mod origin;
 mod peer;
 mod process;
+pub(crate) mod service;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -142,7 +143,9 @@ impl Gate {
         };
         let mut settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
         // This program is the test's, which is no worker.
-        settings.scripts.program = env!("CARGO_BIN_EXE_sidegate").into();
+        if let Some(service) = &mut settings.service {
+            service.scripts.program = env!("CARGO_BIN_EXE_sidegate").into();
+        }
         let running = app::start_in(settings, outside)?;
         Ok(Self { running: Some(running), folder })
     }

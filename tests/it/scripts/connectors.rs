@@ -104,6 +104,17 @@ fn a_connection_whose_script_says_no_is_not_made() {
 }
 
 #[test]
+fn a_script_sees_what_the_api_said_when_it_refused() {
+    let third_party = answering(&[("", 401, r#"{"errorCode": 17}"#)]);
+    let folder = pipedrive(&third_party);
+    let test = "export default ({ apiClient }) => apiClient.get('/users/me').catch((error) => error.data.data.errorCode === 17
+        && error.key === 'access_token_expired' && error.response.status === 401)";
+    folder.write_below("connectors/pipedrive/auth/test.js", test);
+    let made = connect(&gate(folder), "pipedrive", &json!({"api_token": TOKEN}));
+    assert_eq!(made.status, 200, "{}", made.text());
+}
+
+#[test]
 fn a_session_token_comes_from_scripts_and_is_renewed_by_one() {
     let third_party = answering(&[
         (r#""apiKey":"planted-key-2","old":"session-1""#, 200, r#"{"session": "session-2"}"#),
@@ -157,7 +168,9 @@ fn a_script_reaches_no_host_that_the_integration_does_not_list() {
     let steal = steal.replace("OTHER", &other.address.to_string());
     folder.write_below("connectors/pipedrive/auth/test.js", &steal);
     let made = connect(&gate(folder), "pipedrive", &json!({"api_token": TOKEN}));
-    assert!((400..500).contains(&made.status), "{}", made.text());
+    let said = made.text();
+    assert!(made.status >= 400 && said.contains("is not admitted; list its host"), "{said}");
+    assert!(!said.contains(TOKEN), "{said}");
     other.is_untouched();
 }
 
