@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use sidegate::formula::Value;
 use sidegate::script::{
-    Config, ErrorKind, Limit, Limits, NoHostCalls, Outcome, Script, ScriptError, Scripts, check,
+    BoxFuture, Config, ErrorKind, HostCalls, HostError, HostRequest, HostResponse, Limit, Limits,
+    NoHostCalls, Outcome, Script, ScriptError, Scripts, check,
 };
 use sidegate::telemetry::metrics::ScriptMetrics;
 use tokio::runtime::{Handle, Runtime};
@@ -225,6 +226,26 @@ fn a_source_and_an_argument_that_are_too_large_reach_no_worker() {
     });
 }
 
+/// Kills the worker that asks.
+struct Killer<'a>(&'a Path);
+
+impl HostCalls for Killer<'_> {
+    fn offers_api_client(&self) -> bool {
+        false
+    }
+
+    fn call(&self, _: HostRequest) -> BoxFuture<'_, Result<HostResponse, HostError>> {
+        kill_worker(self.0);
+        Box::pin(std::future::pending())
+    }
+}
+
+fn kill_worker(program: &Path) -> u32 {
+    let worker = workers(program)[0];
+    assert!(Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success());
+    worker
+}
+
 #[test]
 fn a_worker_that_is_killed_fails_its_call_and_no_other() {
     Runtime::new().unwrap().block_on(async {
@@ -233,26 +254,14 @@ fn a_worker_that_is_killed_fails_its_call_and_no_other() {
         symlink(env!("CARGO_BIN_EXE_sidegate"), &program).unwrap();
         let config = Config { program: program.clone(), workers: 1, ..Config::default() };
         let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
-        let waits = script("new Promise((done) => setTimeout(done, 1e6))");
-        let killed = async {
-            let worker = loop {
-                match workers(&program).first() {
-                    Some(worker) => break *worker,
-                    None => tokio::task::yield_now().await,
-                }
-            };
-            assert!(
-                Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success()
-            );
-        };
-        let (error, ()) = tokio::join!(run(&scripts, &waits), killed);
+        let asks = script("fetch('https://api.test/')");
+        let error = scripts.run(&asks, "test", &Value::empty_object(), &Killer(&program)).await;
         let kind = error.err().unwrap().kind;
         assert!(matches!(&kind, ErrorKind::Crashed(how) if how == "ended by signal 9"), "{kind}");
         assert_eq!(run(&scripts, &script("7")).await.unwrap().value.unwrap().text(), "7");
 
         // One that dies between two calls fails neither.
-        let worker = workers(&program)[0];
-        assert!(Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success());
+        let worker = kill_worker(&program);
         while !has_ended(worker) {
             tokio::task::yield_now().await;
         }
