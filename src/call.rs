@@ -161,7 +161,7 @@ impl Calls {
         opened: &Opened,
         body: Body,
     ) -> Result<Attempt, CallError> {
-        let prepared = self.clients.get(&self.methods, ask.integration, opened).await?;
+        let prepared = self.clients.get((&self.methods, &self.store), ask.integration, opened).await?;
         let allowed = open::allowed(ask.integration, opened);
         let target = locate(&prepared.base, ask.requested, &allowed)?;
         let unsigned = UnsignedRequest {
@@ -171,9 +171,9 @@ impl Calls {
             headers,
         };
         let signed = inject::sign(unsigned, &prepared.client)?;
-        let mut response =
-            send::send(&self.client, allowed.egress, signed, body, ask.upgrade.clone()).await?;
-        let staleness = replay::staleness(&prepared.client, &response);
+        let response = send::send(&self.client, allowed.egress, signed, body, ask.upgrade.clone()).await?;
+        let (mut response, data) = replay::read(&prepared.client, response).await?;
+        let staleness = replay::staleness(&prepared.client, &response, data.as_deref());
         prepared.echo.take_back(response.headers_mut());
         Ok(Attempt { response, staleness })
     }

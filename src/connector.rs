@@ -27,6 +27,6 @@ pub use oauth_config::{ClientAuthentication, GrantType, OAuthConfig};
 pub use option::{AuthOption, AuthType, Ui};
 pub use place::Place;
 pub use request::{Draft, Reply, RequestMapping};
-pub use response::{ResponseHandlers, Staleness};
+pub use response::{Handled, ResponseHandlers, Staleness};
 pub use schema::{Flaw, Schema};
 pub use spec::Connector;

@@ -8,6 +8,7 @@ mod subject;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 pub use error::{FailureKind, RunError};
@@ -17,13 +18,18 @@ use crate::connector::{ApiClient, Implementation, Method, MethodError, OAuthConf
 use crate::formula::{Template, Value};
 use crate::http::client::Client;
 use crate::script::Scripts;
+use crate::token::Verifier;
 
 /// Runs methods. One per worker, so that what it sends stays on the worker; one for the shared runtime.
 #[derive(Clone)]
 pub struct Methods {
     client: Arc<Client>,
+    keys: Keys,
     scripts: Arc<Scripts>,
 }
+
+/// The keys of the workspaces, as they are now.
+pub type Keys = Arc<ArcSwap<Verifier>>;
 
 /// What testing a connection came to, where it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +45,10 @@ type Made = Result<Option<Zeroizing<Value>>, RunError>;
 
 impl Methods {
     /// `client`: what a method's requests are sent with, through the egress guard. `scripts`: what runs those in JavaScript.
+    /// `keys`: what tokens of ours are signed with.
     #[must_use]
-    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>) -> Self {
-        Self { client, scripts }
+    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>, keys: Keys) -> Self {
+        Self { client, keys, scripts }
     }
 
     /// `makeApiClient`.
@@ -50,7 +57,24 @@ impl Methods {
     /// If it gives no base URI, or anything that cannot be sent.
     pub async fn api_client(&self, subject: &Subject<'_>) -> Result<ApiClient, RunError> {
         let made = self.computed(Method::MakeApiClient, subject).await?.unwrap_or_else(nothing);
-        Ok(subject.option.api_client(&made)?)
+        let mut client = subject.option.api_client(&made)?;
+        self.add_token(&mut client, subject)?;
+        Ok(client)
+    }
+
+    /// Puts a token of ours in, where the third party wants one.
+    fn add_token(&self, client: &mut ApiClient, subject: &Subject<'_>) -> Result<(), RunError> {
+        if !subject.option.auth.is_minted() {
+            return Ok(());
+        }
+        let (owner, fields) = subject.customer().ok_or(RunError::NoCustomer)?;
+        let fields = fields.map_or_else(|| serde_json::json!({}), serde_json::Value::from);
+        for name in subject.option.auth.token_headers() {
+            let token = self.keys.load().mint_for(owner, fields.clone()).map_err(RunError::Token)?;
+            client.headers.retain(|(other, _)| other != name);
+            client.headers.push((name.clone(), token));
+        }
+        Ok(())
     }
 
     /// `getOAuthConfig`, of an oauth2 connector.

@@ -10,6 +10,7 @@ mod issuer;
 pub mod jws;
 pub mod keys;
 pub mod mint;
+pub mod minted;
 pub mod policy;
 mod recent;
 pub mod revocations;

@@ -72,7 +72,7 @@ impl Api {
                 input: Value::clone(credentials),
                 connector_parameters: Value::empty_object(),
             });
-            let with = With::of(integration, None, app.as_ref())?;
+            let with = With::of(integration, None, app.as_ref())?.whose(owner);
             let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
             let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
             let now = self.clock.now();

@@ -21,7 +21,7 @@ use crate::http::client::Client;
 use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls;
-use crate::method::Methods;
+use crate::method::{Keys, Methods};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::{Refresher, Sources};
@@ -50,6 +50,8 @@ pub(super) struct ServiceSide {
     refresher: Arc<Refresher>,
     api: Arc<Api>,
     callers: SharedCallers,
+    /// What tokens of ours are signed with.
+    keys: Keys,
     scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
@@ -70,10 +72,11 @@ impl ServiceSide {
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let rotations = Rotations::new(store.clone(), telemetry.metrics.sealing.clone(), Arc::clone(&clock));
         let tls = tls::client(&third_parties)?;
+        let keys = Arc::new(ArcSwap::new(Arc::clone(&verifier)));
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
         let scripts = Scripts::new(settings.scripts, shared.clone(), telemetry.metrics.scripts.clone());
         let scripts = Arc::new(scripts);
-        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts));
+        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts), Arc::clone(&keys));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -97,6 +100,7 @@ impl ServiceSide {
             refresher,
             api,
             callers,
+            keys,
             scripts,
             tls,
             names,
@@ -110,7 +114,7 @@ impl ServiceSide {
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts), Arc::clone(&self.keys));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
@@ -149,6 +153,7 @@ impl ServiceSide {
 
     /// Believes other callers and knows other third parties from the next call on.
     pub(super) fn reload(&self, config: Option<outbound::Config>, verifier: Arc<Verifier>, catalog: Catalog) {
+        self.keys.store(Arc::clone(&verifier));
         self.callers.store(Arc::new(self.callers.load().reloaded(verifier, config)));
         self.catalog.store(Arc::new(catalog));
     }

@@ -71,6 +71,9 @@ pub enum CallError {
     /// The caller's body broke off while it was read.
     #[error("the request body cannot be read")]
     RequestBody(#[source] BoxError),
+    /// The third party's answer broke off while the connector's response handlers wanted to read it.
+    #[error("the third party's answer broke off")]
+    ResponseBody(#[source] BoxError),
     /// The third party gave no answer.
     #[error("no answer from the third party")]
     Send(#[from] SendError),

@@ -10,6 +10,11 @@ use crate::names::ConnectionId;
 use crate::store::{Health, Opened, Store, StoreError};
 
 use super::CallError;
+use crate::formula::Value;
+use crate::secret::Secret;
+
+/// The integration that stands for a customer's own API.
+const INTERNAL_API: &str = "internal-api";
 
 /// Reads the connection with its secrets; refuses one that cannot be used.
 pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, CallError> {
@@ -29,6 +34,7 @@ pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, Cal
 pub(super) fn subject<'a>(
     integration: &'a Integration,
     opened: &'a Opened,
+    fields: Option<&'a Secret<Value>>,
 ) -> Result<Subject<'a>, CallError> {
     let (connection, secrets) = (&opened.connection, opened.secrets.expose());
     let account = Account {
@@ -38,8 +44,15 @@ pub(super) fn subject<'a>(
         input: &secrets.input,
         credentials: Some(&secrets.credentials),
         pinned_origin: connection.pinned_origin.as_deref(),
+        customer: Some((&connection.owner, fields.map(Secret::expose))),
     };
     Subject::new(integration, account).map_err(CallError::ApiClient)
+}
+
+/// Whether the connector's methods see what the customer's tokens say of it: those of the customer's own API do.
+pub(super) fn wants_customer(integration: &Integration, opened: &Opened) -> bool {
+    let option = integration.connector.option(opened.connection.auth_option.as_deref());
+    integration.key.as_str() == INTERNAL_API || option.is_some_and(|option| option.auth.is_minted())
 }
 
 /// Which targets the connection's credentials may go to.

@@ -12,7 +12,7 @@ use crate::inject::echo::Echo;
 use crate::inject::target::Base;
 use crate::method::Methods;
 use crate::names::{AppId, ConnectionId, Version};
-use crate::store::Opened;
+use crate::store::{Opened, Store};
 
 /// How many connections' clients are kept, and how long after their last use. They hold what is put into requests, and
 /// wipe it when they go.
@@ -46,7 +46,7 @@ impl Clients {
     /// The client for this version of the connection's credentials.
     pub(super) async fn get(
         &self,
-        methods: &Methods,
+        (methods, store): (&Methods, &Store),
         integration: &Arc<Integration>,
         opened: &Opened,
     ) -> Result<Arc<Prepared>, CallError> {
@@ -59,10 +59,20 @@ impl Clients {
         if let Some(made) = self.0.get(&connection.id).filter(fits) {
             return Ok(Arc::clone(&made.prepared));
         }
-        let subject = open::subject(integration, opened)?;
+        let wants_customer = open::wants_customer(integration, opened);
+        let customer = match wants_customer {
+            true => store.customer(&connection.owner).await?,
+            false => None,
+        };
+        let fields = customer.as_ref().and_then(|customer| customer.fields.as_ref());
+        let subject = open::subject(integration, opened, fields)?;
         let client = methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
         let base = Base::parse(&client.base_uri)?;
         let prepared = Arc::new(Prepared { base, echo: Echo::of(&client), client });
+        if wants_customer {
+            // It holds what was true a moment ago: a token that ends, fields that another token changes.
+            return Ok(prepared);
+        }
         let made = Made {
             version: connection.version,
             app: connection.app.clone(),

@@ -2,11 +2,13 @@
 //! Never gets newer credentials, and never sends.
 
 use bytes::Bytes;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response};
+use zeroize::Zeroizing;
 
 use super::CallError;
-use crate::connector::{ApiClient, Staleness};
+use crate::connector::{ApiClient, Reply, Staleness};
+use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
 
@@ -32,10 +34,41 @@ pub(super) async fn keep(body: Body, limit: Option<usize>) -> Result<(Body, Opti
     }
 }
 
+/// How much of a response is read for the handlers that want its body; what is longer streams on unread.
+const READ_AT_MOST: usize = 64 * 1024;
+
+/// The response, and its body for the connector's response handlers where they read it: JSON that is short. Any other
+/// streams.
+pub(super) async fn read(
+    client: &ApiClient,
+    response: Response<Body>,
+) -> Result<(Response<Body>, Option<Zeroizing<Value>>), CallError> {
+    let wanted = client.response_handlers.read_bodies() && is_json(response.headers());
+    if !wanted {
+        return Ok((response, None));
+    }
+    let (head, body) = response.into_parts();
+    let (body, data) = match collect_within(body, READ_AT_MOST).await.map_err(CallError::ResponseBody)? {
+        Collected::Whole(bytes) => {
+            let data = serde_json::from_slice(&bytes).ok().map(Zeroizing::new);
+            (Body::full(bytes), data)
+        }
+        Collected::TooLong(body) => (body, None),
+    };
+    Ok((Response::from_parts(head, body), data))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
 /// What a response says of the credentials. A 401 that names a missing scope (RFC 6750 section 3.1) would come again with
 /// any token of this grant, so it refreshes nothing.
-pub(super) fn staleness(client: &ApiClient, response: &Response<Body>) -> Staleness {
-    match client.staleness(response.status(), response.headers()) {
+pub(super) fn staleness(client: &ApiClient, response: &Response<Body>, data: Option<&Value>) -> Staleness {
+    let reply = Reply { status: response.status(), headers: response.headers(), data };
+    match client.staleness(&reply) {
         Staleness::AccessTokenExpired if lacks_scope(response.headers()) => Staleness::Fine,
         staleness => staleness,
     }

@@ -1,10 +1,11 @@
 //! What `makeApiClient` gives: where to send, what to put in, and what an answer means for the credentials.
 //! Never sees a request or its caller.
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::HeaderName;
 
 use super::fields::{Fields, MethodError, scalar};
-use super::response::{ResponseHandlers, Staleness};
+use super::request::Reply;
+use super::response::{Handled, ResponseHandlers, Staleness};
 use crate::formula::Value;
 use crate::secret::Secret;
 
@@ -49,10 +50,17 @@ impl ApiClient {
         url::Url::parse(&self.base_uri).map(|uri| uri.origin().ascii_serialization()).unwrap_or_default()
     }
 
-    /// What this response means: the first response handler that matches decides, else 401 is an expired token.
+    /// What this response means for the credentials: the first response handler that matches decides, else 401 is an
+    /// expired token.
     #[must_use]
-    pub fn staleness(&self, status: StatusCode, headers: &HeaderMap) -> Staleness {
-        self.response_handlers.staleness(status, headers)
+    pub fn staleness(&self, reply: &Reply<'_>) -> Staleness {
+        self.response_handlers.staleness(reply)
+    }
+
+    /// What the first response handler that matches says of an answer to a method.
+    #[must_use]
+    pub fn handled(&self, reply: &Reply<'_>) -> Option<Handled> {
+        self.response_handlers.handled(reply)
     }
 }
 

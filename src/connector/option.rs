@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use http::HeaderName;
 use zeroize::Zeroizing;
 
 use super::api_client::ApiClient;
@@ -14,14 +15,17 @@ use super::response::ResponseHandlers;
 use crate::formula::{Template, Value, Variables};
 use crate::script::Script;
 
-/// What kind of credentials a third party takes. The vendor's other types (oauth1, proxy, the token types) come with
-/// a later version; a spec of one is a load error that says so.
+/// What kind of credentials a third party takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthType {
     /// What the customer typed in: an API key, a user name and password, a token.
     ClientCredentials,
     /// OAuth 2.0 (RFC 6749): tokens that are refreshed.
     OAuth2,
+    /// A token of ours that says for which customer the request is, in `X-Integration-App-Token`.
+    IntegrationAppToken,
+    /// The same, in `X-Membrane-Token` too.
+    MembraneToken,
 }
 
 impl AuthType {
@@ -31,7 +35,31 @@ impl AuthType {
         match self {
             Self::ClientCredentials => "client-credentials",
             Self::OAuth2 => "oauth2",
+            Self::IntegrationAppToken => "integration-app-token",
+            Self::MembraneToken => "membrane-token",
         }
+    }
+}
+
+/// The newer first: a connector of the older type gets only the second.
+static TOKEN_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-membrane-token"), HeaderName::from_static("x-integration-app-token")];
+
+impl AuthType {
+    /// The headers that hold a token of ours; empty for credentials of the customer's.
+    #[must_use]
+    pub fn token_headers(self) -> &'static [HeaderName] {
+        match self {
+            Self::ClientCredentials | Self::OAuth2 => &[],
+            Self::IntegrationAppToken => &TOKEN_HEADERS[1..],
+            Self::MembraneToken => &TOKEN_HEADERS,
+        }
+    }
+
+    /// Whether nothing of the customer's is needed: what authenticates is made for each request.
+    #[must_use]
+    pub fn is_minted(self) -> bool {
+        !self.token_headers().is_empty()
     }
 }
 

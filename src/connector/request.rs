@@ -43,8 +43,8 @@ pub struct Reply<'a> {
     pub status: http::StatusCode,
     /// The headers.
     pub headers: &'a http::HeaderMap,
-    /// The body: JSON, else text.
-    pub data: &'a Value,
+    /// The body: JSON, else text. None where it was not read.
+    pub data: Option<&'a Value>,
 }
 
 impl RequestMapping {
@@ -74,7 +74,7 @@ impl RequestMapping {
         mut variables: Variables,
         reply: &Reply<'_>,
     ) -> Result<Option<Zeroizing<Value>>, MethodError> {
-        let Some(template) = &self.response else { return Ok(Some(Zeroizing::new(reply.data.clone()))) };
+        let Some(template) = &self.response else { return Ok(reply.data.cloned().map(Zeroizing::new)) };
         variables.set("response", &reply.variables());
         let made = template.evaluate(&variables);
         Ok(made.map_err(|source| MethodError::Formula { method, source })?.map(Zeroizing::new))
@@ -87,8 +87,10 @@ impl Reply<'_> {
     pub(super) fn variables(&self) -> Variables {
         let mut response = super::response::head_variables(self.status, self.headers);
         let mut all = Variables::new();
-        all.set_all(self.data);
-        response.set("data", self.data);
+        if let Some(data) = self.data {
+            all.set_all(data);
+            response.set("data", data);
+        }
         all.set_all(&response);
         all
     }

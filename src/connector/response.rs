@@ -1,10 +1,12 @@
 //! What a connector says of the third party's answers, before the default rules.
-//! Never reads a body itself.
+//! Never reads a body from a connection, and never holds one longer than it is asked.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use zeroize::Zeroizing;
 
+use super::request::Reply;
 use crate::document::{Complaint, Node, Position, did_you_mean};
 use crate::formula::{Template, Value, Variables};
 
@@ -19,100 +21,123 @@ pub enum Staleness {
     ConnectionIsDefunct,
 }
 
-/// The spec's own rules about answers, in order. They see the status and the headers, not the body.
+/// The spec's own rules about answers, in order.
 #[derive(Clone, Debug, Default)]
-pub struct ResponseHandlers(Arc<[ResponseHandler]>);
+pub struct ResponseHandlers {
+    handlers: Arc<[ResponseHandler]>,
+    read_bodies: bool,
+}
 
 #[derive(Debug)]
 struct ResponseHandler {
     matches: Template,
-    verdict: Staleness,
+    /// Whether `match` reads more than the status and the headers.
+    reads_body: bool,
+    is_success: bool,
+    staleness: Staleness,
+    /// What a method gets instead of the body.
+    data: Option<Template>,
 }
 
-/// A handler, or the warning or the complaints that take its place.
-enum Reading {
-    Handler(ResponseHandler),
-    Warning(Complaint),
-    Complaints(Vec<Complaint>),
+/// What a handler says of an answer.
+#[derive(Debug)]
+pub enum Handled {
+    /// It is a success, whatever its status; with what takes the place of its body.
+    Success(Option<Zeroizing<Value>>),
+    /// It is a failure, whatever its status.
+    Failure(Staleness),
 }
 
 const HANDLER_KEYS: [&str; 4] = ["match", "isSuccess", "data", "error"];
 const ERROR_KEYS: [&str; 3] = ["access_token_expired", "connection_is_defunct", "rate_limit_exceeded"];
 
 impl ResponseHandlers {
-    /// Reads `responseHandlers`; with warnings about those that need the body, and complaints about wrong ones.
-    pub(super) fn read(file: &Arc<str>, node: Option<&Node>) -> (Self, Vec<Complaint>, Vec<Complaint>) {
-        let (mut handlers, mut warnings, mut complaints) = (Vec::new(), Vec::new(), Vec::new());
+    /// Reads `responseHandlers`, with complaints about wrong ones.
+    pub(super) fn read(file: &Arc<str>, node: Option<&Node>) -> (Self, Vec<Complaint>) {
+        let (mut handlers, mut complaints) = (Vec::new(), Vec::new());
         for item in node.map(Node::items).unwrap_or_default() {
             match ResponseHandler::read(file, item) {
-                Reading::Handler(handler) => handlers.push(handler),
-                Reading::Warning(warning) => warnings.push(warning),
-                Reading::Complaints(more) => complaints.extend(more),
+                Ok(handler) => handlers.push(handler),
+                Err(more) => complaints.extend(more),
             }
         }
-        (Self(handlers.into()), warnings, complaints)
+        let read_bodies = handlers.iter().any(|handler| handler.reads_body);
+        (Self { handlers: handlers.into(), read_bodies }, complaints)
     }
 
-    pub(super) fn staleness(&self, status: StatusCode, headers: &HeaderMap) -> Staleness {
-        if !self.0.is_empty() {
-            let mut variables = Variables::new();
-            variables.set("response", &head_variables(status, headers));
-            let matches = |handler: &&ResponseHandler| {
-                handler.matches.evaluate(&variables).ok().flatten().is_some_and(|value| value.truthy())
-            };
-            if let Some(handler) = self.0.iter().find(matches) {
-                return handler.verdict;
-            }
+    /// Whether one of them reads bodies.
+    #[must_use]
+    pub fn read_bodies(&self) -> bool {
+        self.read_bodies
+    }
+
+    /// What the first that matches says. Without a body, those that read it do not match.
+    pub(super) fn handled(&self, reply: &Reply<'_>) -> Option<Handled> {
+        if self.handlers.is_empty() {
+            return None;
         }
-        if status == StatusCode::UNAUTHORIZED { Staleness::AccessTokenExpired } else { Staleness::Fine }
+        let mut variables = Variables::new();
+        variables.set("response", &reply.variables());
+        let made = |template: &Template| template.evaluate(&variables).ok().flatten().map(Zeroizing::new);
+        let handler = self.handlers.iter().find(|handler| {
+            (reply.data.is_some() || !handler.reads_body)
+                && made(&handler.matches).is_some_and(|value| value.truthy())
+        })?;
+        Some(match handler.is_success {
+            true => Handled::Success(handler.data.as_ref().and_then(made)),
+            false => Handled::Failure(handler.staleness),
+        })
+    }
+
+    pub(super) fn staleness(&self, reply: &Reply<'_>) -> Staleness {
+        match self.handled(reply) {
+            Some(Handled::Success(_)) => Staleness::Fine,
+            Some(Handled::Failure(staleness)) => staleness,
+            None if reply.status == StatusCode::UNAUTHORIZED => Staleness::AccessTokenExpired,
+            None => Staleness::Fine,
+        }
     }
 }
 
 impl ResponseHandler {
-    fn read(file: &Arc<str>, node: &Node) -> Reading {
-        let complaint = |position: Position, problem: String, cure: String| Complaint {
-            file: Arc::clone(file),
-            position: Some(position),
-            problem,
-            cure,
+    fn read(file: &Arc<str>, node: &Node) -> Result<Self, Vec<Complaint>> {
+        let complaint = |position: Position, problem: String, cure: String| {
+            vec![Complaint { file: Arc::clone(file), position: Some(position), problem, cure }]
         };
         if let Some(entry) = node.entries().iter().find(|entry| !HANDLER_KEYS.contains(&entry.key.as_str())) {
             let cure = did_you_mean(&entry.key, HANDLER_KEYS);
             let cure = cure.map_or_else(|| "remove it".into(), |near| format!("did you mean `{near}`?"));
             let problem = format!("the key `{}` is unknown in a response handler", entry.key);
-            return Reading::Complaints(vec![complaint(entry.position, problem, cure)]);
+            return Err(complaint(entry.position, problem, cure));
         }
         let Some(condition) = node.get("match") else {
             let (problem, cure) =
                 ("this response handler has no `match`", "write the formula that picks its responses");
-            return Reading::Complaints(vec![complaint(node.position, problem.into(), cure.into())]);
+            return Err(complaint(node.position, problem.into(), cure.into()));
         };
-        let matches = match Template::from_node(file, condition) {
-            Ok(matches) => matches,
-            Err(complaints) => return Reading::Complaints(complaints),
-        };
-        let verdict = match verdict(node) {
-            Ok(verdict) => verdict,
-            Err((position, cure)) => {
-                let problem = "this error key is unknown".into();
-                return Reading::Complaints(vec![complaint(position, problem, cure)]);
-            }
-        };
-        if matches.reads().iter().any(|path| needs_body(path)) {
-            let problem = "a response handler that reads the body is not applied by this version".into();
-            let cure = "match on response.status or response.headers";
-            return Reading::Warning(complaint(condition.position, problem, cure.into()));
-        }
-        Reading::Handler(Self { matches, verdict })
+        let matches = Template::from_node(file, condition)?;
+        let data = node.get("data").map(|data| Template::from_node(file, data)).transpose()?;
+        let staleness = staleness(node)
+            .map_err(|(position, cure)| complaint(position, "this error key is unknown".into(), cure))?;
+        Ok(Self {
+            reads_body: matches.reads().iter().any(|path| needs_body(path)),
+            is_success: is_success(node),
+            matches,
+            staleness,
+            data,
+        })
     }
 }
 
-/// What a handler says; or where its unknown key stands, and what to write.
-fn verdict(handler: &Node) -> Result<Staleness, (Position, String)> {
-    let success = handler.get("isSuccess").is_some_and(|node| Value::from(node).truthy());
+fn is_success(handler: &Node) -> bool {
+    handler.get("isSuccess").is_some_and(|node| Value::from(node).truthy())
+}
+
+/// What a handler says of the credentials; or where its unknown key stands, and what to write.
+fn staleness(handler: &Node) -> Result<Staleness, (Position, String)> {
     let key = handler.get("error").and_then(|error| error.get("key"));
     match key.map(|key| (key.text().unwrap_or_default(), key.position)) {
-        _ if success => Ok(Staleness::Fine),
+        _ if is_success(handler) => Ok(Staleness::Fine),
         None | Some(("rate_limit_exceeded", _)) => Ok(Staleness::Fine),
         Some(("access_token_expired", _)) => Ok(Staleness::AccessTokenExpired),
         Some(("connection_is_defunct", _)) => Ok(Staleness::ConnectionIsDefunct),

@@ -9,6 +9,7 @@ use crate::http::pool::SendError;
 use crate::inject::InjectError;
 use crate::inject::target::TargetError;
 use crate::script::{ErrorKind, HostError, Limit, ScriptError};
+use crate::token::minted::NoToken;
 
 /// Why a method gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,12 @@ pub enum RunError {
         /// Its key; empty for the connector's own way.
         option: String,
     },
+    /// A token is to say for which customer a request is, and there is none.
+    #[error("there is no customer to make a token for")]
+    NoCustomer,
+    /// There is no token to be made.
+    #[error(transparent)]
+    Token(NoToken),
     /// The method fails, or its result is not what it must be.
     #[error(transparent)]
     Result(#[from] MethodError),
@@ -110,9 +117,12 @@ impl RunError {
             Self::Send { .. } | Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => {
                 FailureKind::Down
             }
-            Self::NoOption { .. } | Self::Result(_) | Self::Target { .. } | Self::Inject { .. } => {
-                FailureKind::Misconfigured
-            }
+            Self::NoOption { .. }
+            | Self::NoCustomer
+            | Self::Token(_)
+            | Self::Result(_)
+            | Self::Target { .. }
+            | Self::Inject { .. } => FailureKind::Misconfigured,
         }
     }
 

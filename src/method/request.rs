@@ -8,7 +8,7 @@ use http::response::Parts;
 use zeroize::Zeroizing;
 
 use super::{Made, Methods, RunError, Subject};
-use crate::connector::{Draft, Method, Reply, RequestMapping};
+use crate::connector::{Draft, Handled, Method, Reply, RequestMapping};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
@@ -47,11 +47,20 @@ impl Methods {
         let (head, data) = tokio::time::timeout(DEADLINE, self.exchange(name, signed, allowed.egress, body))
             .await
             .map_err(|_| RunError::TooSlow { method: name })??;
-        let reply = Reply { status: head.status, headers: &head.headers, data: &data };
-        if !head.status.is_success() {
-            let staleness = client.staleness(head.status, &head.headers);
-            return Err(RunError::Refused { method: name, status: head.status, staleness });
-        }
+        let (status, headers) = (head.status, &head.headers);
+        let reply = Reply { status, headers, data: Some(&data) };
+        let replaced = match client.handled(&reply) {
+            Some(Handled::Success(replaced)) => replaced,
+            None if status.is_success() => None,
+            Some(Handled::Failure(staleness)) => {
+                return Err(RunError::Refused { method: name, status, staleness });
+            }
+            None => {
+                let staleness = client.staleness(&reply);
+                return Err(RunError::Refused { method: name, status, staleness });
+            }
+        };
+        let reply = Reply { status, headers, data: Some(replaced.as_ref().unwrap_or(&data)) };
         Ok(mapping.result(name, variables, &reply)?)
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{Made, Methods, RunError, Subject};
-use crate::connector::{ApiClient, Method, ResponseHandlers, Staleness};
+use crate::connector::{ApiClient, Method, Reply, ResponseHandlers, Staleness};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
@@ -71,8 +71,11 @@ struct Offered {
 
 impl Offered {
     /// What the connector's response handlers make of an answer. What 401 is by default the script is told with the answer.
-    fn verdict(&self, head: &Parts) -> Option<&'static str> {
-        match self.client.staleness(head.status, &head.headers) {
+    fn verdict(&self, head: &Parts, body: &[u8]) -> Option<&'static str> {
+        let wanted = self.client.response_handlers.read_bodies();
+        let data = wanted.then(|| serde_json::from_slice(body).ok().map(Zeroizing::new)).flatten();
+        let reply = Reply { status: head.status, headers: &head.headers, data: data.as_deref() };
+        match self.client.staleness(&reply) {
             Staleness::AccessTokenExpired if head.status != StatusCode::UNAUTHORIZED => {
                 Some("access_token_expired")
             }
@@ -163,16 +166,16 @@ impl Host<'_> {
         let response = self.methods.client.send(&origin, self.allowed.egress, request).await;
         let (head, body) = response.map_err(|error| unreachable(&report(&error)))?.into_parts();
         let status = head.status.as_u16();
-        if let Some(key) = through.and_then(|own| own.verdict(&head)) {
-            let message = format!("the API answered {status}");
-            return Err(HostError { message, key: Some(key.into()), status: Some(status) });
-        }
         let longest = usize::try_from(self.methods.scripts.limits().response).unwrap_or(usize::MAX);
         let body =
             match collect_within(body, longest).await.map_err(|_| unreachable(&"the answer broke off"))? {
                 Collected::Whole(bytes) => bytes.to_vec(),
                 Collected::TooLong(_) => return Err(refused(&"the answer is longer than scripts.response")),
             };
+        if let Some(key) = through.and_then(|own| own.verdict(&head, &body)) {
+            let message = format!("the API answered {status}");
+            return Err(HostError { message, key: Some(key.into()), status: Some(status) });
+        }
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers =
             head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();

@@ -6,7 +6,7 @@ use crate::connector::{AuthOption, Integration, Method, MethodInput};
 use crate::formula::{Value, Variables};
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
-use crate::names::AppId;
+use crate::names::{AppId, Owner};
 
 /// What is known of a connection, stored or still being made.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ pub struct Account<'a> {
     pub credentials: Option<&'a Value>,
     /// For `hosts: connection`: the origin that was entered.
     pub pinned_origin: Option<&'a str>,
+    /// Whose it is, and the `fields` of its tokens; for those that are made for each request.
+    pub customer: Option<(&'a Owner, Option<&'a Value>)>,
 }
 
 /// Whom a method is run for.
@@ -33,6 +35,7 @@ pub struct Subject<'a> {
     pub option: &'a AuthOption,
     account: Account<'a>,
     parameters: Variables,
+    user: Option<Variables>,
 }
 
 impl<'a> Subject<'a> {
@@ -46,7 +49,8 @@ impl<'a> Subject<'a> {
             .option(account.option)
             .ok_or_else(|| RunError::NoOption { option: account.option.unwrap_or_default().to_owned() })?;
         let parameters = integration.connector_parameters(account.app, account.connector_parameters);
-        Ok(Self { integration, option, account, parameters })
+        let user = account.customer.map(|(owner, fields)| user(owner, fields));
+        Ok(Self { integration, option, account, parameters, user })
     }
 
     /// What its methods see.
@@ -56,7 +60,7 @@ impl<'a> Subject<'a> {
             connector_parameters: &self.parameters,
             connection_parameters: self.account.input,
             credentials: self.account.credentials,
-            user: None,
+            user: self.user.as_deref(),
         }
     }
 
@@ -75,7 +79,21 @@ impl<'a> Subject<'a> {
         self.account.app
     }
 
+    pub(super) fn customer(&self) -> Option<(&'a Owner, Option<&'a Value>)> {
+        self.account.customer
+    }
+
     pub(super) fn variables(&self, method: Method) -> Variables {
         self.option.variables(method, &self.input())
     }
+}
+
+/// What formulas see as `user`.
+fn user(owner: &Owner, fields: Option<&Value>) -> Variables {
+    let mut user = Variables::new();
+    user.set("id", &Value::from(owner.customer.as_str()));
+    if let Some(fields) = fields {
+        user.set("fields", fields);
+    }
+    user
 }

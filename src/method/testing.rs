@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::*;
+use crate::clock::{ManualClock, Timestamp};
 use crate::http::egress::Names;
 use crate::script::Config;
 use crate::telemetry::metrics::ScriptMetrics;
+use crate::token;
 
 /// With a client that trusts no certificate.
 pub(crate) fn methods() -> Methods {
@@ -19,7 +21,7 @@ pub(crate) fn methods() -> Methods {
         .with_no_client_auth();
     let names = Names::default();
     let client = Client::new(Arc::new(tls), names, Duration::from_secs(5), Duration::from_secs(10));
-    Methods::new(Arc::new(client), Arc::new(scripts()))
+    Methods::new(Arc::new(client), Arc::new(scripts()), keys())
 }
 
 /// That starts no worker: the program is not there.
@@ -27,4 +29,13 @@ fn scripts() -> Scripts {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     let config = Config { program: "/nowhere".into(), ..Config::default() };
     Scripts::new(config, RUNTIME.handle().clone(), ScriptMetrics::default())
+}
+
+/// Of no workspace.
+fn keys() -> Keys {
+    let config = token::Config::default();
+    let Ok((verifier, _)) = Verifier::new(config, Arc::new(ManualClock::at(Timestamp::from_secs(0)))) else {
+        panic!("no keys, no complaints")
+    };
+    Arc::new(ArcSwap::from_pointee(verifier))
 }

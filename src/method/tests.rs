@@ -3,9 +3,11 @@ use http::{HeaderMap, StatusCode};
 use super::testing::methods;
 use super::*;
 use crate::connector::{
-    App, AuthOption, ClientAuthentication, Connections, Connector, GrantType, Hosts, Integration, Staleness,
+    App, AuthOption, ClientAuthentication, Connections, Connector, GrantType, Hosts, Integration, Reply,
+    Staleness,
 };
 use crate::document::parse;
+use crate::names::Owner;
 use crate::secret::Secret;
 
 fn connector(mapping: &str, more: &str) -> Arc<Connector> {
@@ -64,15 +66,19 @@ impl Connected {
     }
 
     fn subject(&self) -> Subject<'_> {
-        let account = Account {
+        Subject::new(&self.integration, self.account()).unwrap()
+    }
+
+    fn account(&self) -> Account<'_> {
+        Account {
             option: None,
             app: None,
             connector_parameters: &self.none,
             input: &self.typed,
             credentials: Some(&self.credentials),
             pinned_origin: None,
-        };
-        Subject::new(&self.integration, account).unwrap()
+            customer: None,
+        }
     }
 }
 
@@ -250,13 +256,49 @@ async fn the_first_handler_that_matches_decides_and_then_401_means_expired() {
         "",
     );
     let client = client(connector, "{}").await.unwrap();
-    let status = |code| StatusCode::from_u16(code).unwrap();
     let none = HeaderMap::new();
-    assert_eq!(client.staleness(status(401), &none), Staleness::AccessTokenExpired);
-    assert_eq!(client.staleness(status(419), &none), Staleness::AccessTokenExpired);
-    assert_eq!(client.staleness(status(403), &none), Staleness::ConnectionIsDefunct);
-    assert_eq!(client.staleness(status(200), &none), Staleness::Fine);
+    assert_eq!(staleness(&client, 401, &none, None), Staleness::AccessTokenExpired);
+    assert_eq!(staleness(&client, 419, &none, None), Staleness::AccessTokenExpired);
+    assert_eq!(staleness(&client, 403, &none, None), Staleness::ConnectionIsDefunct);
+    assert_eq!(staleness(&client, 200, &none, None), Staleness::Fine);
     let mut fine = HeaderMap::new();
     fine.insert("X-State", "fine".parse().unwrap());
-    assert_eq!(client.staleness(status(401), &fine), Staleness::Fine);
+    assert_eq!(staleness(&client, 401, &fine, None), Staleness::Fine);
+}
+
+fn staleness(client: &ApiClient, status: u16, headers: &HeaderMap, data: Option<&str>) -> Staleness {
+    let (status, data) = (StatusCode::from_u16(status).unwrap(), data.map(value));
+    client.staleness(&Reply { status, headers, data: data.as_ref() })
+}
+
+#[tokio::test]
+async fn a_handler_may_read_the_body_where_there_is_one() {
+    let connector = connector(
+        "{baseUri: 'https://a.example', responseHandlers: [{match: {$eval: {$var: response.data.error}, is: expired}, error: {key: \
+         access_token_expired}}, {match: {$var: response.data.fine}, isSuccess: true}]}",
+        "",
+    );
+    let client = client(connector, "{}").await.unwrap();
+    assert!(client.response_handlers.read_bodies());
+    let none = HeaderMap::new();
+    let of = |status, data| staleness(&client, status, &none, data);
+    assert_eq!(of(200, Some(r#"{"error": "expired"}"#)), Staleness::AccessTokenExpired);
+    assert_eq!(of(401, Some(r#"{"fine": true}"#)), Staleness::Fine);
+    assert_eq!(of(200, Some(r#"{"error": "other"}"#)), Staleness::Fine);
+    assert_eq!(of(401, None), Staleness::AccessTokenExpired, "what was not read matches nothing");
+}
+
+#[tokio::test]
+async fn a_token_of_ours_needs_a_customer_and_a_secret() {
+    let node = parse("spec.yml", "type: membrane-token\n").unwrap();
+    let (connector, _) = Connector::from_node("own".into(), "spec.yml", &node).unwrap();
+    let mut connected = Connected::with(connector, "{}");
+    connected.integration.parameters = Secret::new(value(r#"{"baseUri": "https://a.example"}"#));
+    let error = methods().api_client(&connected.subject()).await.unwrap_err();
+    assert!(matches!(error, RunError::NoCustomer), "{error}");
+    let owner = Owner { workspace: "acme".into(), customer: "ada".into() };
+    let account = Account { customer: Some((&owner, None)), ..connected.account() };
+    let subject = Subject::new(&connected.integration, account).unwrap();
+    let error = methods().api_client(&subject).await.unwrap_err();
+    assert_eq!(error.to_string(), "the workspace `acme` has no secret to sign tokens with");
 }

@@ -142,7 +142,7 @@ impl Rejection {
             Self::Call(CallError::Send(SendError::ConnectTimeout | SendError::HeadTimeout)) => {
                 "third_party_timeout"
             }
-            Self::Call(CallError::Send(_)) => "third_party_down",
+            Self::Call(CallError::Send(_) | CallError::ResponseBody(_)) => "third_party_down",
         }
     }
 
@@ -336,6 +336,7 @@ fn call_sentence(error: &CallError) -> String {
             "the third party did not answer in time".into()
         }
         CallError::Send(_) => "the third party cannot be reached".into(),
+        CallError::ResponseBody(_) => "the third party's answer broke off".into(),
         CallError::Store(_) => "the store does not answer".into(),
     }
 }

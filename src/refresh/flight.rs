@@ -268,6 +268,7 @@ fn account(opened: &Opened) -> Account<'_> {
         input: &secrets.input,
         credentials: Some(&secrets.credentials),
         pinned_origin: connection.pinned_origin.as_deref(),
+        customer: Some((&connection.owner, None)),
     }
 }
 

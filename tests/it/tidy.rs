@@ -25,7 +25,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("store", "names secret clock report telemetry formula seal"),
     ("oauth", "names secret clock report telemetry http"),
     ("inject", "names secret clock formula connector http"),
-    ("method", "names secret clock report telemetry http formula connector script inject"),
+    ("method", "names secret clock report telemetry http token formula connector script inject"),
     ("refresh", "names secret clock report telemetry http formula connector method oauth store"),
     ("call", "names secret clock report telemetry http formula connector inject method refresh store"),
     ("inbound", "names secret clock report telemetry http token formula"),

@@ -29,12 +29,12 @@ impl Api {
         let replace = integration.connections == Connections::One;
         let app = integration.app(None).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
-        let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?;
+        let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?.whose(&owner);
         let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;
         let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?;
         let auth_option = draft.auth_option().map(str::to_owned);
         let mut connection =
-            Connection { pinned_origin, auth_option, ..self.blank(owner, &integration, app) };
+            Connection { pinned_origin, auth_option, ..self.blank(owner.clone(), &integration, app) };
         connect(&mut connection, expires_at, self.clock.now());
         draft.open_part().write(&mut connection);
         seen.connection(&connection.id);

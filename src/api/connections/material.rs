@@ -11,7 +11,7 @@ use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Site};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Subject};
-use crate::names::AppId;
+use crate::names::{AppId, Owner};
 use crate::refresh::freshness::{self, Jitter};
 use crate::store::{Connection, Health, Secrets};
 
@@ -30,6 +30,7 @@ pub(in crate::api) struct With<'a> {
     pub(super) integration: &'a Integration,
     pub(super) option: &'a AuthOption,
     pub(super) app: Option<&'a AppId>,
+    pub(super) customer: Option<&'a Owner>,
 }
 
 impl<'a> With<'a> {
@@ -57,7 +58,12 @@ impl<'a> With<'a> {
         let expected = "one of the connector's options";
         let option = integration.connector.option(option);
         let option = option.ok_or(Rejection::WrongField { field: "authOptionKey", expected })?;
-        Ok(Self { integration, option, app })
+        Ok(Self { integration, option, app, customer: None })
+    }
+
+    /// For this customer.
+    pub(in crate::api) fn whose(self, customer: &'a Owner) -> Self {
+        Self { customer: Some(customer), ..self }
     }
 
     /// What a connector's methods see of it.
@@ -77,6 +83,7 @@ impl<'a> With<'a> {
             input: &secrets.input,
             credentials,
             pinned_origin,
+            customer: self.customer.map(|owner| (owner, None)),
         };
         Subject::new(self.integration, account).map_err(Rejection::Input)
     }
@@ -117,6 +124,8 @@ impl Api {
         let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.now());
         let can_refresh = with.option.can_refresh();
         match (with.option.auth, source) {
+            // There is nothing to keep: each request gets a token of its own.
+            (auth, _) if auth.is_minted() => Ok(Renewal::Renewed(None)),
             // Where nothing refreshes them, an end would only cut them off.
             (_, Source::Sent) => {
                 Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
@@ -125,7 +134,7 @@ impl Api {
                 secrets.credentials = self.made_from_input(with, secrets).await?;
                 Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
             }
-            (AuthType::OAuth2, Source::Input) | (_, Source::Nothing) => Ok(Renewal::Kept),
+            (_, Source::Input | Source::Nothing) => Ok(Renewal::Kept),
         }
     }
 

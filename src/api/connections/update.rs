@@ -59,7 +59,7 @@ impl Api {
         // Whoever connects again does so with the app that serves new connections.
         let newest = integration.app(None).map(|app| app.id.clone());
         let option = draft.auth_option().or(opened.connection.auth_option.as_deref()).map(str::to_owned);
-        let with = With::of(integration, option.as_deref(), newest.as_ref())?;
+        let with = With::of(integration, option.as_deref(), newest.as_ref())?.whose(&connection.owner);
         let mut renewal = match draft.source() {
             Source::Nothing => Renewal::Kept,
             source => self.renewed_credentials(with, source, &mut secrets).await?,

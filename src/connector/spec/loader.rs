@@ -62,7 +62,7 @@ const AUTH_KEYS: [&str; 13] = [
     "name",
 ];
 
-const LATER_TYPES: [&str; 4] = ["oauth1", "proxy", "integration-app-token", "membrane-token"];
+const LATER_TYPES: [&str; 2] = ["oauth1", "proxy"];
 const TYPES: [&str; 6] =
     ["client-credentials", "oauth2", "oauth1", "proxy", "integration-app-token", "membrane-token"];
 
@@ -223,6 +223,8 @@ impl Loader {
         match node.text().unwrap_or_default() {
             "client-credentials" => Some(AuthType::ClientCredentials),
             "oauth2" => Some(AuthType::OAuth2),
+            "integration-app-token" => Some(AuthType::IntegrationAppToken),
+            "membrane-token" => Some(AuthType::MembraneToken),
             later if LATER_TYPES.contains(&later) => {
                 let problem = format!("the auth type `{later}` comes with a later version");
                 self.complain(node.position, &problem, "use client-credentials or oauth2 until then");
@@ -249,17 +251,29 @@ impl Loader {
             let cure = "write one, so that bad credentials show at once";
             self.warn(way.spec.position, "there is no `test`", cure);
         }
-        self.require(way, Method::MakeApiClient);
+        if !auth.is_some_and(AuthType::is_minted) {
+            self.require(way, Method::MakeApiClient);
+        }
         if auth == Some(AuthType::OAuth2) {
             self.require(way, Method::GetOAuthConfig);
         }
         let (api_client, handlers) = self.api_client(way);
         let mut methods: BTreeMap<_, _> =
             api_client.map(|made| (Method::MakeApiClient, made)).into_iter().collect();
+        if way.spec.get(Method::MakeApiClient.name()).is_none() && auth.is_some_and(AuthType::is_minted) {
+            methods.extend(Self::base_of_parameters().map(|made| (Method::MakeApiClient, made)));
+        }
         for method in Method::ALL.into_iter().filter(|method| *method != Method::MakeApiClient) {
             methods.extend(self.implementation(way, method).map(|made| (method, made)));
         }
         (methods, handlers)
+    }
+
+    /// `baseUri: {$var: connectorParameters.baseUri}`: for a token of ours, an address is all that is needed.
+    fn base_of_parameters() -> Option<Implementation> {
+        let variable: Value = [("$var", Value::from("connectorParameters.baseUri"))].into_iter().collect();
+        let mapping: Value = [("baseUri", variable)].into_iter().collect();
+        Template::from_value(&mapping).ok().map(Implementation::Mapping)
     }
 
     fn require(&mut self, way: &Way<'_>, method: Method) {

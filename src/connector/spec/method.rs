@@ -68,8 +68,7 @@ impl Loader {
         let Some((file, mut node)) = found else { return (None, ResponseHandlers::default()) };
         self.check_fields(method, &file, &node);
         let handlers = take(&mut node, "responseHandlers");
-        let (handlers, warnings, complaints) = ResponseHandlers::read(&file, handlers.as_ref());
-        self.warnings.extend(warnings);
+        let (handlers, complaints) = ResponseHandlers::read(&file, handlers.as_ref());
         self.complaints.extend(complaints);
         (self.template(&file, &node).map(Implementation::Mapping), handlers)
     }

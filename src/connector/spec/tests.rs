@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::connector::{AuthType, Method};
 use crate::document::parse;
+use crate::formula::Value;
 
 fn sample(name: &str) -> (Arc<Connector>, Vec<Complaint>) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/connectors").join(name);
@@ -89,7 +90,7 @@ logoUrl: https://a.example/logo.png
 
 #[test]
 fn what_comes_later_is_named() {
-    for kind in ["oauth1", "proxy", "integration-app-token", "membrane-token"] {
+    for kind in ["oauth1", "proxy"] {
         let complaints = inline(&format!("type: {kind}\n")).unwrap_err();
         let problem = format!("the auth type `{kind}` comes with a later version");
         assert!(complaints.iter().any(|complaint| complaint.contains(&problem)), "{complaints:?}");
@@ -118,11 +119,42 @@ fn a_script_is_named_by_where_it_stands() {
 }
 
 #[test]
-fn a_handler_that_reads_the_body_is_a_warning() {
-    let (_, warnings) = inline(
-        "type: client-credentials\ntest: {type: javascript, code: x}\nmakeApiClient: {type: mapping, mapping: {baseUri: \
-         'https://a.example', responseHandlers: [{match: {$var: response.data.expired}, error: {key: access_token_expired}}]}}",
+fn an_option_has_what_it_says_and_inherits_the_rest() {
+    let (connector, _) = inline(
+        "name: Sample
+auth:
+  title: All
+  inputSchema: {type: object, required: [host], properties: {host: {type: string}}}
+  test: {type: rest-api-mapping, mapping: {path: /me}}
+  makeApiClient: {type: mapping, mapping: {baseUri: 'https://a.example'}}
+  options:
+    key:
+      type: client-credentials
+      title: By key
+      inputSchema: {required: [key], properties: {key: {type: string}}}
+      enabled: {$eval: {$var: connectorParameters.allowKeys}, is: true}
+    token:
+      type: client-credentials
+      makeApiClient: {type: mapping, mapping: {baseUri: 'https://b.example'}}
+      ui: {schema: {type: object}, description: 'Ask your admin', helpUri: 'https://help.example'}
+",
     )
     .unwrap();
-    assert!(warnings.iter().any(|warning| warning.problem.contains("reads the body")), "{warnings:?}");
+    let keys: Vec<_> = connector.offered().map(|option| option.key.as_deref().unwrap()).collect();
+    assert_eq!(keys, ["key", "token"], "what they have in common is no way of its own");
+    let key = connector.option(Some("key")).unwrap();
+    assert_eq!((key.title.as_deref(), key.can_test()), (Some("By key"), true));
+    assert_eq!(key.literal_base_host(), Some(("a.example".into(), 443)));
+    let schema = serde_json::to_value(key.input_schema.as_ref().unwrap()).unwrap();
+    assert_eq!(schema["required"], serde_json::json!(["host", "key"]));
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 2);
+    let parameters = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert!(key.is_enabled(&parameters(r#"{"allowKeys": true}"#)));
+    assert!(!key.is_enabled(&parameters(r#"{"allowKeys": "no"}"#)) && !key.is_enabled(&parameters("{}")));
+    let token = connector.option(Some("token")).unwrap();
+    assert_eq!(token.literal_base_host(), Some(("b.example".into(), 443)));
+    assert_eq!(token.title.as_deref(), Some("All"));
+    assert_eq!(token.ui.help_uri.as_deref(), Some("https://help.example"));
+    assert!(connector.option(Some("none")).is_none());
+    assert_eq!(connector.option(None).unwrap().key.as_deref(), Some("key"));
 }
