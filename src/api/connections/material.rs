@@ -1,13 +1,11 @@
 //! A connection's secrets made complete: credentials from what was sent, when they end, where they may go.
 //! Never stores anything.
 
-use zeroize::Zeroizing;
-
 use super::draft::Source;
 use crate::api::Api;
 use crate::api::rejection::Rejection;
 use crate::clock::Timestamp;
-use crate::connector::{AuthType, Hosts, Integration, MethodInput, Site};
+use crate::connector::{AuthType, Hosts, Integration, MethodInput, Place};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::names::AppId;
@@ -87,13 +85,16 @@ pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Ti
     connection.granted_scopes = None;
 }
 
-/// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.
+/// The origin to pin on a connection whose integration says `hosts: connection`; none for the others. Whatever the
+/// connector makes a base URI of must be where the connection's credentials may go: the same is asked with each call.
 pub(in crate::api) fn pinned_origin(
     integration: &Integration,
     app: Option<&AppId>,
     secrets: &Secrets,
 ) -> Result<Option<String>, Rejection> {
-    if integration.hosts != Hosts::Connection {
+    let is_pinned = integration.hosts == Hosts::Connection;
+    // What is written in the spec holds nothing of the customer's.
+    if !is_pinned && integration.connector.literal_base_host().is_some() {
         return Ok(None);
     }
     let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
@@ -106,25 +107,27 @@ pub(in crate::api) fn pinned_origin(
         why: "the connector gets no absolute http or https URL from what was entered",
         source: Some(source),
     })?;
-    let origin = client.origin();
     let egress = Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain };
-    check_origin(&client.base_uri, &origin, egress)?;
-    Ok(Some(origin))
+    let place = place(&client.base_uri, egress)?;
+    if is_pinned {
+        return Ok(Some(client.origin()));
+    }
+    if !integration.hosts.admits(&place.site(), &place.site(), None) {
+        return Err(Rejection::Origin {
+            why: "the integration's `hosts` do not admit its host",
+            source: None,
+        });
+    }
+    Ok(None)
 }
 
-/// Whether the base URI says plainly that it lies at `origin`, and the guard's doors are open for it.
-fn check_origin(base_uri: &str, origin: &str, egress: Egress) -> Result<(), Rejection> {
-    let refused = |why| Rejection::Origin { why, source: None };
-    let base_uri = Zeroizing::new(base_uri.to_ascii_lowercase());
-    let rest = base_uri.strip_prefix(origin);
-    // A port that follows the origin is the scheme's own: any other would be part of it.
-    if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':'])) {
-        return Err(refused("its host is not in its usual spelling"));
-    }
-    let url = url::Url::parse(origin).map_err(|_| refused("it has no origin"))?;
-    let site = Site::of(&url).ok_or_else(|| refused("it has no host"))?;
+/// Where the base URI leads, if that can be read in one way only and the guard's doors are open for it.
+fn place(base_uri: &str, egress: Egress) -> Result<Place, Rejection> {
+    let (place, _) = Place::parse(base_uri).map_err(|why| Rejection::Origin { why, source: None })?;
+    let site = place.site();
     let checked = egress.check_scheme(site.scheme == "https").and_then(|()| egress.check_host(site.host));
-    checked.map(drop).map_err(Rejection::Egress)
+    checked.map(drop).map_err(Rejection::Egress)?;
+    Ok(place)
 }
 
 #[cfg(test)]
@@ -132,10 +135,6 @@ mod tests {
     use super::*;
 
     const SHUT: Egress = Egress { allow_private: false, allow_plain: false };
-
-    fn origin_of(base_uri: &str) -> String {
-        url::Url::parse(base_uri).unwrap().origin().ascii_serialization()
-    }
 
     #[test]
     fn an_origin_in_its_usual_spelling_is_pinned() {
@@ -145,7 +144,7 @@ mod tests {
             "https://ACME.example.com:443/",
             "https://acme.example.com:8443/x",
         ] {
-            assert!(check_origin(base, &origin_of(base), SHUT).is_ok(), "{base}");
+            assert!(place(base, SHUT).is_ok(), "{base}");
         }
     }
 
@@ -162,11 +161,11 @@ mod tests {
             "https://169.254.169.254/latest",
             "https://%61cme.example.com/",
         ] {
-            let refused = check_origin(base, &origin_of(base), SHUT).err();
+            let refused = place(base, SHUT).err();
             assert_eq!(refused.map(|refused| refused.code()), Some("origin_refused"), "{base}");
         }
         let open = Egress { allow_private: true, allow_plain: true };
-        assert!(check_origin("http://127.0.0.1:9000/x", "http://127.0.0.1:9000", open).is_ok());
-        assert!(check_origin("http://169.254.169.254/", "http://169.254.169.254", open).is_err());
+        assert!(place("http://127.0.0.1:9000/x", open).is_ok());
+        assert!(place("http://169.254.169.254/", open).is_err());
     }
 }
