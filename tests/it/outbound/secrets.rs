@@ -68,7 +68,7 @@ fn connector(name: &str, client: &str) -> String {
 }
 
 /// One integration for each way in which a call can go wrong, and one that goes well.
-fn configuration(good: SocketAddr, dead: SocketAddr) -> String {
+fn configuration(good: SocketAddr, dead: SocketAddr, no_tls: SocketAddr) -> String {
     let keys = "headers: {X-Key: {$var: credentials.key}}, query: {token: {$var: credentials.parameter}}, \
                 auth: {username: anna, password: {$var: credentials.password}}";
     let open = "egress: {allowPrivate: true, allowPlain: true}";
@@ -77,7 +77,7 @@ fn configuration(good: SocketAddr, dead: SocketAddr) -> String {
         ("dead", format!("baseUri: 'http://{dead}/v1', {keys}"), open),
         ("shut", format!("baseUri: 'https://{good}/v1', {keys}"), "enabled: true"),
         ("plain", format!("baseUri: 'http://{good}/v1', {keys}"), "egress: {allowPrivate: true}"),
-        ("insecure", format!("baseUri: 'https://{good}/v1', {keys}"), open),
+        ("insecure", format!("baseUri: 'https://{no_tls}/v1', {keys}"), open),
         (
             "lines",
             format!("baseUri: 'http://{good}/v1', headers: {{X-Key: {{$var: credentials.lines}}}}"),
@@ -127,12 +127,13 @@ fn no_secret_shows_in_any_form_in_a_log_a_metric_or_an_answer() {
             ));
         }
     });
+    let no_tls = Origin::played(|peer| peer.say("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"));
     // A port on which nobody listens.
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let process = Process::in_environment(
         &[("SIDEGATE_LOG", "trace")],
         "outbound: {address: '127.0.0.1:0', trustCaller: true}, health: {address: '127.0.0.1:0'}",
-        &configuration(third_party.address, dead),
+        &configuration(third_party.address, dead, no_tls.address),
     );
     let credentials = json!({"key": KEY, "password": PASSWORD, "parameter": PARAMETER, "lines": LINES});
     let mut shown = String::new();
@@ -144,13 +145,13 @@ fn no_secret_shows_in_any_form_in_a_log_a_metric_or_an_answer() {
             &json!({"name": name, "integrationKey": name, "credentials": credentials}),
         );
         assert_eq!(made.status, 200, "{name}: {}", made.text());
-        shown += &format!("{made:?}{}", made.text());
+        shown += &format!("{}{}", made.head, made.text());
         // Whose answer goes back as it is has it from the caller, who knows it.
         let mine = if name == "good" { String::new() } else { format!("?mine={BY_CALLER}") };
         for path in [format!("/{name}/a"), format!("/connections/{name}/proxy/a{mine}")] {
             let answer = ask(&process, request(&format!("GET {path}"), &format!("X-Mine: {BY_CALLER}\r\n")));
             outcomes.push(format!("{name} {} {}", answer.status, answer.code()));
-            shown += &format!("{answer:?}{}", answer.text());
+            shown += &format!("{}{}", answer.head, answer.text());
         }
     }
     outcomes.dedup();
@@ -166,11 +167,11 @@ fn no_secret_shows_in_any_form_in_a_log_a_metric_or_an_answer() {
     ];
     assert_eq!(outcomes, expected);
     let others = [
-        ask(&process, request(&format!("GET /good/https://anna:{BY_CALLER}@evil.test/"), "")),
+        ask(&process, request(&format!("GET /dead/https://anna:{BY_CALLER}@evil.test/"), "")),
         ask(
             &process,
             request(
-                &format!("GET /connections/good/proxy/https://anna:{BY_CALLER}@evil.test/?q={BY_CALLER}"),
+                &format!("GET /connections/dead/proxy/https://anna:{BY_CALLER}@evil.test/?q={BY_CALLER}"),
                 "",
             ),
         ),
@@ -193,7 +194,7 @@ fn no_secret_shows_in_any_form_in_a_log_a_metric_or_an_answer() {
         ask(&process, request("POST /connections/good/test", "Content-Length: 0\r\n")),
     ];
     for answer in &others {
-        shown += &format!("{answer:?}{}", answer.text());
+        shown += &format!("{}{}", answer.head, answer.text());
     }
     let mut scraper = Peer::to(process.address("health"));
     scraper.say("GET /metrics HTTP/1.1\r\nHost: sidegate\r\n\r\n");
