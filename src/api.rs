@@ -27,6 +27,7 @@ use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::listener::Arrival;
 use crate::http::request_id::RequestIds;
+use crate::method::Methods;
 use crate::refresh::Refresher;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -42,6 +43,7 @@ pub struct Api {
     catalog: Arc<ArcSwap<Catalog>>,
     store: Store,
     refresher: Arc<Refresher>,
+    methods: Methods,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
@@ -54,10 +56,11 @@ impl Api {
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
         refresher: Arc<Refresher>,
+        methods: Methods,
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        Self { catalog, store, refresher, clock, telemetry, request_ids: RequestIds::default() }
+        Self { catalog, store, refresher, methods, clock, telemetry, request_ids: RequestIds::default() }
     }
 
     /// Answers one request of `caller`; one event either way.

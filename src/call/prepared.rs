@@ -1,14 +1,16 @@
 //! API clients that are made once for all calls with the same credentials.
-//! Never outlives them: a client is used only for the version, the app and the integration that it was made from.
+//! Never outlives them: a client is used only for the version, the app, the option and the integration that it was made from.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::{CallError, open, target};
+use super::{CallError, open};
 use crate::connector::{ApiClient, Integration};
 use crate::inject::echo::Echo;
+use crate::inject::target::Base;
+use crate::method::Methods;
 use crate::names::{AppId, ConnectionId, Version};
 use crate::store::Opened;
 
@@ -20,7 +22,7 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 /// An API client, and what follows from it for each of its calls.
 pub(super) struct Prepared {
     pub(super) client: ApiClient,
-    pub(super) base: target::Base,
+    pub(super) base: Base,
     pub(super) echo: Echo,
 }
 
@@ -28,6 +30,7 @@ pub(super) struct Prepared {
 struct Made {
     version: Version,
     app: Option<AppId>,
+    auth_option: Option<String>,
     /// A reload makes another, even of the same file.
     integration: Arc<Integration>,
     prepared: Arc<Prepared>,
@@ -42,8 +45,9 @@ impl Clients {
     }
 
     /// The client for this version of the connection's credentials.
-    pub(super) fn get(
+    pub(super) async fn get(
         &self,
+        methods: &Methods,
         integration: &Arc<Integration>,
         opened: &Opened,
     ) -> Result<Arc<Prepared>, CallError> {
@@ -51,17 +55,20 @@ impl Clients {
         let fits = |made: &Arc<Made>| {
             made.version == connection.version
                 && made.app == connection.app
+                && made.auth_option == connection.auth_option
                 && Arc::ptr_eq(&made.integration, integration)
         };
         if let Some(made) = self.0.get(&connection.id).filter(fits) {
             return Ok(Arc::clone(&made.prepared));
         }
-        let client = open::api_client(integration, opened)?;
-        let base = target::Base::parse(&client.base_uri)?;
+        let subject = open::subject(integration, opened)?;
+        let client = methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
+        let base = Base::parse(&client.base_uri)?;
         let prepared = Arc::new(Prepared { base, echo: Echo::of(&client), client });
         let made = Made {
             version: connection.version,
             app: connection.app.clone(),
+            auth_option: connection.auth_option.clone(),
             integration: Arc::clone(integration),
             prepared: Arc::clone(&prepared),
         };
