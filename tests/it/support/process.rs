@@ -49,11 +49,15 @@ impl Process {
                  workspaces: {{acme: {{secret: {{file: acme}}}}}}\n{more}"
             ),
         );
-        Self::within(folder, 1 + listeners.matches("address").count())
+        Self::spawned(environment, folder, 1 + listeners.matches("address").count())
     }
 
     /// With the files of this folder, which name so many listeners.
     pub(crate) fn within(folder: Folder, listeners: usize) -> Self {
+        Self::spawned(&[], folder, listeners)
+    }
+
+    fn spawned(environment: &[(&str, &str)], folder: Folder, listeners: usize) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
             .args(["run", "--config"])
             .arg(folder.path())
