@@ -23,6 +23,7 @@ reload: {poll: 0s}
 connectors: {crm: {name: CRM, auth: {type: client-credentials, makeApiClient: {implementationType: mapping, mapping: {baseUri: "${third.url}", headers: {X-Api-Key: {$var: credentials.key}}}}}}}
 integrations: {crm: {connector: crm, egress: {allowPrivate: true, allowPlain: true}}}
 ` })
+    .replace('  inbound: {address: "127.0.0.1:0"}\n', '')
     .replace('outbound: {address: "127.0.0.1:0"}', 'outbound: {address: "127.0.0.1:0", trustCaller: true}\n  admin: {address: "127.0.0.1:0"}')
     .replace(/encryption: .*/, `encryption: {keys: [${keys.map(({ id, value }) => `{id: ${id}, key: {value: "${value}"}}`).join(', ')}]}`);
   const newKey = () => keys.unshift({ id: `k${keys.length}-${randomBytes(4).toString('hex')}`, value: randomBytes(32).toString('base64') });

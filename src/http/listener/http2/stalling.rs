@@ -16,12 +16,15 @@ use tokio::time::Instant;
 
 use crate::http::timer::Timer;
 
+/// So much later than the connection's own clock, which closes the whole of it where no stream goes on.
+const BEHIND: Duration = Duration::from_millis(50);
+
 tokio::task_local! {
     /// Since when the stream of this task waits for its client to make room.
     static WAITING: Cell<Option<Instant>>;
 }
 
-/// Runs each stream as a task of its own, and ends it when its client makes no room for so long.
+/// Runs each stream as a task of its own, and ends it when its client makes no room for so long and a moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Stalling {
     limit: Duration,
@@ -29,7 +32,7 @@ pub(crate) struct Stalling {
 
 impl Stalling {
     pub(super) fn after(limit: Duration) -> Self {
-        Self { limit }
+        Self { limit: limit + BEHIND }
     }
 }
 
