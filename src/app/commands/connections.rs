@@ -193,12 +193,23 @@ fn state(connection: &Value) -> String {
 
 fn tested(one: &One) -> Result<(), Failed> {
     let door = Door::open(&one.options)?;
-    let connection = door.ask("POST", &format!("{}/test", one.path()), None)?;
+    let outcome = door.ask("POST", &format!("{}/test", one.path()), None)?;
     if one.options.json {
-        return show(&connection, true);
+        print_json(&outcome)?;
     }
-    println!("{} works", one.connection);
-    Ok(())
+    match refusal(&outcome) {
+        Some(why) => Err(anyhow!("{} does not work: {}", one.connection, table::plain(&why)).into()),
+        None if one.options.json => Ok(()),
+        None => {
+            println!("{} works", one.connection);
+            Ok(())
+        }
+    }
+}
+
+/// Why a test did not succeed, where it was carried out and the third party said no.
+fn refusal(outcome: &Value) -> Option<String> {
+    (outcome["success"] != true).then(|| text(outcome, "message"))
 }
 
 fn tested_all(one: &OneIntegration) -> Result<(), Failed> {
@@ -210,7 +221,10 @@ fn tested_all(one: &OneIntegration) -> Result<(), Failed> {
     for connection in door.all(&path)? {
         let id = text(&connection, "id");
         let outcome = door.ask("POST", &format!("/connections/{}/test", encoded(&id)), None);
-        let said = outcome.err().map(|error| crate::report::report(error.as_ref()).to_string());
+        let said = match outcome {
+            Ok(outcome) => refusal(&outcome),
+            Err(error) => Some(crate::report::report(error.as_ref()).to_string()),
+        };
         outcomes.push((id, text(&connection, "userId"), said));
     }
     if outcomes.is_empty() {
