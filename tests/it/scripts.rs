@@ -221,7 +221,7 @@ fn a_source_and_an_argument_that_are_too_large_reach_no_worker() {
         assert!(is(Limit::Argument)(&error.kind));
         assert_eq!(
             error.to_string(),
-            "connectors/test/auth/test.js: test ran into the limit scripts.argument (100 bytes)"
+            "test/auth/test.js: test ran into the limit scripts.argument (100 bytes)"
         );
     });
 }
