@@ -25,6 +25,7 @@ use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::{Refresher, Sources};
+use crate::script::Scripts;
 use crate::seal::{Keyring, SealingKey};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
@@ -49,6 +50,7 @@ pub(super) struct ServiceSide {
     refresher: Arc<Refresher>,
     api: Arc<Api>,
     callers: SharedCallers,
+    scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
     clock: Arc<dyn Clock>,
@@ -69,7 +71,9 @@ impl ServiceSide {
         let rotations = Rotations::new(store.clone(), telemetry.metrics.sealing.clone(), Arc::clone(&clock));
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
-        let methods = Methods::new(client(&tls, &names));
+        let scripts = Scripts::new(settings.scripts, shared.clone(), telemetry.metrics.scripts.clone());
+        let scripts = Arc::new(scripts);
+        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -87,13 +91,26 @@ impl ServiceSide {
             Arc::clone(&telemetry),
         ));
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
-        Ok(Self { catalog, store, refresher, api, callers, tls, names, clock, telemetry, shared, rotations })
+        Ok(Self {
+            catalog,
+            store,
+            refresher,
+            api,
+            callers,
+            scripts,
+            tls,
+            names,
+            clock,
+            telemetry,
+            shared,
+            rotations,
+        })
     }
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client));
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(

@@ -98,7 +98,7 @@ impl Resolver<'_> {
         // The keys are read even where no listener uses them, so that a wrong one is told now.
         let sealing_keys = self.sealing_keys(raw);
         let store = self.store(raw.store.as_ref()?);
-        Some(ServiceSettings { outbound: outbound?, store, sealing_keys })
+        Some(ServiceSettings { outbound: outbound?, store, sealing_keys, scripts: raw.scripts.config() })
     }
 
     fn store(&self, store: &raw::Store) -> store::Config {

@@ -21,18 +21,21 @@ const FLOORS: &[(&str, &str)] = &[
     ("script", "names secret clock report document telemetry formula"),
     ("seal", "names secret clock report"),
     ("token", "names secret clock report document telemetry http"),
-    ("connector", "names secret report document formula"),
+    ("connector", "names secret report document formula script"),
     ("store", "names secret clock report telemetry formula seal"),
     ("oauth", "names secret clock report telemetry http"),
     ("inject", "names secret clock formula connector http"),
-    ("method", "names secret clock report telemetry http formula connector inject"),
+    ("method", "names secret clock report telemetry http formula connector script inject"),
     ("refresh", "names secret clock report telemetry http formula connector method oauth store"),
     ("call", "names secret clock report telemetry http formula connector inject method refresh store"),
     ("inbound", "names secret clock report telemetry http token formula"),
     ("outbound", "names secret clock report telemetry http token connector store call"),
     ("api", "names secret clock report telemetry http token formula connector method refresh store"),
     ("admin", "names secret clock report telemetry http"),
-    ("config", "names secret report document http formula connector token seal store inbound outbound"),
+    (
+        "config",
+        "names secret report document http formula connector script token seal store inbound outbound",
+    ),
 ];
 
 /// The room that may import every other.
