@@ -181,6 +181,9 @@ pub enum Rejection {
     /// The store failed.
     #[error("the store does not answer")]
     Store(#[source] StoreError),
+    /// One row of it was damaged or changed in the file.
+    #[error("the stored record does not open")]
+    UnreadableRecord(#[source] StoreError),
     /// Sidegate itself failed.
     #[error("Sidegate failed")]
     Internal,
@@ -221,6 +224,7 @@ impl Rejection {
             Self::Refresh { source, .. } => source.code(),
             Self::Overtaken => "overtaken",
             Self::Store(_) => "store_down",
+            Self::UnreadableRecord(_) => "unreadable_record",
             Self::Internal => "internal",
         }
     }
@@ -236,7 +240,7 @@ impl Rejection {
                 FailureKind::Misconfigured => Blame::Operator,
             },
             Self::Refresh { source, .. } => source.blame(),
-            Self::Store(_) | Self::Internal => Blame::Us,
+            Self::Store(_) | Self::UnreadableRecord(_) | Self::Internal => Blame::Us,
             _ => Blame::Caller,
         }
     }
@@ -259,7 +263,9 @@ impl Rejection {
             "provider_down" | "throttled_until" | "stopping" | "store_down" => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            "misconfigured_app" | "misconfigured_connector" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+            "misconfigured_app" | "misconfigured_connector" | "unreadable_record" | "internal" => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -336,7 +342,8 @@ impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::KeyTaken { key } => Self::KeyTaken { key },
-            _ => Self::Store(error),
+            damaged if damaged.is_of_a_row() => Self::UnreadableRecord(damaged),
+            other => Self::Store(other),
         }
     }
 }

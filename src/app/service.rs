@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tokio::runtime::Handle;
 
 use super::rotation::Rotations;
 use super::{Outside, StartError};
+use crate::admin::preview::{Preview, Wanted};
 use crate::admin::sealing::Rotation;
 use crate::api::Api;
-use crate::call::Calls;
+use crate::call::{self, Calls, Requested};
 use crate::clock::Clock;
 use crate::config::ServiceSettings;
 use crate::connector::Catalog;
@@ -22,9 +23,11 @@ use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls;
 use crate::method::Methods;
+use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, caller::Callers};
 use crate::refresh::{Refresher, Sources};
+use crate::report::report;
 use crate::script::Scripts;
 use crate::seal::{Keyring, SealingKey};
 use crate::store::{Store, StoreError};
@@ -109,19 +112,40 @@ impl ServiceSide {
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
-        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
             self.store.clone(),
-            calls,
+            self.calls(),
             Arc::clone(&self.telemetry),
         );
         let (api, callers) = (Arc::clone(&self.api), Arc::clone(&self.callers));
         Ok(ServiceListener { outbound, api, callers, shared: self.shared.clone() })
+    }
+
+    fn calls(&self) -> Calls {
+        let client = client(&self.tls, &self.names);
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
+        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT)
+    }
+
+    /// The request that a call would send, secrets masked; else why there is none.
+    pub(super) async fn preview(&self, wanted: Wanted) -> Result<Preview, String> {
+        let Wanted { connection, method, target } = wanted;
+        let method: Method = method.parse().map_err(|_| "the method is not one".to_owned())?;
+        let id = ConnectionId::from(connection);
+        let found = self.store.connection(&id).await.map_err(|error| report(&error).to_string())?;
+        let found = found.ok_or_else(|| format!("there is no connection `{id}`"))?;
+        let integration = self.catalog.load().get(&found.integration).cloned();
+        let integration = integration
+            .ok_or_else(|| format!("its integration `{}` is not configured", found.integration))?;
+        let is_url = target.starts_with("https://") || target.starts_with("http://");
+        let requested = if is_url { Requested::Url(target) } else { Requested::Path(target) };
+        let preview = self.calls().preview(&integration, &id, &requested, method).await;
+        let call::preview::Preview { method, url, headers } =
+            preview.map_err(|error| report(&error).to_string())?;
+        Ok(Preview { method, url, headers })
     }
 
     /// Seals and opens with these keys from now on.

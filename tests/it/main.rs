@@ -3,6 +3,7 @@
 mod admin;
 mod commands;
 mod config;
+mod connections;
 mod dice;
 mod docs;
 mod fuzz;
