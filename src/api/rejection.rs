@@ -34,6 +34,9 @@ pub enum Rejection {
         /// Which ones.
         allow: &'static str,
     },
+    /// A browser asks, from a web app that is not listed.
+    #[error("no browser may ask from this origin: `cors.origins` would list it")]
+    OriginNotAllowed,
     /// An admin token without a customer, where one is needed.
     #[error("the token names no customer: use one with `id`, or select a connection by its id")]
     CustomerRequired,
@@ -81,6 +84,14 @@ pub enum Rejection {
         key: IntegrationKey,
         /// In what way.
         why: &'static str,
+    },
+    /// Several connections are wanted where a customer may have one.
+    #[error(
+        "a customer may have one connection of integration `{key}`; its `connections: many` would allow several"
+    )]
+    OneOnly {
+        /// Of which integration.
+        key: IntegrationKey,
     },
     /// Another live connection of the customer's has this key.
     #[error("a connection with the key `{key}` already exists")]
@@ -190,6 +201,7 @@ impl Rejection {
         match self {
             Self::NothingHere => "nothing_here",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::UnknownCustomer { .. } => "unknown_customer",
@@ -197,6 +209,7 @@ impl Rejection {
             Self::AmbiguousConnection { .. } => "ambiguous_connection",
             Self::UnknownIntegration { .. } => "unknown_integration",
             Self::IntegrationUnavailable { .. } => "integration_unavailable",
+            Self::OneOnly { .. } => "one_only",
             Self::KeyTaken { .. } | Self::CustomerExists { .. } => "already_exists",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestBody(_) => "request_body",
@@ -220,7 +233,7 @@ impl Rejection {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::IntegrationUnavailable { .. } => Blame::Operator,
+            Self::IntegrationUnavailable { .. } | Self::OneOnly { .. } => Blame::Operator,
             Self::Refresh { source, .. } => source.blame(),
             Self::Store(_) | Self::Internal => Blame::Us,
             _ => Blame::Caller,
@@ -231,7 +244,7 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.code() {
-            "customer_required" | "admin_required" => StatusCode::FORBIDDEN,
+            "origin_not_allowed" | "customer_required" | "admin_required" => StatusCode::FORBIDDEN,
             "nothing_here"
             | "unknown_customer"
             | "unknown_connection"

@@ -33,16 +33,17 @@ impl Seen {
     pub(super) fn of(
         request: &Request<Body>,
         request_id: HeaderValue,
-        caller: &Caller,
+        caller: Option<&Caller>,
         arrival: Arrival,
     ) -> Self {
+        let customer = caller.and_then(Caller::customer);
         Self {
             request_id,
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             arrival,
-            workspace: caller.workspace().to_string(),
-            customer: caller.customer().map(ToString::to_string).unwrap_or_default(),
+            workspace: caller.map(|caller| caller.workspace().to_string()).unwrap_or_default(),
+            customer: customer.map(ToString::to_string).unwrap_or_default(),
             integration: String::new(),
             connection: String::new(),
         }

@@ -29,8 +29,12 @@ const FLOORS: &[(&str, &str)] = &[
     ("inbound", "names secret clock report telemetry http token formula"),
     ("outbound", "names secret clock report telemetry http token connector store call"),
     ("api", "names secret clock report telemetry http token formula connector refresh store"),
+    ("connect", "names report telemetry http token formula api"),
     ("admin", "names secret clock report telemetry http"),
-    ("config", "names secret report document http formula connector token seal store inbound outbound"),
+    (
+        "config",
+        "names secret report document http formula connector token seal store inbound outbound connect",
+    ),
 ];
 
 /// The room that may import every other.
