@@ -28,6 +28,7 @@ use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::listener::Arrival;
 use crate::http::request_id::RequestIds;
+use crate::method::Methods;
 use crate::refresh::Refresher;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -45,6 +46,7 @@ pub struct Api {
     catalog: Arc<ArcSwap<Catalog>>,
     store: Store,
     refresher: Arc<Refresher>,
+    methods: Methods,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
@@ -58,6 +60,7 @@ impl Api {
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
         refresher: Arc<Refresher>,
+        methods: Methods,
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
@@ -65,6 +68,7 @@ impl Api {
             catalog,
             store,
             refresher,
+            methods,
             clock,
             telemetry,
             request_ids: RequestIds::default(),

@@ -6,7 +6,6 @@ mod open;
 mod prepared;
 mod replay;
 pub mod send;
-pub mod target;
 
 use std::sync::Arc;
 
@@ -14,27 +13,21 @@ use http::{HeaderMap, Method, Request, Response};
 
 pub use error::CallError;
 
+pub use crate::inject::target::Requested;
+
 use crate::clock::Clock;
 use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
-use crate::http::egress::Egress;
 use crate::http::forward::upgrade::Upgrade;
+use crate::inject::target::locate;
 use crate::inject::{self, UnsignedRequest};
+use crate::method::Methods;
 use crate::names::ConnectionId;
 use crate::refresh::{RefreshError, Refresher};
 use crate::store::{Opened, Store};
 
 use prepared::Clients;
-
-/// Where a call goes, in the caller's bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Requested {
-    /// Path and query, joined to the connection's base URI; may be empty or start with `?`.
-    Path(String),
-    /// An absolute URL; it must lie on an admitted host.
-    Url(String),
-}
 
 /// An answer and how it came about, for the event.
 pub struct Answer {
@@ -52,7 +45,8 @@ pub struct Answer {
 pub struct Calls {
     store: Store,
     refresher: Arc<Refresher>,
-    client: Client,
+    methods: Methods,
+    client: Arc<Client>,
     clock: Arc<dyn Clock>,
     replay_limit: usize,
     clients: Clients,
@@ -79,11 +73,12 @@ impl Calls {
     pub fn new(
         store: Store,
         refresher: Arc<Refresher>,
-        client: Client,
+        methods: Methods,
+        client: Arc<Client>,
         clock: Arc<dyn Clock>,
         replay_limit: usize,
     ) -> Self {
-        Self { store, refresher, client, clock, replay_limit, clients: Clients::new() }
+        Self { store, refresher, methods, client, clock, replay_limit, clients: Clients::new() }
     }
 
     /// Sends `request` to the third party with the connection's credentials in it, or with an `upgrade` asks for that
@@ -103,11 +98,13 @@ impl Calls {
         let opened = self.refresher.fresh(opened).await.map_err(|error| self.not_fresh(error))?;
         let (head, body) = request.into_parts();
         let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
-        let (body, copy) = replay::keep(body, self.replay_limit_for(integration)).await?;
+        let can_refresh = open::can_refresh(integration, &opened);
+        // A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
+        let (body, copy) = replay::keep(body, can_refresh.then_some(self.replay_limit)).await?;
         let headers = if copy.is_some() { ask.headers.clone() } else { std::mem::take(&mut ask.headers) };
         let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
-            Staleness::AccessTokenExpired if integration.connector.can_refresh() => {
+            Staleness::AccessTokenExpired if can_refresh => {
                 self.once_more(ask, &opened, first.response, copy).await
             }
             Staleness::ConnectionIsDefunct => {
@@ -164,14 +161,9 @@ impl Calls {
         opened: &Opened,
         body: Body,
     ) -> Result<Attempt, CallError> {
-        let integration = ask.integration;
-        let prepared = self.clients.get(integration, opened)?;
-        let allowed = target::Allowed {
-            hosts: &integration.hosts,
-            pinned_origin: opened.connection.pinned_origin.as_deref(),
-            egress: Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain },
-        };
-        let target = target::locate(&prepared.base, ask.requested, &allowed)?;
+        let prepared = self.clients.get(&self.methods, ask.integration, opened).await?;
+        let allowed = open::allowed(ask.integration, opened);
+        let target = locate(&prepared.base, ask.requested, &allowed)?;
         let unsigned = UnsignedRequest {
             method: ask.method.clone(),
             origin: target.origin,
@@ -193,11 +185,6 @@ impl Calls {
             _ => None,
         };
         CallError::Refresh { source, retry_after }
-    }
-
-    /// A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
-    fn replay_limit_for(&self, integration: &Integration) -> Option<usize> {
-        integration.connector.can_refresh().then_some(self.replay_limit)
     }
 }
 

@@ -5,20 +5,28 @@ mod api_client;
 pub mod catalog;
 mod fields;
 mod hosts;
+mod implementation;
 pub mod integration;
-pub mod methods;
+mod methods;
 mod oauth_config;
+mod option;
 pub mod place;
+mod request;
+mod response;
 mod schema;
 pub mod spec;
 
-pub use api_client::ResponseHandlers;
+pub use api_client::ApiClient;
 pub use catalog::Catalog;
+pub use fields::MethodError;
 pub use hosts::Site;
+pub use implementation::{Implementation, Method};
 pub use integration::{App, Connections, HostPattern, Hosts, Integration};
-pub use methods::{
-    ApiClient, ClientAuthentication, GrantType, MethodError, MethodInput, OAuthConfig, Staleness,
-};
+pub use methods::MethodInput;
+pub use oauth_config::{ClientAuthentication, GrantType, OAuthConfig};
+pub use option::{AuthOption, AuthType, Ui};
 pub use place::Place;
+pub use request::{Draft, Reply, RequestMapping};
+pub use response::{ResponseHandlers, Staleness};
 pub use schema::{Flaw, Schema};
-pub use spec::{AuthType, Connector};
+pub use spec::Connector;

@@ -1,5 +1,5 @@
 //! Putting credentials into a request: pure, no I/O.
-//! Never chooses the credentials, the target or the moment.
+//! Never chooses the credentials or the moment, and never resolves a name.
 //!
 //! A request without credentials cannot pass for one that has them: [`SignedRequest`] is made by [`sign`] alone.
 //!
@@ -13,6 +13,7 @@
 
 pub mod echo;
 pub mod placement;
+pub mod target;
 
 use std::fmt;
 

@@ -16,6 +16,7 @@ pub mod outbound;
 
 pub mod call;
 pub mod inject;
+pub mod method;
 pub mod refresh;
 
 pub mod oauth;
@@ -24,6 +25,7 @@ pub mod token;
 
 pub mod connector;
 pub mod formula;
+pub mod script;
 pub mod seal;
 
 pub mod admin;

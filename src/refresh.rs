@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
+use crate::method::{Account, Methods, Subject};
 use crate::names::AppId;
 use crate::oauth::{ExchangeError, Sent, TokenEndpoint};
-use crate::report::report;
 use crate::store::{Health, Opened, Secrets, Store};
 use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
@@ -27,6 +27,7 @@ use crate::telemetry::labels::RefreshOutcome;
 use exchange::Plan;
 pub use freshness::Freshness;
 use memory::Memory;
+use outcome::Failure;
 pub use outcome::RefreshError;
 use single_flight::{Seat, SingleFlight};
 
@@ -43,11 +44,19 @@ enum Cause {
     Rejection,
 }
 
+/// Where new credentials come from.
+pub struct Sources {
+    /// OAuth's token endpoints.
+    pub tokens: TokenEndpoint,
+    /// The connectors' own methods.
+    pub methods: Methods,
+}
+
 /// Refreshes connections; shared through `Arc` by all who call third parties.
 pub struct Refresher {
     catalog: Arc<ArcSwap<Catalog>>,
     store: Store,
-    tokens: TokenEndpoint,
+    sources: Sources,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     flights: SingleFlight,
@@ -63,7 +72,7 @@ impl Refresher {
     pub fn new(
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
-        tokens: TokenEndpoint,
+        sources: Sources,
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
         runtime: Handle,
@@ -72,7 +81,7 @@ impl Refresher {
         Arc::new(Self {
             catalog,
             store,
-            tokens,
+            sources,
             clock,
             telemetry,
             flights,
@@ -127,19 +136,30 @@ impl Refresher {
     pub async fn first_token(
         &self,
         integration: &Integration,
+        option: Option<&str>,
         app: Option<&AppId>,
         secrets: &mut Secrets,
     ) -> Result<Option<Duration>, RefreshError> {
-        let Some(plan) = Plan::first(integration, app, secrets)? else { return Ok(None) };
-        let (name, started) = (integration.key.as_str(), Instant::now());
-        let reply = tokio::time::timeout(PATIENCE, self.tokens.exchange(&plan.request())).await;
-        let reply = reply.unwrap_or_else(|_| Err(late()));
+        let account = Account {
+            option,
+            app,
+            connector_parameters: &secrets.connector_parameters,
+            input: &secrets.input,
+            credentials: Some(&secrets.credentials),
+            pinned_origin: None,
+        };
+        let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+        let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
+        let started = Instant::now();
+        let sent = plan.send(&self.sources, &subject);
+        let reply = tokio::time::timeout(PATIENCE, sent).await.unwrap_or_else(|_| Err(late()));
         let now = self.clock.now();
-        let outcome = reply.as_ref().map_or_else(outcome::label, |_| RefreshOutcome::Refreshed);
-        let detail = reply.as_ref().err().map(|error| report(error).to_string()).unwrap_or_default();
-        self.telemetry.refresh(name, "", outcome, started.elapsed(), &detail);
-        let reply = reply.map_err(|error| RefreshError::from_exchange(&error, now))?;
-        let granted = plan.granted(integration, app, secrets, &reply, now);
+        let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
+        let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
+        self.telemetry.refresh(integration.key.as_str(), "", outcome, started.elapsed(), &detail);
+        let reply = reply.map_err(|error| error.meaning(now))?;
+        let granted = reply.granted(&self.sources.methods, integration, account, now).await;
+        drop(subject);
         secrets.credentials = granted.credentials;
         Ok(granted.expires_at.map(|end| end.since(now)))
     }
@@ -195,9 +215,9 @@ impl Refresher {
 }
 
 /// Nothing is lost with it: the grant is the client's own.
-fn late() -> ExchangeError {
+fn late() -> Failure {
     let reason = "no answer in time".into();
-    ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps }
+    Failure::Exchange(ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps })
 }
 
 fn connected(opened: &Opened) -> Result<(), RefreshError> {

@@ -7,7 +7,7 @@ mod material;
 mod update;
 
 pub(super) use draft::{Source, integration as integration_key};
-pub(super) use material::{connect, pinned_origin};
+pub(super) use material::{With, connect};
 
 use http::{Method, Response};
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::connector::{AuthType, Integration};
+use crate::connector::{AuthOption, Integration};
+use crate::formula::Value;
 
 /// One way to connect; the connector's own has no key.
 #[derive(Serialize)]
@@ -38,14 +39,28 @@ pub(super) struct AuthView<'a> {
 impl<'a> OptionView<'a> {
     /// Those that are offered.
     pub(super) fn all(integration: &'a Integration) -> Vec<Self> {
-        let connector = &integration.connector;
-        let kind = match connector.auth {
-            AuthType::ClientCredentials => "client-credentials",
-            AuthType::OAuth2 => "oauth2",
-        };
-        let input_schema = connector.input_schema.as_ref();
-        let ui = input_schema.map(|schema| json!({ "schema": schema }));
-        vec![Self { key: None, kind, title: None, description: None, input_schema, ui }]
+        let parameters = integration.connector_parameters(None, &Value::empty_object());
+        let offered = integration.connector.offered();
+        offered.filter(|option| option.is_enabled(&parameters)).map(Self::of).collect()
+    }
+
+    fn of(option: &'a AuthOption) -> Self {
+        let input_schema = option.input_schema.as_ref();
+        let text = |name: &str, text: Option<&String>| text.map(|text| (name.to_owned(), json!(text)));
+        let ui: serde_json::Map<_, _> = input_schema
+            .map(|schema| ("schema".to_owned(), schema.clone()))
+            .into_iter()
+            .chain(text("description", option.ui.description.as_ref()))
+            .chain(text("helpUri", option.ui.help_uri.as_ref()))
+            .collect();
+        Self {
+            key: option.key.as_deref(),
+            kind: option.auth.as_str(),
+            title: option.title.as_deref(),
+            description: option.description.as_deref(),
+            input_schema,
+            ui: (!ui.is_empty()).then_some(Json::Object(ui)),
+        }
     }
 
     /// The kind of credentials, as the vendor calls it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Api;
-use super::connections::{ATTEMPTS, Source, connect, pinned_origin};
+use super::connections::{ATTEMPTS, Source, With, connect};
 use super::customer::Told;
 use super::rejection::Rejection;
 use crate::connector::Integration;
@@ -72,9 +72,9 @@ impl Api {
                 input: Value::clone(credentials),
                 connector_parameters: Value::empty_object(),
             });
-            let expires_at =
-                self.first_credentials(integration, app.as_ref(), Source::Sent, &mut secrets).await?;
-            let origin = pinned_origin(integration, app.as_ref(), &secrets)?;
+            let with = With::of(integration, None, app.as_ref())?;
+            let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
+            let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
             let now = self.clock.now();
             let change = move |one: &mut Connection| {
                 one.pinned_origin = origin;

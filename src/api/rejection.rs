@@ -6,9 +6,10 @@ use std::time::Duration;
 use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use crate::connector::{Flaw, MethodError};
+use crate::connector::Flaw;
 use crate::http::egress::EgressError;
 use crate::http::{Body, BoxError, reply};
+use crate::method::{FailureKind, RunError};
 use crate::names::{ConnectionId, IntegrationKey};
 use crate::refresh::RefreshError;
 use crate::store::StoreError;
@@ -161,7 +162,10 @@ pub enum Rejection {
     Schema(Vec<Flaw>),
     /// The connector makes nothing of what the customer typed in.
     #[error("the connector cannot make credentials of this: {0}")]
-    Input(#[source] MethodError),
+    Input(#[source] RunError),
+    /// The connector's test says that the credentials do not work, or could not be run.
+    #[error("the credentials were tested, and the connection cannot be used: {0}")]
+    Test(#[source] RunError),
     /// The base URI that was entered gives no origin to pin.
     #[error("the base URI of this connection is refused: {why}")]
     Origin {
@@ -169,7 +173,7 @@ pub enum Rejection {
         why: &'static str,
         /// What the connector said, if it gave none.
         #[source]
-        source: Option<MethodError>,
+        source: Option<RunError>,
     },
     /// The origin that was entered is one that the egress guard shuts.
     #[error("the base URI of this connection is refused: {0}")]
@@ -221,6 +225,11 @@ impl Rejection {
             Self::InvalidQuery { .. } => "invalid_query",
             Self::Schema(_) => "schema_violated",
             Self::Input(_) => "input_refused",
+            Self::Test(error) => match error.kind() {
+                FailureKind::Refused => "test_failed",
+                FailureKind::Down => "third_party_down",
+                FailureKind::Misconfigured => "misconfigured_connector",
+            },
             Self::Origin { .. } | Self::Egress(_) => "origin_refused",
             Self::Refresh { source, .. } => source.code(),
             Self::Overtaken => "overtaken",
@@ -234,6 +243,11 @@ impl Rejection {
     pub fn blame(&self) -> Blame {
         match self {
             Self::IntegrationUnavailable { .. } | Self::OneOnly { .. } => Blame::Operator,
+            Self::Test(error) => match error.kind() {
+                FailureKind::Refused => Blame::Caller,
+                FailureKind::Down => Blame::ThirdParty,
+                FailureKind::Misconfigured => Blame::Operator,
+            },
             Self::Refresh { source, .. } => source.blame(),
             Self::Store(_) | Self::Internal => Blame::Us,
             _ => Blame::Caller,
@@ -254,11 +268,11 @@ impl Rejection {
             "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             // The request is sound: it is the state of what it asks for that stands in its way.
             "already_exists" | "overtaken" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
-            "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
+            "outcome_unknown" | "rejected_while_fresh" | "third_party_down" => StatusCode::BAD_GATEWAY,
             "provider_down" | "throttled_until" | "stopping" | "store_down" => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            "misconfigured_app" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+            "misconfigured_app" | "misconfigured_connector" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -307,8 +321,8 @@ impl Rejection {
                 ("connection", Some("access_token_expired"))
             }
             "throttled_until" => ("connection", Some("rate_limit_exceeded")),
-            "provider_down" => ("connection", None),
-            "misconfigured_app" => ("configuration", None),
+            "provider_down" | "third_party_down" | "test_failed" => ("connection", None),
+            "misconfigured_app" | "misconfigured_connector" => ("configuration", None),
             "already_exists" => ("bad_request", Some("already_exists")),
             "overtaken" => ("concurrency", Some("lock_timeout")),
             _ => match self.status() {

@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::connector::Integration;
+use crate::connector::{AuthOption, Integration};
 use crate::formula::Value;
 use crate::http::{Body, reply};
 use crate::secret::Secret;
@@ -101,6 +101,7 @@ impl<'a> ConnectionView<'a> {
         let name = integration.map_or(key, |integration| integration.connector.name.as_str());
         let ready = connection.health == Health::Ready;
         let error = error(&connection.health);
+        let option = integration.and_then(|known| known.connector.option(connection.auth_option.as_deref()));
         Self {
             id: connection.id.as_str(),
             name: &connection.name,
@@ -115,8 +116,8 @@ impl<'a> ConnectionView<'a> {
             error,
             errors: error.map(|error| [error]),
             is_test: connection.is_test,
-            can_test: false,
-            can_refresh_credentials: integration.is_some_and(|known| known.connector.can_refresh()),
+            can_test: option.is_some_and(AuthOption::can_test),
+            can_refresh_credentials: option.is_some_and(AuthOption::can_refresh),
             next_credentials_refresh_at: connection.refresh_at.map(rfc3339),
             meta: connection.meta.as_ref(),
             created_at: rfc3339(connection.created_at),

@@ -60,6 +60,9 @@ enum Command {
     /// Sign and explain tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Run JavaScript methods as the supervisor says; started by `run` and `check` only.
+    #[command(hide = true)]
+    ScriptWorker,
 }
 
 #[derive(Subcommand)]
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Reload(options) => control::reload(&options),
         Command::Drain(options) => control::drain(&options),
         Command::Token(command) => token::token(&command),
+        Command::ScriptWorker => crate::script::worker::main().map_err(Failed::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,9 +22,10 @@ use crate::http::client::Client;
 use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls;
+use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Sources};
 use crate::seal::{Keyring, SealError, SealingKey};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -73,10 +74,11 @@ impl ServiceSide {
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
+        let methods = Methods::new(client(&tls, &names));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            tokens,
+            Sources { tokens, methods: methods.clone() },
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             shared.clone(),
@@ -85,6 +87,7 @@ impl ServiceSide {
             Arc::clone(&catalog),
             store.clone(),
             Arc::clone(&refresher),
+            methods,
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
@@ -113,10 +116,10 @@ impl ServiceSide {
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let (tls, names) = (Arc::clone(&self.tls), self.names.clone());
-        let client = Client::new(tls, names, CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT);
+        let client = client(&self.tls, &self.names);
+        let methods = Methods::new(Arc::clone(&client));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, client, clock, REPLAY_LIMIT);
+        let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
@@ -177,6 +180,11 @@ impl ServiceSide {
     pub(super) async fn drain(&self) {
         self.refresher.drain().await;
     }
+}
+
+/// Connections to third parties; each runtime has its own.
+fn client(tls: &Arc<rustls::ClientConfig>, names: &Names) -> Arc<Client> {
+    Arc::new(Client::new(Arc::clone(tls), names.clone(), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
 }
 
 /// The web apps that are listed, and our own pages.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use http::Method;
 
 use crate::clock::Timestamp;
-use crate::connector::MethodError;
 use crate::http::BoxError;
 use crate::http::pool::SendError;
 use crate::inject::InjectError;
+use crate::inject::target::TargetError;
+use crate::method::RunError;
 use crate::refresh::RefreshError;
 use crate::store::StoreError;
 
@@ -37,9 +38,9 @@ pub enum CallError {
         /// When asking again may help, where that is known.
         retry_after: Option<Duration>,
     },
-    /// The connector's spec does not evaluate.
+    /// The connector gives no API client.
     #[error("the API client cannot be made")]
-    ApiClient(#[source] MethodError),
+    ApiClient(#[source] RunError),
     /// The base URI that the spec gave is no usable one.
     #[error("the base URI is malformed: {0}")]
     BaseUri(&'static str),
@@ -87,6 +88,18 @@ impl From<InjectError> for CallError {
             InjectError::ReservedHeader(_)
             | InjectError::HeaderValue { .. }
             | InjectError::ColonInUsername => Self::Inject(error),
+        }
+    }
+}
+
+impl From<TargetError> for CallError {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::BaseUri(why) => Self::BaseUri(why),
+            TargetError::NoPinnedOrigin => Self::NoPinnedOrigin,
+            TargetError::Malformed(why) => Self::MalformedTarget(why),
+            TargetError::NotAllowed { origin } => Self::TargetNotAllowed { origin },
+            TargetError::Plain { origin } => Self::PlainTarget { origin },
         }
     }
 }

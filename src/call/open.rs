@@ -1,8 +1,11 @@
-//! A connection opened for one call: its secrets, and the API client made from them.
+//! A connection opened for one call: its secrets, and what its connector's methods see of them.
 //! Never decides whether its tokens are fresh.
 
 use crate::clock::Timestamp;
-use crate::connector::{ApiClient, Integration, MethodInput};
+use crate::connector::{AuthOption, Integration};
+use crate::http::egress::Egress;
+use crate::inject::target::Allowed;
+use crate::method::{Account, Subject};
 use crate::names::ConnectionId;
 use crate::store::{Health, Opened, Store, StoreError};
 
@@ -22,17 +25,34 @@ pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, Cal
     }
 }
 
-/// Evaluates the connector's makeApiClient with this version of the credentials.
-pub(super) fn api_client(integration: &Integration, opened: &Opened) -> Result<ApiClient, CallError> {
-    let secrets = opened.secrets.expose();
-    let parameters =
-        integration.connector_parameters(opened.connection.app.as_ref(), &secrets.connector_parameters);
-    let input = MethodInput {
-        connector_parameters: &parameters,
-        connection_parameters: &secrets.input,
+/// Whom the connector's methods are run for: this connection, with this version of the credentials.
+pub(super) fn subject<'a>(
+    integration: &'a Integration,
+    opened: &'a Opened,
+) -> Result<Subject<'a>, CallError> {
+    let (connection, secrets) = (&opened.connection, opened.secrets.expose());
+    let account = Account {
+        option: connection.auth_option.as_deref(),
+        app: connection.app.as_ref(),
+        connector_parameters: &secrets.connector_parameters,
+        input: &secrets.input,
         credentials: Some(&secrets.credentials),
+        pinned_origin: connection.pinned_origin.as_deref(),
     };
-    integration.connector.make_api_client(&input).map_err(CallError::ApiClient)
+    Subject::new(integration, account).map_err(CallError::ApiClient)
+}
+
+/// Which targets the connection's credentials may go to.
+pub(super) fn allowed<'a>(integration: &'a Integration, opened: &'a Opened) -> Allowed<'a> {
+    let egress = Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain };
+    let pinned_origin = opened.connection.pinned_origin.as_deref();
+    Allowed { hosts: &integration.hosts, pinned_origin, egress }
+}
+
+/// Whether newer credentials can be had at all.
+pub(super) fn can_refresh(integration: &Integration, opened: &Opened) -> bool {
+    let option = integration.connector.option(opened.connection.auth_option.as_deref());
+    option.is_some_and(AuthOption::can_refresh)
 }
 
 /// Notes that the third party called the connection defunct. If its credentials were written meanwhile, the verdict was

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::{CallError, open, target};
+use super::{CallError, open};
 use crate::connector::{ApiClient, Integration};
 use crate::inject::echo::Echo;
+use crate::inject::target::Base;
+use crate::method::Methods;
 use crate::names::{AppId, ConnectionId, Version};
 use crate::store::Opened;
 
@@ -20,7 +22,7 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 /// An API client, and what follows from it for each of its calls.
 pub(super) struct Prepared {
     pub(super) client: ApiClient,
-    pub(super) base: target::Base,
+    pub(super) base: Base,
     pub(super) echo: Echo,
 }
 
@@ -42,8 +44,9 @@ impl Clients {
     }
 
     /// The client for this version of the connection's credentials.
-    pub(super) fn get(
+    pub(super) async fn get(
         &self,
+        methods: &Methods,
         integration: &Arc<Integration>,
         opened: &Opened,
     ) -> Result<Arc<Prepared>, CallError> {
@@ -56,8 +59,9 @@ impl Clients {
         if let Some(made) = self.0.get(&connection.id).filter(fits) {
             return Ok(Arc::clone(&made.prepared));
         }
-        let client = open::api_client(integration, opened)?;
-        let base = target::Base::parse(&client.base_uri)?;
+        let subject = open::subject(integration, opened)?;
+        let client = methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
+        let base = Base::parse(&client.base_uri)?;
         let prepared = Arc::new(Prepared { base, echo: Echo::of(&client), client });
         let made = Made {
             version: connection.version,

@@ -1,17 +1,13 @@
 //! What a method gave, field by field, and what is wrong with it.
 //! Never knows which fields a method should give.
 
+use zeroize::Zeroizing;
+
 use crate::formula::{FormulaError, Value};
 
 /// Why a method gave nothing useful. Names fields, never their values: most of them are secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum MethodError {
-    /// The connector has no such method, nor a use for one.
-    #[error("the connector has no {method}")]
-    NoMethod {
-        /// The vendor's name of the method.
-        method: &'static str,
-    },
     /// The formulas could not be evaluated.
     #[error("the formulas of {method} failed")]
     Formula {
@@ -73,6 +69,25 @@ impl<'a> Fields<'a> {
         let name = names.first().copied().unwrap_or_default();
         let members = value.as_object().ok_or_else(|| self.wrong(name, "an object"))?;
         Ok(members.iter().map(|(key, value)| (key.as_str(), value)).collect())
+    }
+
+    /// The members of an object as texts: null is left out, and a list gives its name once for each item.
+    pub(super) fn pairs(
+        &self,
+        names: &[&'static str],
+    ) -> Result<Vec<(&'a str, Zeroizing<String>)>, MethodError> {
+        let field = names.first().copied().unwrap_or_default();
+        let mut pairs = Vec::new();
+        for (name, value) in self.members(names)? {
+            for item in value.as_array().unwrap_or(std::slice::from_ref(value)) {
+                if matches!(item, Value::Null) {
+                    continue;
+                }
+                let wrong = || self.wrong(&format!("{field} {}", name.escape_debug()), "text");
+                pairs.push((name, Zeroizing::new(scalar(item).ok_or_else(wrong)?)));
+            }
+        }
+        Ok(pairs)
     }
 
     pub(super) fn truthy(&self, names: &[&str]) -> Option<bool> {

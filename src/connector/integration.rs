@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Connector;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
+use super::{AuthOption, Connector};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -65,9 +65,9 @@ pub struct Integration {
 
 impl Integration {
     /// What formulas see as `connectorParameters`: the integration's parameters, over them `clientId` and
-    /// `clientSecret` of the app, over them the connection's own. It may hold secrets: wrap it in `Zeroizing`.
+    /// `clientSecret` of the app, over them the connection's own.
     #[must_use]
-    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Value {
+    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Variables {
         let mut parameters = Variables::new();
         parameters.set_all_secret(&self.parameters);
         if let Some(app) = self.app(app) {
@@ -77,7 +77,7 @@ impl Integration {
             }
         }
         parameters.set_all(own);
-        parameters.into_value()
+        parameters
     }
 
     /// The app of this id; without an id, the one for new connections.
@@ -89,13 +89,12 @@ impl Integration {
         }
     }
 
-    /// Whether a token request, which carries the app's secret, may go to `token_uri`: the connector has it as a literal,
+    /// Whether a token request, which carries the app's secret, may go to `token_uri`: the option has it as a literal,
     /// or `hosts` lists its host. A formula may read what a customer typed in.
     #[must_use]
-    pub fn admits_token_endpoint(&self, token_uri: &str) -> bool {
+    pub fn admits_token_endpoint(&self, option: &AuthOption, token_uri: &str) -> bool {
         let listed = |url: &url::Url| Site::of(url).is_some_and(|site| self.hosts.lists(&site));
-        self.connector.has_literal_token_endpoint()
-            || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
+        option.has_literal_token_endpoint() || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
     }
 
     /// Holds credentials that are handed over as they are against the schema, if there is one.

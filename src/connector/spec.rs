@@ -3,24 +3,15 @@
 
 mod loader;
 mod method;
+mod options;
+mod request;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::api_client::ResponseHandlers;
+use super::AuthOption;
 use crate::document::{Complaint, Node};
-use crate::formula::Template;
 use crate::names::ConnectorKey;
-
-/// What kind of credentials a third party takes. The vendor's other types (oauth1, proxy, the token types) come with
-/// a later version; a spec of one is a load error that says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthType {
-    /// What the customer typed in: an API key, a user name and password, a token.
-    ClientCredentials,
-    /// OAuth 2.0 (RFC 6749): tokens that are refreshed.
-    OAuth2,
-}
 
 /// A connector, immutable; integrations share it.
 #[derive(Debug)]
@@ -29,21 +20,8 @@ pub struct Connector {
     pub key: ConnectorKey,
     /// What people call the third party.
     pub name: String,
-    /// The kind of credentials.
-    pub auth: AuthType,
-    /// The JSON Schema of what a customer types in.
-    pub input_schema: Option<serde_json::Value>,
-    pub(super) methods: Methods,
-}
-
-/// The methods of a spec. A [`Template`] shows nothing in its `Debug`, for a mapping may hold literals.
-#[derive(Debug)]
-pub(super) struct Methods {
-    pub(super) make_api_client: Template,
-    pub(super) response_handlers: ResponseHandlers,
-    pub(super) oauth_config: Option<Template>,
-    pub(super) credentials_from_parameters: Option<Template>,
-    pub(super) credentials_from_token_response: Option<Template>,
+    /// Its own way, where it has one, and its options. Never empty.
+    ways: Vec<AuthOption>,
 }
 
 impl Connector {
@@ -68,28 +46,26 @@ impl Connector {
         loader::load_node(key, file, node, None)
     }
 
-    /// The host and port of the base URI, where the mapping has it as a literal: what may be sent to by default.
+    /// The option of this key. None, or an empty key, is the connector's own way; without one, its first option.
     #[must_use]
-    pub fn literal_base_host(&self) -> Option<(String, u16)> {
-        literal_host(&self.methods.make_api_client, &["baseUri", "baseUrl"])
+    pub fn option(&self, key: Option<&str>) -> Option<&AuthOption> {
+        match key.filter(|key| !key.is_empty()) {
+            Some(key) => self.ways.iter().find(|way| way.key.as_deref() == Some(key)),
+            None => self.ways.first(),
+        }
     }
 
-    /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it.
-    #[must_use]
-    pub fn has_literal_token_endpoint(&self) -> bool {
-        self.methods
-            .oauth_config
-            .as_ref()
-            .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
+    /// What a customer can choose among: the options; without any, the connector's own way.
+    pub fn offered(&self) -> impl Iterator<Item = &AuthOption> {
+        let has_options = self.ways.iter().any(|way| way.key.is_some());
+        self.ways.iter().filter(move |way| way.key.is_some() == has_options)
     }
-}
 
-/// The host and port of the URL that stands as a literal under one of `names`.
-fn literal_host(mapping: &Template, names: &[&str]) -> Option<(String, u16)> {
-    let mapping = mapping.member("args").unwrap_or_else(|| mapping.clone());
-    let uri = names.iter().find_map(|name| mapping.member(name))?.literal()?;
-    let uri = url::Url::parse(uri.as_str()?).ok()?;
-    Some((uri.host_str()?.to_owned(), uri.port_or_known_default()?))
+    /// The connector's own way and its options.
+    #[must_use]
+    pub fn ways(&self) -> &[AuthOption] {
+        &self.ways
+    }
 }
 
 #[cfg(test)]

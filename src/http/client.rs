@@ -101,7 +101,7 @@ impl Client {
 
     fn settings(&self, egress: Egress) -> Settings {
         Settings {
-            protocol: Protocol::Http1,
+            protocol: Protocol::Either,
             connect_timeout: self.connect_timeout,
             response_head_timeout: self.response_head_timeout,
             body_idle_timeout: BODY_IDLE_TIMEOUT,

@@ -18,7 +18,7 @@ use http::{Request, Response};
 
 use super::body::{Body, BoxError};
 use super::egress::{Egress, EgressError, Names};
-use super::headers::{Additions, Fields};
+use super::headers::{Additions, Fields, has};
 use http1::{Connection, Home, Received, begin, exchange};
 use idle::Idle;
 use stream::Stream;
@@ -47,6 +47,8 @@ pub enum Protocol {
     Http1,
     /// HTTP/2: one connection for all. Over TLS the server must agree to it; without, it is taken for granted.
     Http2,
+    /// What the server chooses by ALPN: HTTP/2 if it can, else HTTP/1.1. Without TLS, HTTP/1.1.
+    Either,
 }
 
 /// How connections of a pool are made and kept.
@@ -128,17 +130,39 @@ pub struct Pool {
     origin: Origin,
     settings: Settings,
     home: Home,
-    http2: Option<http2::Connection>,
+    http2: Option<Http2>,
+}
+
+/// HTTP/2's side of a pool: its one connection, and the settings to make it with.
+struct Http2 {
+    connection: http2::Connection,
+    settings: Settings,
+}
+
+/// How a request goes: over the connection that all share, or over one of its own.
+enum Way {
+    Shared,
+    Kept(Box<Connection>),
+    New(Box<Connection>),
 }
 
 impl Pool {
     /// A pool without connections; nothing is dialled before the first request.
     #[must_use]
-    pub fn new(origin: Origin, mut settings: Settings) -> Self {
-        let http2 = (settings.protocol == Protocol::Http2).then(http2::Connection::default);
-        if http2.is_some() {
-            settings.tls = settings.tls.as_deref().map(http2::offered);
-        }
+    pub fn new(origin: Origin, settings: Settings) -> Self {
+        let is_tls = matches!(origin, Origin::Tcp { tls: true, .. });
+        let offers: &[&str] = match settings.protocol {
+            Protocol::Http2 => &["h2"],
+            Protocol::Either if is_tls => &["h2", "http/1.1"],
+            Protocol::Either | Protocol::Http1 => &[],
+        };
+        let http2 = (!offers.is_empty()).then(|| Http2 {
+            connection: http2::Connection::default(),
+            settings: Settings {
+                tls: settings.tls.as_deref().map(|tls| http2::offering(tls, offers)),
+                ..settings.clone()
+            },
+        });
         let home = Home {
             idle: Arc::new(Idle::new(settings.max_idle, settings.idle_timeout)),
             body_idle: settings.body_idle_timeout,
@@ -174,21 +198,28 @@ impl Pool {
         }
     }
 
-    /// The same, where the request's Upgrade asks for another protocol. HTTP/2 knows none: it is not asked.
+    /// The same, where the request's Upgrade asks for another protocol. HTTP/2 knows none: where nothing else is spoken, it
+    /// is not asked.
     pub(super) async fn switch(
         &self,
         head: &mut Parts,
         body: Body,
         additions: &Additions<'_>,
     ) -> Result<Switched, SendError> {
-        if let Some(http2) = &self.http2 {
-            head.headers.remove(UPGRADE);
-            additions(&mut Fields::of_map(&mut head.headers));
-            let nothing = Request::new(()).into_parts().0;
-            let request = Request::from_parts(std::mem::replace(head, nothing), body);
-            return http2.send(request, &self.origin, &self.settings).await.map(Switched::Not);
-        }
-        let received = self.received(head, body, additions).await?;
+        let (connection, is_new) = match (self.way(head).await?, &self.http2) {
+            (Way::Kept(connection), _) => (connection, false),
+            (Way::New(connection), _) => (connection, true),
+            (Way::Shared, Some(http2)) => {
+                head.headers.remove(UPGRADE);
+                additions(&mut Fields::of_map(&mut head.headers));
+                let nothing = Request::new(()).into_parts().0;
+                let request = Request::from_parts(std::mem::replace(head, nothing), body);
+                let sent = http2.connection.send(request, &self.origin, &http2.settings);
+                return sent.await.map(Switched::Not);
+            }
+            (Way::Shared, None) => (self.connect().await?, true),
+        };
+        let received = self.received(connection, is_new, head, body, additions).await?;
         if received.is_switch() {
             let (response, raw) = received.into_raw();
             return Ok(Switched::Agreed(response, raw));
@@ -196,19 +227,37 @@ impl Pool {
         Ok(Switched::Not(received.into_response(&self.home)))
     }
 
+    /// An upgrade needs HTTP/1.1, and so does a server that does not choose HTTP/2.
+    async fn way(&self, head: &Parts) -> Result<Way, SendError> {
+        let http2 = match self.settings.protocol {
+            Protocol::Http1 => None,
+            Protocol::Http2 => return Ok(Way::Shared),
+            Protocol::Either => self.http2.as_ref().filter(|_| !has(&head.headers, &UPGRADE)),
+        };
+        if let Some(http2) = http2
+            && http2.connection.is_open().await
+        {
+            return Ok(Way::Shared);
+        }
+        if let Some(kept) = self.home.idle.take() {
+            return Ok(Way::Kept(kept));
+        }
+        let Some(Http2 { connection, settings }) = http2 else { return self.connect().await.map(Way::New) };
+        Ok(match connection.agreed(&self.origin, settings).await? {
+            None => Way::Shared,
+            Some(stream) => Way::New(Connection::new(stream)),
+        })
+    }
+
     async fn received(
         &self,
+        mut connection: Box<Connection>,
+        is_new: bool,
         head: &mut Parts,
         body: Body,
         additions: &Additions<'_>,
     ) -> Result<Received, SendError> {
         let limit = self.settings.response_head_timeout;
-        let kept = self.home.idle.take();
-        let is_new = kept.is_none();
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
         let (upload, asked) = begin(head, body, additions, connection.take_buffer(), &self.home.private);
         head.headers = HeaderMap::new();
         let failed = match exchange(connection, upload, &asked, limit).await {

@@ -1,28 +1,44 @@
 //! What an exchange is made from, and what its reply makes of the credentials.
-//! Pure; never sends, never stores.
+//! Never stores, and never decides when to ask.
 
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::connector::{self, AuthType, GrantType, Integration, MethodError, MethodInput, OAuthConfig};
+use crate::connector::{self, AuthType, GrantType, Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::http::egress::Egress;
-use crate::names::AppId;
+use crate::method::{Account, Methods, RunError, Subject};
 use crate::oauth::{ClientAuthentication, Grant, TokenRequest, TokenResponse};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::Secrets;
 
-use super::freshness;
-use super::outcome::RefreshError;
+use super::outcome::{Failure, RefreshError};
+use super::{Sources, freshness};
 
 /// An exchange that is ready to be sent.
-pub(super) struct Plan {
+pub(super) enum Plan {
+    /// A token request.
+    Tokens(Box<TokenPlan>),
+    /// The connector's `refreshCredentials`, with the credentials that it sees.
+    Method(Zeroizing<Value>),
+}
+
+/// A token request that is ready to be sent.
+pub(super) struct TokenPlan {
     config: OAuthConfig,
     /// None: the grant is the client's own.
     refresh_token: Option<Secret<String>>,
     scope: Option<String>,
     egress: Egress,
+}
+
+/// What came back.
+pub(super) enum Reply {
+    /// A token response, its fields by the provider's names.
+    Tokens(Zeroizing<Value>),
+    /// What `refreshCredentials` gave.
+    Method(Zeroizing<Value>),
 }
 
 /// What a successful exchange brought.
@@ -37,19 +53,23 @@ pub(super) struct Granted {
 }
 
 impl Plan {
-    /// For stored credentials.
-    pub(super) fn of(
-        integration: &Integration,
-        app: Option<&AppId>,
+    /// For stored credentials. A connector's own method goes before the standard exchange.
+    pub(super) async fn of(
+        methods: &Methods,
+        subject: &Subject<'_>,
         secrets: &Secrets,
     ) -> Result<Self, RefreshError> {
         let not_refreshable = |reason| Err(RefreshError::NotRefreshable { reason });
-        if integration.connector.auth != AuthType::OAuth2 {
+        if subject.option.has_refresh_method() {
+            check_app(subject)?;
+            return Ok(Self::Method(Zeroizing::new(secrets.credentials.clone())));
+        }
+        if subject.option.auth != AuthType::OAuth2 {
             return not_refreshable("this kind of credentials has no refresh");
         }
-        let config = config(integration, app, secrets)?;
+        let config = config(methods, subject).await?;
         if config.grant_type == GrantType::ClientCredentials {
-            return Ok(Self::client_credentials(integration, config));
+            return Ok(Self::client_credentials(subject, config));
         }
         if config.no_refresh_token {
             return not_refreshable("the connector says that there is no refresh token");
@@ -58,38 +78,60 @@ impl Plan {
             None | Some("") => not_refreshable("there is no refresh token"),
             Some(token) => {
                 let refresh_token = Some(Secret::new(token.to_owned()));
-                Ok(Self { config, refresh_token, scope: None, egress: egress(integration) })
+                let egress = subject.allowed().egress;
+                Ok(Self::Tokens(Box::new(TokenPlan { config, refresh_token, scope: None, egress })))
             }
         }
     }
 
     /// For a connection that is being created; none if its first token comes another way.
-    pub(super) fn first(
-        integration: &Integration,
-        app: Option<&AppId>,
-        secrets: &Secrets,
+    pub(super) async fn first(
+        methods: &Methods,
+        subject: &Subject<'_>,
     ) -> Result<Option<Self>, RefreshError> {
-        if integration.connector.auth != AuthType::OAuth2 {
+        if subject.option.auth != AuthType::OAuth2 {
             return Ok(None);
         }
-        let config = config(integration, app, secrets)?;
+        let config = config(methods, subject).await?;
         let own = config.grant_type == GrantType::ClientCredentials;
-        Ok(own.then(|| Self::client_credentials(integration, config)))
+        Ok(own.then(|| Self::client_credentials(subject, config)))
     }
 
-    fn client_credentials(integration: &Integration, config: OAuthConfig) -> Self {
-        let scopes = integration.scopes.as_ref().unwrap_or(&config.scopes).join(" ");
+    fn client_credentials(subject: &Subject<'_>, config: OAuthConfig) -> Self {
+        let scopes = subject.integration.scopes.as_ref().unwrap_or(&config.scopes).join(" ");
         let scope = Some(scopes).filter(|scopes| !scopes.is_empty());
-        Self { config, refresh_token: None, scope, egress: egress(integration) }
+        let egress = subject.allowed().egress;
+        Self::Tokens(Box::new(TokenPlan { config, refresh_token: None, scope, egress }))
     }
 
-    /// Whether `secrets` hold the grant that the exchange spends.
+    /// Whether `secrets` hold what the exchange spends.
     pub(super) fn spends(&self, secrets: &Secrets) -> bool {
-        let held = secrets.credentials.get("refresh_token").and_then(Value::as_str);
-        matches!((&self.refresh_token, held), (Some(spent), Some(held)) if spent.matches(held.as_bytes()))
+        match self {
+            Self::Tokens(plan) => {
+                let held = secrets.credentials.get("refresh_token").and_then(Value::as_str);
+                matches!((&plan.refresh_token, held), (Some(spent), Some(held)) if spent.matches(held.as_bytes()))
+            }
+            Self::Method(seen) => secrets.credentials == **seen,
+        }
     }
 
-    pub(super) fn request(&self) -> TokenRequest<'_> {
+    /// Sends it once.
+    pub(super) async fn send(&self, sources: &Sources, subject: &Subject<'_>) -> Result<Reply, Failure> {
+        match self {
+            Self::Tokens(plan) => {
+                let response = sources.tokens.exchange(&plan.request()).await.map_err(Failure::Exchange)?;
+                Ok(Reply::Tokens(fields(&response)))
+            }
+            Self::Method(_) => {
+                let made = sources.methods.refreshed(subject).await.map_err(Failure::Method)?;
+                Ok(Reply::Method(made.unwrap_or_else(|| Zeroizing::new(Value::empty_object()))))
+            }
+        }
+    }
+}
+
+impl TokenPlan {
+    fn request(&self) -> TokenRequest<'_> {
         TokenRequest {
             token_uri: &self.config.token_uri,
             client_id: &self.config.client_id,
@@ -107,28 +149,32 @@ impl Plan {
             egress: self.egress,
         }
     }
+}
 
-    /// Lays the reply over the credentials. Whatever the connector's own method makes of it, the tokens are kept.
-    pub(super) fn granted(
+impl Reply {
+    /// Lays the reply over the account's credentials. Whatever the connector's own method makes of it, the tokens are kept.
+    pub(super) async fn granted(
         &self,
+        methods: &Methods,
         integration: &Integration,
-        app: Option<&AppId>,
-        secrets: &Secrets,
-        reply: &TokenResponse,
+        account: Account<'_>,
         now: Timestamp,
     ) -> Granted {
-        let fields = reply.fields().iter().map(|(name, value)| (name.clone(), Value::from(value.clone())));
-        let reply = Zeroizing::new(Value::Object(fields.collect()));
-        let mut credentials = secrets.credentials.clone();
-        lay_over(&mut credentials, &reply);
-        let (own, complaint) = match own_fields(integration, app, secrets, &credentials, &reply) {
-            Ok(own) => (own.map(Zeroizing::new), None),
-            Err(error) => (None, Some(report(&error).to_string())),
-        };
-        let mut expires_at = freshness::expiry(&reply, now);
-        if let Some(own) = own {
-            lay_over(&mut credentials, &own);
-            expires_at = freshness::expiry(&own, now).or(expires_at);
+        let mut credentials = account.credentials.cloned().unwrap_or_else(Value::empty_object);
+        let (Self::Tokens(reply) | Self::Method(reply)) = self;
+        lay_over(&mut credentials, reply);
+        let mut expires_at = freshness::expiry(reply, now);
+        let mut complaint = None;
+        if let Self::Tokens(reply) = self {
+            let account = Account { credentials: Some(&credentials), ..account };
+            match own_fields(methods, integration, account, reply).await {
+                Ok(Some(own)) => {
+                    lay_over(&mut credentials, &own);
+                    expires_at = freshness::expiry(&own, now).or(expires_at);
+                }
+                Ok(None) => {}
+                Err(error) => complaint = Some(report(&error).to_string()),
+            }
         }
         // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
         expires_at = expires_at.filter(|end| *end > now);
@@ -136,46 +182,27 @@ impl Plan {
     }
 }
 
-/// What the connector's own method makes of the reply.
-fn own_fields(
+/// What the connector's own method makes of a token response.
+async fn own_fields(
+    methods: &Methods,
     integration: &Integration,
-    app: Option<&AppId>,
-    secrets: &Secrets,
-    credentials: &Value,
+    account: Account<'_>,
     reply: &Value,
-) -> Result<Option<Value>, MethodError> {
-    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-    let input = MethodInput {
-        connector_parameters: &parameters,
-        connection_parameters: &secrets.input,
-        credentials: Some(credentials),
-    };
-    integration.connector.credentials_from_token_response(&input, reply)
+) -> Result<Option<Zeroizing<Value>>, RunError> {
+    methods.from_token_response(&Subject::new(integration, account)?, reply).await
 }
 
-fn config(
-    integration: &Integration,
-    app: Option<&AppId>,
-    secrets: &Secrets,
-) -> Result<OAuthConfig, RefreshError> {
-    // A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
-    if let Some(id) = app
-        && integration.app(Some(id)).is_none()
-    {
-        return Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") });
-    }
-    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-    let input = MethodInput {
-        connector_parameters: &parameters,
-        connection_parameters: &secrets.input,
-        credentials: Some(&secrets.credentials),
-    };
+fn fields(response: &TokenResponse) -> Zeroizing<Value> {
+    let fields = response.fields().iter().map(|(name, value)| (name.clone(), Value::from(value.clone())));
+    Zeroizing::new(Value::Object(fields.collect()))
+}
+
+async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
+    check_app(subject)?;
     let misconfigured = |reason| RefreshError::MisconfiguredApp { reason };
-    let config = integration
-        .connector
-        .oauth_config(&input)
-        .map_err(|error| misconfigured(report(&error).to_string()))?;
-    if !integration.admits_token_endpoint(&config.token_uri) {
+    let config = methods.oauth_config(subject).await;
+    let config = config.map_err(|error| misconfigured(report(&error).to_string()))?;
+    if !subject.integration.admits_token_endpoint(subject.option, &config.token_uri) {
         return Err(misconfigured(
             "the token endpoint is computed, and the integration's `hosts` do not list it".into(),
         ));
@@ -183,8 +210,14 @@ fn config(
     Ok(config)
 }
 
-fn egress(integration: &Integration) -> Egress {
-    Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain }
+/// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
+fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
+    match subject.app() {
+        Some(id) if subject.integration.app(Some(id)).is_none() => {
+            Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Shallow, as the vendor does it; but only a text that is not empty replaces a `refresh_token`.

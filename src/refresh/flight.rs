@@ -8,17 +8,17 @@ use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::connector::Integration;
+use crate::method::{Account, RunError, Subject};
 use crate::names::{ConnectionId, Version};
-use crate::oauth::{ExchangeError, TokenResponse};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
 use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError};
 use crate::telemetry::labels::RefreshOutcome;
 
-use super::exchange::{Granted, Plan};
+use super::exchange::{Granted, Plan, Reply};
 use super::freshness::{Freshness, Jitter, refresh_at};
-use super::outcome::{RefreshError, label};
+use super::outcome::{Failure, RefreshError};
 use super::single_flight::{Landing, Outcome};
 use super::{Cause, Refresher, connected};
 
@@ -41,12 +41,12 @@ impl Refresher {
         if self.has_moved(&current, seen) {
             return landing.land(Ok(current));
         }
-        let (integration, plan) = match self.admit(&current, cause) {
+        let (integration, plan) = match self.admit(&current, cause).await {
             Ok(admitted) => admitted,
             Err(error) => return landing.land(Err(error)),
         };
         let started = Instant::now();
-        let reply = self.tokens.exchange(&plan.request()).await;
+        let reply = self.exchange(&integration, &plan, &current).await;
         let at = self.clock.now();
         match reply {
             Ok(reply) => {
@@ -55,8 +55,7 @@ impl Refresher {
                 self.save(&current, &brought, started, landing).await;
             }
             Err(error) => {
-                let detail = report(&error).to_string();
-                self.record(&current.connection, label(&error), started, &detail);
+                self.record(&current.connection, error.label(), started, &error.detail());
                 landing.land(self.failed(&current, &error, at).await);
             }
         }
@@ -78,7 +77,7 @@ impl Refresher {
     }
 
     /// Whether to send at all, and what.
-    fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
+    async fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
         let (connection, now) = (&current.connection, self.clock.now());
         let (id, version) = (&connection.id, connection.version);
         if let Some(error) = self.memory.paused(id, version, now) {
@@ -87,25 +86,37 @@ impl Refresher {
         if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
             return Err(RefreshError::RejectedWhileFresh);
         }
-        self.plan(current).inspect_err(|error| self.memory.failed(id, version, now, error))
+        self.plan(current).await.inspect_err(|error| self.memory.failed(id, version, now, error))
     }
 
-    fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
+    async fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
         let connection = &current.connection;
-        let catalog = self.catalog.load();
-        let Some(integration) = catalog.get(&connection.integration) else {
+        let Some(integration) = self.catalog.load().get(&connection.integration).map(Arc::clone) else {
             let reason = format!("the integration {} is not configured", connection.integration);
             return Err(RefreshError::MisconfiguredApp { reason });
         };
-        let plan = Plan::of(integration, connection.app.as_ref(), open(current))?;
-        Ok((Arc::clone(integration), plan))
+        let plan = {
+            let subject = Subject::new(&integration, account(current)).map_err(|error| misfit(&error))?;
+            Plan::of(&self.sources.methods, &subject, open(current)).await?
+        };
+        Ok((integration, plan))
+    }
+
+    async fn exchange(
+        &self,
+        integration: &Integration,
+        plan: &Plan,
+        current: &Opened,
+    ) -> Result<Reply, Failure> {
+        let subject = Subject::new(integration, account(current)).map_err(Failure::Method)?;
+        plan.send(&self.sources, &subject).await
     }
 
     /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
     /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
     /// sent again.
     async fn save(&self, current: &Opened, brought: &Brought, started: Instant, landing: Landing) {
-        let granted = brought.over(current);
+        let granted = self.granted(current, brought).await;
         if let Some(complaint) = &granted.complaint {
             let connection = current.connection.id.as_str();
             tracing::warn!(
@@ -153,7 +164,7 @@ impl Refresher {
         }
         let mut base = current.clone();
         loop {
-            let granted = brought.over(&base);
+            let granted = self.granted(&base, brought).await;
             let (secrets, at) = (granted.secrets(&base), brought.at);
             let change = move |connection: &mut Connection| granted.write(connection, at);
             match self.store.replace(&base.connection, secrets, change).await {
@@ -164,9 +175,14 @@ impl Refresher {
         }
     }
 
-    async fn failed(&self, current: &Opened, error: &ExchangeError, now: Timestamp) -> Outcome {
+    /// What the reply makes of a connection.
+    async fn granted(&self, base: &Opened, brought: &Brought) -> Granted {
+        brought.reply.granted(&self.sources.methods, &brought.integration, account(base), brought.at).await
+    }
+
+    async fn failed(&self, current: &Opened, error: &Failure, now: Timestamp) -> Outcome {
         let connection = &current.connection;
-        let meaning = RefreshError::from_exchange(error, now);
+        let meaning = error.meaning(now);
         if let RefreshError::NeedsReconnect { reason } = &meaning
             && let Some(newer) = self.disconnect(current, reason, now).await
         {
@@ -202,16 +218,8 @@ impl Refresher {
 struct Brought {
     integration: Arc<Integration>,
     plan: Plan,
-    reply: TokenResponse,
+    reply: Reply,
     at: Timestamp,
-}
-
-impl Brought {
-    /// What it makes of a connection.
-    fn over(&self, base: &Opened) -> Granted {
-        let app = base.connection.app.as_ref();
-        self.plan.granted(&self.integration, app, open(base), &self.reply, self.at)
-    }
 }
 
 impl Granted {
@@ -248,6 +256,24 @@ fn good_for_use(opened: Opened) -> Outcome {
 
 fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
+}
+
+/// The connection as its connector's methods see it.
+fn account(opened: &Opened) -> Account<'_> {
+    let (connection, secrets) = (&opened.connection, open(opened));
+    Account {
+        option: connection.auth_option.as_deref(),
+        app: connection.app.as_ref(),
+        connector_parameters: &secrets.connector_parameters,
+        input: &secrets.input,
+        credentials: Some(&secrets.credentials),
+        pinned_origin: connection.pinned_origin.as_deref(),
+    }
+}
+
+/// The connector does not fit the connection any more.
+pub(super) fn misfit(error: &RunError) -> RefreshError {
+    RefreshError::MisconfiguredApp { reason: error.to_string() }
 }
 
 fn gone() -> RefreshError {

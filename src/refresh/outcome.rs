@@ -2,7 +2,9 @@
 //! Never sends, never stores, and holds no secret: its errors may be shown.
 
 use crate::clock::Timestamp;
+use crate::method::{FailureKind, RunError};
 use crate::oauth::ExchangeError;
+use crate::report::report;
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
 /// The longest pause that a provider may ask for.
@@ -90,7 +92,7 @@ impl RefreshError {
     }
 
     /// What a failed exchange means at `now`.
-    pub(super) fn from_exchange(error: &ExchangeError, now: Timestamp) -> Self {
+    fn from_exchange(error: &ExchangeError, now: Timestamp) -> Self {
         match error {
             ExchangeError::DeadGrant { code, description } => {
                 Self::NeedsReconnect { reason: told(code, description) }
@@ -110,8 +112,57 @@ impl RefreshError {
     }
 }
 
+/// Why an exchange brought nothing.
+pub(super) enum Failure {
+    /// The token endpoint refused, or did not answer.
+    Exchange(ExchangeError),
+    /// The connector's `refreshCredentials` failed.
+    Method(RunError),
+}
+
+impl Failure {
+    /// What it means at `now`.
+    pub(super) fn meaning(&self, now: Timestamp) -> RefreshError {
+        match self {
+            Self::Exchange(error) => RefreshError::from_exchange(error, now),
+            Self::Method(error) => from_method(error),
+        }
+    }
+
+    pub(super) fn label(&self) -> RefreshOutcome {
+        match self {
+            Self::Exchange(error) => label(error),
+            Self::Method(error) => match from_method(error) {
+                RefreshError::NeedsReconnect { .. } => RefreshOutcome::DeadGrant,
+                RefreshError::MisconfiguredApp { .. } => RefreshOutcome::DeadApp,
+                RefreshError::ProviderDown { .. } => RefreshOutcome::Transient,
+                _ => RefreshOutcome::Unknown,
+            },
+        }
+    }
+
+    /// The chain of causes, for the log.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Exchange(error) => report(error).to_string(),
+            Self::Method(error) => report(error).to_string(),
+        }
+    }
+}
+
+/// A method asks with what the customer typed in: where the third party refuses that, nothing else is left.
+fn from_method(error: &RunError) -> RefreshError {
+    let reason = report(error).to_string();
+    match error.kind() {
+        FailureKind::Refused if error.is_stale() => RefreshError::NeedsReconnect { reason },
+        FailureKind::Refused => RefreshError::OutcomeUnknown { reason },
+        FailureKind::Down => RefreshError::ProviderDown { reason },
+        FailureKind::Misconfigured => RefreshError::MisconfiguredApp { reason },
+    }
+}
+
 /// The same as a label.
-pub(super) fn label(error: &ExchangeError) -> RefreshOutcome {
+fn label(error: &ExchangeError) -> RefreshOutcome {
     match error {
         ExchangeError::DeadGrant { .. } => RefreshOutcome::DeadGrant,
         ExchangeError::DeadApp { .. } | ExchangeError::NotAllowed { .. } => RefreshOutcome::DeadApp,

@@ -70,6 +70,9 @@ pub struct Connection {
     pub key: Option<String>,
     /// A name for people.
     pub name: String,
+    /// Which of the connector's options it uses; none for the connector's own way.
+    #[serde(default)]
+    pub auth_option: Option<String>,
     /// The OAuth app that granted the credentials.
     pub app: Option<AppId>,
     /// The version of the credentials; the store sets it.

@@ -60,6 +60,7 @@ pub(crate) fn connection(id: &str, now: Timestamp) -> Connection {
         integration: "crm".into(),
         key: None,
         name: "Ada".into(),
+        auth_option: None,
         app: None,
         version: Version::FIRST,
         health: Health::Ready,

@@ -7,6 +7,7 @@
 
 mod durations;
 mod families;
+mod scripts;
 mod series;
 mod table;
 
@@ -25,6 +26,7 @@ use crate::clock::Timestamp;
 pub use durations::Durations;
 pub use families::{ConnectionMetrics, LifeMetrics, Open, TokenMetrics};
 use families::{Connections, Labels};
+pub use scripts::ScriptMetrics;
 use series::AllSeries;
 pub use series::Series;
 
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub tokens: TokenMetrics,
     /// What the process tells of itself.
     pub life: LifeMetrics,
+    /// What is counted of JavaScript methods.
+    pub scripts: ScriptMetrics,
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
 }
@@ -106,6 +110,7 @@ impl Metrics {
             process_start,
             tokens: TokenMetrics::register(&mut registry),
             life: LifeMetrics::register(&mut registry),
+            scripts: ScriptMetrics::register(&mut registry),
             unsaved_tokens: unsaved,
             registry,
         }

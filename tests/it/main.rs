@@ -13,6 +13,7 @@ mod lifecycle;
 mod origins;
 mod outbound;
 mod reload;
+mod scripts;
 mod smoke;
 mod store;
 mod support;

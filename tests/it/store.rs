@@ -61,6 +61,7 @@ fn connection(number: usize) -> Connection {
         integration: "crm".into(),
         key: None,
         name: String::new(),
+        auth_option: None,
         app: None,
         version: Version::FIRST,
         health: Health::Ready,

@@ -27,7 +27,11 @@ export function plant(label) {
 export function assertNoSecret(text, where) {
   for (const secret of planted) {
     const bytes = Buffer.from(secret);
-    const forms = [secret, bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url'), bytes.toString('hex')];
+    const hex = bytes.toString('hex');
+    const forms = [
+      secret, bytes.toString('base64').replace(/=+$/, ''), bytes.toString('base64url'), hex, hex.toUpperCase(),
+      encodeURIComponent(secret), new URLSearchParams([[secret, '']]).toString().slice(0, -1), JSON.stringify(secret).slice(1, -1),
+    ];
     for (const form of forms) assert(!text.includes(form), `a planted secret shows in ${where}`);
   }
 }

@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{self, Draft};
-use super::material::{connect, pinned_origin};
+use super::material::{With, connect};
 use crate::api::Api;
 use crate::api::ask::Ask;
 use crate::api::rejection::Rejection;
@@ -29,10 +29,12 @@ impl Api {
         let replace = replaces(&integration, body.truth("allowMultipleConnections"))?;
         let app = integration.app(None).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
-        let expires_at =
-            self.first_credentials(&integration, app.as_ref(), draft.source(), &mut secrets).await?;
-        let pinned_origin = pinned_origin(&integration, app.as_ref(), &secrets)?;
-        let mut connection = Connection { pinned_origin, ..self.blank(owner, &integration, app) };
+        let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?;
+        let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;
+        let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?;
+        let auth_option = draft.auth_option().map(str::to_owned);
+        let mut connection =
+            Connection { pinned_origin, auth_option, ..self.blank(owner, &integration, app) };
         connect(&mut connection, expires_at, self.clock.now());
         draft.open_part().write(&mut connection);
         seen.connection(&connection.id);
@@ -54,6 +56,7 @@ impl Api {
             integration: integration.key.clone(),
             key: None,
             name: integration.connector.name.clone(),
+            auth_option: None,
             app,
             version: Version::FIRST,
             health: Health::Ready,

@@ -21,6 +21,7 @@ pub(super) struct Draft<'b> {
     credentials: Option<&'b Value>,
     input: Option<&'b Value>,
     connector_parameters: Option<&'b Value>,
+    auth_option: Option<&'b str>,
 }
 
 /// What a body says of the open part; what it leaves out is `None`.
@@ -61,6 +62,7 @@ impl<'b> Draft<'b> {
             credentials: body.object("credentials")?,
             input: body.one_of(&INPUT, JsonBody::object)?,
             connector_parameters: body.object("connectorParameters")?,
+            auth_option: body.text("authOptionKey")?.filter(|key| !key.is_empty()),
         })
     }
 
@@ -70,6 +72,11 @@ impl<'b> Draft<'b> {
             (None, Some(_)) => Source::Input,
             (None, None) => Source::Nothing,
         }
+    }
+
+    /// Which of the connector's options it chooses.
+    pub(super) fn auth_option(&self) -> Option<&'b str> {
+        self.auth_option
     }
 
     /// Whether it changes nothing that is sealed.

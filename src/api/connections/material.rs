@@ -1,4 +1,4 @@
-//! A connection's secrets made complete: credentials from what was sent, when they end, where they may go.
+//! A connection's secrets made complete: credentials from what was sent, when they end, where they may go, whether they work.
 //! Never stores anything.
 
 use zeroize::Zeroizing;
@@ -7,9 +7,10 @@ use super::draft::Source;
 use crate::api::Api;
 use crate::api::rejection::Rejection;
 use crate::clock::Timestamp;
-use crate::connector::{AuthType, Hosts, Integration, MethodInput, Site};
+use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Site};
 use crate::formula::Value;
 use crate::http::egress::Egress;
+use crate::method::{Account, Subject};
 use crate::names::AppId;
 use crate::refresh::freshness::{self, Jitter};
 use crate::store::{Connection, Health, Secrets};
@@ -23,58 +24,172 @@ pub(super) enum Renewal {
     Kept,
 }
 
+/// What a connection is made with.
+#[derive(Clone, Copy)]
+pub(in crate::api) struct With<'a> {
+    pub(super) integration: &'a Integration,
+    pub(super) option: &'a AuthOption,
+    pub(super) app: Option<&'a AppId>,
+}
+
+impl<'a> With<'a> {
+    /// With the option that was chosen, if it is one and is enabled.
+    pub(super) fn chosen(
+        integration: &'a Integration,
+        option: Option<&str>,
+        app: Option<&'a AppId>,
+        secrets: &Secrets,
+    ) -> Result<Self, Rejection> {
+        let with = Self::of(integration, option, app)?;
+        let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
+        if with.option.is_enabled(&parameters) {
+            return Ok(with);
+        }
+        Err(Rejection::WrongField { field: "authOptionKey", expected: "an option that is enabled" })
+    }
+
+    /// With the option that a connection has.
+    pub(in crate::api) fn of(
+        integration: &'a Integration,
+        option: Option<&str>,
+        app: Option<&'a AppId>,
+    ) -> Result<Self, Rejection> {
+        let expected = "one of the connector's options";
+        let option = integration.connector.option(option);
+        let option = option.ok_or(Rejection::WrongField { field: "authOptionKey", expected })?;
+        Ok(Self { integration, option, app })
+    }
+
+    /// What a connector's methods see of it.
+    pub(super) fn subject<'s>(
+        &self,
+        secrets: &'s Secrets,
+        credentials: Option<&'s Value>,
+        pinned_origin: Option<&'s str>,
+    ) -> Result<Subject<'s>, Rejection>
+    where
+        'a: 's,
+    {
+        let account = Account {
+            option: self.option.key.as_deref(),
+            app: self.app,
+            connector_parameters: &secrets.connector_parameters,
+            input: &secrets.input,
+            credentials,
+            pinned_origin,
+        };
+        Subject::new(self.integration, account).map_err(Rejection::Input)
+    }
+}
+
 impl Api {
-    /// The first credentials of a connection, put into `secrets`, and when they end, if that is known.
+    /// The first credentials of a connection, put into `secrets`; when they end, if that is known; and the origin to pin.
     pub(in crate::api) async fn first_credentials(
         &self,
-        integration: &Integration,
-        app: Option<&AppId>,
+        with: With<'_>,
         source: Source,
         secrets: &mut Secrets,
-    ) -> Result<Option<Timestamp>, Rejection> {
-        if let Renewal::Renewed(expires_at) = self.renewed_credentials(integration, app, source, secrets)? {
-            return Ok(expires_at);
+    ) -> Result<(Option<Timestamp>, Option<String>), Rejection> {
+        if let Renewal::Renewed(expires_at) = self.renewed_credentials(with, source, secrets).await? {
+            return Ok((expires_at, self.pinned_origin(with, secrets).await?));
         }
-        let first = self.refresher.first_token(integration, app, secrets).await;
+        let option = with.option.key.as_deref();
+        let first = self.refresher.first_token(with.integration, option, with.app, secrets).await;
         let lifetime = first.map_err(|error| self.not_refreshed(error))?;
         if secrets.credentials == Value::empty_object() {
             let why = "send what gives access, or what the connector makes it from as `input`";
             return Err(Rejection::MissingField { field: "credentials", why });
         }
-        Ok(lifetime.map(|lifetime| self.clock.now().plus(lifetime)))
+        let expires_at = lifetime.map(|lifetime| self.clock.now().plus(lifetime));
+        Ok((expires_at, self.pinned_origin(with, secrets).await?))
     }
 
     /// New credentials from what was sent, if anything was.
-    pub(super) fn renewed_credentials(
+    pub(super) async fn renewed_credentials(
         &self,
-        integration: &Integration,
-        app: Option<&AppId>,
+        with: With<'_>,
         source: Source,
         secrets: &mut Secrets,
     ) -> Result<Renewal, Rejection> {
         if source == Source::Sent {
-            integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
+            with.integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
         }
-        match (integration.connector.auth, source) {
-            (AuthType::OAuth2, Source::Sent) => {
-                Ok(Renewal::Renewed(freshness::expiry_of_kept(&secrets.credentials, self.clock.now())))
+        let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.now());
+        let can_refresh = with.option.can_refresh();
+        match (with.option.auth, source) {
+            // Where nothing refreshes them, an end would only cut them off.
+            (_, Source::Sent) => {
+                Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
             }
-            // Nothing refreshes them, so that an end would only cut them off.
-            (AuthType::ClientCredentials, Source::Sent) => Ok(Renewal::Renewed(None)),
             (AuthType::ClientCredentials, Source::Input) => {
-                let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-                let input = MethodInput {
-                    connector_parameters: &parameters,
-                    connection_parameters: &secrets.input,
-                    credentials: None,
-                };
-                let made = integration.connector.credentials_from_parameters(&input);
-                secrets.credentials = made.map_err(Rejection::Input)?;
-                Ok(Renewal::Renewed(None))
+                secrets.credentials = self.made_from_input(with, secrets).await?;
+                Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
             }
             (AuthType::OAuth2, Source::Input) | (_, Source::Nothing) => Ok(Renewal::Kept),
         }
     }
+
+    /// What the connector makes of what the customer typed in. A method that sends may send to where calls would go.
+    async fn made_from_input(&self, with: With<'_>, secrets: &Secrets) -> Result<Value, Rejection> {
+        let sends = with.option.implementation(Method::CredentialsFromParameters).is_some();
+        let pinned = if sends { self.pinned(with, secrets, None).await? } else { None };
+        let subject = with.subject(secrets, None, pinned.as_deref())?;
+        let mut made = self.methods.first_credentials(&subject).await.map_err(Rejection::Input)?;
+        Ok(std::mem::replace(&mut *made, Value::Null))
+    }
+
+    /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.
+    pub(super) async fn pinned_origin(
+        &self,
+        with: With<'_>,
+        secrets: &Secrets,
+    ) -> Result<Option<String>, Rejection> {
+        self.pinned(with, secrets, Some(&secrets.credentials)).await
+    }
+
+    async fn pinned(
+        &self,
+        with: With<'_>,
+        secrets: &Secrets,
+        credentials: Option<&Value>,
+    ) -> Result<Option<String>, Rejection> {
+        let integration = with.integration;
+        if integration.hosts != Hosts::Connection {
+            return Ok(None);
+        }
+        let subject = with.subject(secrets, credentials, None)?;
+        let client = self.methods.api_client(&subject).await.map_err(|source| Rejection::Origin {
+            why: "the connector gets no absolute http or https URL from what was entered",
+            source: Some(source),
+        })?;
+        let origin = client.origin();
+        check_origin(&client.base_uri, &origin, subject.allowed().egress)?;
+        Ok(Some(origin))
+    }
+
+    /// Asks the third party whether it takes the credentials; gives when they end. A token that it calls expired and that can be
+    /// refreshed has ended: whoever uses it next refreshes it first.
+    pub(in crate::api) async fn tested(
+        &self,
+        with: With<'_>,
+        secrets: &Secrets,
+        pinned_origin: Option<&str>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Rejection> {
+        let subject = with.subject(secrets, Some(&secrets.credentials), pinned_origin)?;
+        match self.methods.test(&subject).await {
+            Ok(_) => Ok(expires_at),
+            Err(error) if error.is_stale() && has_refresh_token(with, secrets) => Ok(Some(self.clock.now())),
+            Err(error) => Err(Rejection::Test(error)),
+        }
+    }
+}
+
+fn has_refresh_token(with: With<'_>, secrets: &Secrets) -> bool {
+    let token = secrets.credentials.get("refresh_token").and_then(Value::as_str);
+    with.option.auth == AuthType::OAuth2
+        && with.option.can_refresh()
+        && token.is_some_and(|it| !it.is_empty())
 }
 
 /// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready.
@@ -85,31 +200,6 @@ pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Ti
     connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), jitter));
     connection.refreshed_at = None;
     connection.granted_scopes = None;
-}
-
-/// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.
-pub(in crate::api) fn pinned_origin(
-    integration: &Integration,
-    app: Option<&AppId>,
-    secrets: &Secrets,
-) -> Result<Option<String>, Rejection> {
-    if integration.hosts != Hosts::Connection {
-        return Ok(None);
-    }
-    let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-    let input = MethodInput {
-        connector_parameters: &parameters,
-        connection_parameters: &secrets.input,
-        credentials: Some(&secrets.credentials),
-    };
-    let client = integration.connector.make_api_client(&input).map_err(|source| Rejection::Origin {
-        why: "the connector gets no absolute http or https URL from what was entered",
-        source: Some(source),
-    })?;
-    let origin = client.origin();
-    let egress = Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain };
-    check_origin(&client.base_uri, &origin, egress)?;
-    Ok(Some(origin))
 }
 
 /// Whether the base URI says plainly that it lies at `origin`, and the guard's doors are open for it.

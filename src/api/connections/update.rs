@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{Draft, Source};
-use super::material::{Renewal, connect, pinned_origin};
+use super::material::{Renewal, With, connect};
 use super::{ATTEMPTS, live};
 use crate::api::Api;
 use crate::api::ask::Ask;
@@ -58,21 +58,29 @@ impl Api {
         let mut secrets = opened.secrets_with(draft.changes());
         // Whoever connects again does so with the app that serves new connections.
         let newest = integration.app(None).map(|app| app.id.clone());
-        let renewal = match draft.source() {
+        let option = draft.auth_option().or(opened.connection.auth_option.as_deref()).map(str::to_owned);
+        let with = With::of(integration, option.as_deref(), newest.as_ref())?;
+        let mut renewal = match draft.source() {
             Source::Nothing => Renewal::Kept,
-            source => self.renewed_credentials(integration, newest.as_ref(), source, &mut secrets)?,
+            source => self.renewed_credentials(with, source, &mut secrets).await?,
         };
-        let app = if renewal == Renewal::Kept { opened.connection.app.clone() } else { newest };
-        let origin = pinned_origin(integration, app.as_ref(), &secrets)?;
+        let app = if renewal == Renewal::Kept { opened.connection.app.clone() } else { newest.clone() };
+        let with = With { app: app.as_ref(), ..with };
+        let origin = self.pinned_origin(with, &secrets).await?;
         if integration.hosts == Hosts::Connection && origin != opened.connection.pinned_origin {
             let why = "it is not the one that this connection was made for; make a new connection";
             return Err(Rejection::Origin { why, source: None });
         }
+        if let Renewal::Renewed(expires_at) = renewal {
+            renewal = Renewal::Renewed(self.tested(with, &secrets, origin.as_deref(), expires_at).await?);
+        }
+        let app = app.clone();
         let (open, now) = (draft.open_part(), self.clock.now());
         let change = move |one: &mut Connection| {
             open.write(one);
             if let Renewal::Renewed(expires_at) = renewal {
                 one.app = app;
+                one.auth_option = option;
                 connect(one, expires_at, now);
             }
         };

@@ -13,8 +13,10 @@ use crate::connector::{App, Connections, Connector, Hosts, Integration, Schema};
 use crate::document;
 use crate::formula::Value;
 use crate::http::body::{Collected, collect_within};
+use crate::method::testing::methods;
 use crate::oauth::TokenEndpoint;
 use crate::oauth::hostile_server::{Answer, HostileServer};
+use crate::refresh::Sources;
 use crate::secret::Secret;
 use crate::store::testing::Folder;
 use crate::telemetry::AccessLog;
@@ -70,12 +72,12 @@ impl Scene {
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            tokens,
+            Sources { tokens, methods: methods() },
             clock.clone(),
             Arc::clone(&telemetry),
             Handle::current(),
         );
-        let api = Api::new(catalog, store, refresher, clock.clone(), telemetry);
+        let api = Api::new(catalog, store, refresher, methods(), clock.clone(), telemetry);
         Self { api, clock, log, server, folder }
     }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
-use crate::connector::{App, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Schema};
+use crate::connector::{
+    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Schema,
+};
 use crate::document::{Entry, Kind, Node, Position};
 use crate::formula::Value;
 use crate::secret::Secret;
@@ -195,14 +197,15 @@ impl Resolver<'_> {
     /// Without `hosts`, credentials may go to the host of baseUri, which then must be a literal; and an app's secret only to
     /// a token endpoint that is one.
     fn check_hosts(&mut self, hosts: &Hosts, connector: &Connector, path: &KeyPath) {
-        let computed = connector.auth == AuthType::OAuth2 && !connector.has_literal_token_endpoint();
-        if computed && !matches!(hosts, Hosts::Listed(_)) {
+        let computed = |way: &AuthOption| way.auth == AuthType::OAuth2 && !way.has_literal_token_endpoint();
+        if connector.ways().iter().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
             let problem =
                 format!("`{}` lists no host: the connector computes its tokenUri", path.key("hosts"));
             self.absent(path, problem, "list the hosts that the app's secret may go to");
             return;
         }
-        if *hosts == Hosts::OfBaseUri && connector.literal_base_host().is_none() {
+        let is_computed = |way: &AuthOption| way.literal_base_host().is_none();
+        if *hosts == Hosts::OfBaseUri && connector.ways().iter().any(is_computed) {
             let problem = format!("`{}` is missing: the connector computes its baseUri", path.key("hosts"));
             let cure = "list the hosts that credentials may go to, or write `hosts: connection`";
             self.absent(path, problem, cure);

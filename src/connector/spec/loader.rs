@@ -1,13 +1,15 @@
 //! From the files of a connector to a [`Connector`], with every complaint and every warning.
 //! Never evaluates a method.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::api_client::ResponseHandlers;
-use super::super::oauth_config;
-use super::method::{self, Found, Method};
-use super::{AuthType, Connector, Methods};
+use super::Connector;
+use super::options::inherited;
+use crate::connector::implementation::{Implementation, Method};
+use crate::connector::option::{AuthOption, AuthType, Ui};
+use crate::connector::response::ResponseHandlers;
 use crate::document::{self, Complaint, Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::{Template, Value};
 use crate::names::ConnectorKey;
@@ -63,9 +65,6 @@ const LATER_TYPES: [&str; 4] = ["oauth1", "proxy", "integration-app-token", "mem
 const TYPES: [&str; 6] =
     ["client-credentials", "oauth2", "oauth1", "proxy", "integration-app-token", "membrane-token"];
 
-const API_CLIENT_KEYS: [&str; 8] =
-    ["baseUri", "baseUrl", "headers", "query", "defaultQueryParameters", "auth", "responseHandlers", "args"];
-
 /// Reads `spec.yml` of a folder, and the methods beside it.
 pub(super) fn load_folder(key: ConnectorKey, folder: &Path) -> Loaded {
     let candidates = [folder.join("spec.yml"), folder.join("spec.yaml")];
@@ -91,13 +90,15 @@ pub(super) fn load_node(key: ConnectorKey, file: &str, root: &Node, folder: Opti
         warnings: Vec::new(),
     };
     let connector = loader.connector(key, root);
-    let Loader { mut complaints, warnings, .. } = loader;
+    let Loader { mut complaints, mut warnings, .. } = loader;
+    // What an option inherits is read once for each.
+    for list in [&mut complaints, &mut warnings] {
+        list.sort();
+        list.dedup();
+    }
     match connector {
         Some(connector) if complaints.is_empty() => Ok((Arc::new(connector), warnings)),
-        _ => {
-            complaints.sort();
-            Err(complaints)
-        }
+        _ => Err(complaints),
     }
 }
 
@@ -120,7 +121,13 @@ pub(super) struct Loader {
     pub(super) file: Arc<str>,
     pub(super) folder: Option<PathBuf>,
     pub(super) complaints: Vec<Complaint>,
-    warnings: Vec<Complaint>,
+    pub(super) warnings: Vec<Complaint>,
+}
+
+/// One way to authenticate as it is read: the connector's own, or an option with what it inherits.
+pub(super) struct Way<'n> {
+    pub(super) key: Option<&'n str>,
+    pub(super) spec: &'n Node,
 }
 
 impl Loader {
@@ -128,26 +135,26 @@ impl Loader {
         let wrapped = root.get("auth").filter(|auth| matches!(auth.kind, Kind::Mapping(_)));
         let spec = wrapped.unwrap_or(root);
         self.check_keys(root, wrapped);
-        let auth = self.auth_type(spec);
-        if let Some(options) = spec.get("options") {
-            self.complain(
-                options.position,
-                "`options` come with a later version",
-                "make each option its own connector",
-            );
+        let options = spec.get("options").map(Node::entries).unwrap_or_default();
+        // Beside options, a spec without a way of its own is what they have in common.
+        let is_whole = ["type", "makeApiClient"].iter().all(|key| spec.get(key).is_some());
+        let mut ways = Vec::new();
+        if options.is_empty() || is_whole {
+            ways.push(self.way(root, &Way { key: None, spec }));
         }
-        let methods = self.methods(spec, auth);
+        for option in options {
+            self.known_keys(option.value.entries(), &auth_keys().collect::<Vec<_>>());
+            let spec = inherited(spec, &option.value);
+            ways.push(self.way(root, &Way { key: Some(&option.key), spec: &spec }));
+        }
         Some(Connector {
             name: root.get("name").and_then(Node::text).unwrap_or(key.as_str()).to_owned(),
             key,
-            auth: auth?,
-            input_schema: input_schema(root, spec),
-            methods: methods?,
+            ways: ways.into_iter().collect::<Option<_>>()?,
         })
     }
 
     fn check_keys(&mut self, root: &Node, wrapped: Option<&Node>) {
-        let auth_keys = || AUTH_KEYS.into_iter().chain(method::NAMES);
         match wrapped {
             Some(auth) => {
                 self.known_keys(root.entries(), &CONNECTOR_KEYS);
@@ -163,6 +170,47 @@ impl Loader {
                 .map_or_else(|| "remove it".to_owned(), |near| format!("did you mean `{near}`?"));
             self.complain(entry.position, &format!("the key `{}` is unknown", entry.key), &cure);
         }
+    }
+
+    fn way(&mut self, root: &Node, way: &Way<'_>) -> Option<AuthOption> {
+        let spec = way.spec;
+        let auth = self.auth_type(spec);
+        let file = Arc::clone(&self.file);
+        let enabled = spec.get("enabled").map(|node| self.template(&file, node));
+        let ui = self.ui(root, spec);
+        let (methods, response_handlers) = self.methods(way, auth);
+        let text = |name| spec.get(name).and_then(Node::text).map(str::to_owned);
+        let schema = |node: &Node| serde_json::Value::from(&Value::from(node));
+        Some(AuthOption {
+            key: way.key.map(str::to_owned),
+            auth: auth?,
+            title: text("title"),
+            description: text("description").or_else(|| ui.description.clone()),
+            input_schema: spec.get("inputSchema").map(schema).or_else(|| ui.schema.clone()),
+            parameters_schema: spec
+                .get("parametersSchema")
+                .or_else(|| root.get("parametersSchema"))
+                .map(schema),
+            enabled: enabled.flatten(),
+            ui,
+            methods,
+            response_handlers,
+        })
+    }
+
+    /// The auth spec's, else that of `auth/ui.yml`, as older folders have it, else the connector's.
+    fn ui(&mut self, root: &Node, spec: &Node) -> Ui {
+        let ui = spec.get("ui").cloned().or_else(|| self.ui_file()).or_else(|| root.get("ui").cloned());
+        let Some(ui) = ui else { return Ui::default() };
+        let text = |name| ui.get(name).and_then(Node::text).map(str::to_owned);
+        let schema = ui.get("schema").map(|schema| serde_json::Value::from(&Value::from(schema)));
+        Ui { schema, description: text("description"), help_uri: text("helpUri") }
+    }
+
+    fn ui_file(&mut self) -> Option<Node> {
+        let folder = self.folder.as_ref()?.join("auth");
+        let path = ["ui.yml", "ui.yaml"].map(|name| folder.join(name)).into_iter().find(|it| it.is_file())?;
+        read(&path).map_err(|complaints| self.complaints.extend(complaints)).ok()
     }
 
     fn auth_type(&mut self, spec: &Node) -> Option<AuthType> {
@@ -190,54 +238,43 @@ impl Loader {
     }
 
     /// Every method is read even where one is wrong, so that all complaints come at once.
-    fn methods(&mut self, spec: &Node, auth: Option<AuthType>) -> Option<Methods> {
-        if spec.get("test").is_none() {
-            self.warn(spec.position, "there is no `test`", "write one, so that bad credentials show at once");
+    fn methods(
+        &mut self,
+        way: &Way<'_>,
+        auth: Option<AuthType>,
+    ) -> (BTreeMap<Method, Implementation>, ResponseHandlers) {
+        if way.spec.get("test").is_none() {
+            let cure = "write one, so that bad credentials show at once";
+            self.warn(way.spec.position, "there is no `test`", cure);
         }
-        self.note_unused(spec);
-        let api_client = self.required(spec, Method::MakeApiClient);
-        let oauth_config = match auth {
-            Some(AuthType::OAuth2) => self.required(spec, Method::GetOAuthConfig),
-            _ => None,
-        };
-        let credentials_from_parameters = self.optional(spec, Method::FromConnectionParameters);
-        let from_refresh = self.optional(spec, Method::FromRefreshTokenResponse);
-        let from_access = self.optional(spec, Method::FromAccessTokenResponse);
-        self.optional(spec, Method::RefreshCredentials);
-        if let Some((file, node)) = &oauth_config {
-            self.check_mapping(file, node, &oauth_config::KEYS, &[&["clientId"], &["tokenUri"]]);
+        self.require(way, Method::MakeApiClient);
+        if auth == Some(AuthType::OAuth2) {
+            self.require(way, Method::GetOAuthConfig);
         }
-        let mut template = |found: Option<Found>| found.and_then(|(file, node)| self.template(&file, &node));
-        let oauth_config = template(oauth_config);
-        let credentials_from_parameters = template(credentials_from_parameters);
-        let credentials_from_token_response = template(from_refresh.or(from_access));
-        let (make_api_client, response_handlers) =
-            api_client.and_then(|(file, node)| self.api_client(&file, node))?;
-        Some(Methods {
-            make_api_client,
-            response_handlers,
-            oauth_config,
-            credentials_from_parameters,
-            credentials_from_token_response,
-        })
+        let (api_client, handlers) = self.api_client(way);
+        let mut methods: BTreeMap<_, _> =
+            api_client.map(|made| (Method::MakeApiClient, made)).into_iter().collect();
+        for method in Method::ALL.into_iter().filter(|method| *method != Method::MakeApiClient) {
+            methods.extend(self.implementation(way, method).map(|made| (method, made)));
+        }
+        (methods, handlers)
     }
 
-    /// The response handlers are evaluated with each response, the rest with each request.
-    fn api_client(&mut self, file: &Arc<str>, mut node: Node) -> Option<(Template, ResponseHandlers)> {
-        self.check_mapping(file, &node, &API_CLIENT_KEYS, &[&["baseUri", "baseUrl"]]);
-        let handlers = method::take(&mut node, "responseHandlers");
-        let (handlers, warnings, complaints) = ResponseHandlers::read(file, handlers.as_ref());
-        self.warnings.extend(warnings);
-        self.complaints.extend(complaints);
-        Some((self.template(file, &node)?, handlers))
+    fn require(&mut self, way: &Way<'_>, method: Method) {
+        if method.keys().iter().any(|key| way.spec.get(key).is_some()) {
+            return;
+        }
+        let name = method.name();
+        let cure = format!("write `{name}: {{type: mapping, mapping: …}}`");
+        self.complain(way.spec.position, &format!("the method `{name}` is missing"), &cure);
     }
 
-    fn template(&mut self, file: &str, node: &Node) -> Option<Template> {
+    pub(super) fn template(&mut self, file: &str, node: &Node) -> Option<Template> {
         Template::from_node(file, node).map_err(|complaints| self.complaints.extend(complaints)).ok()
     }
 
     /// Checks a mapping that is no formula: only known keys, and one of each needed group. `args` is the older nesting.
-    fn check_mapping(&mut self, file: &Arc<str>, node: &Node, known: &[&str], needed: &[&[&str]]) {
+    pub(super) fn check_mapping(&mut self, file: &Arc<str>, node: &Node, known: &[&str], needed: &[&[&str]]) {
         let fields = node.get("args").unwrap_or(node);
         if fields.entries().first().is_some_and(|first| first.key.starts_with('$')) {
             return;
@@ -260,6 +297,12 @@ impl Loader {
         self.complaints.push(complaint);
     }
 
+    /// A complaint about another file than the spec.
+    pub(super) fn complain_in(&mut self, file: &Arc<str>, position: Position, problem: &str, cure: &str) {
+        let complaint = Complaint { file: Arc::clone(file), ..self.complaint(position, problem, cure) };
+        self.complaints.push(complaint);
+    }
+
     pub(super) fn warn(&mut self, position: Position, problem: &str, cure: &str) {
         let complaint = self.complaint(position, problem, cure);
         self.warnings.push(complaint);
@@ -271,9 +314,7 @@ impl Loader {
     }
 }
 
-/// The newer name first, then the auth spec's form, then the connector's.
-fn input_schema(root: &Node, spec: &Node) -> Option<serde_json::Value> {
-    let form = |node: &Node| node.get("ui").and_then(|ui| ui.get("schema")).cloned();
-    let schema = spec.get("inputSchema").cloned().or_else(|| form(spec)).or_else(|| form(root))?;
-    Some(serde_json::Value::from(&Value::from(&schema)))
+/// The keys of an auth spec, methods among them.
+fn auth_keys() -> impl Iterator<Item = &'static str> {
+    AUTH_KEYS.into_iter().chain(Method::ALL.into_iter().flat_map(|method| method.keys().iter().copied()))
 }

@@ -1,137 +1,98 @@
-//! Where the implementation of a method stands: inline, or in a file named after the method.
+//! Where the implementation of a method stands, inline or in a file named after the method, and what it is written in.
 //! Never knows what the method computes.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::loader::{Loader, read};
+use super::loader::{Loader, Way, read};
+use crate::connector::implementation::{Implementation, Method};
+use crate::connector::oauth_config;
+use crate::connector::response::ResponseHandlers;
 use crate::document::{Kind, Node};
 
-/// Every method key of the vendor's format, aliases among them.
-pub(super) const NAMES: [&str; 11] = [
-    "makeApiClient",
-    "getOAuthConfig",
-    "oAuthConfig",
-    "getTokenData",
-    "getCredentialsFromAccessTokenResponse",
-    "getCredentialsFromRefreshTokenResponse",
-    "getCredentialsFromTokenResponse",
-    "getCredentialsFromConnectionParameters",
-    "refreshCredentials",
-    "test",
-    "disconnect",
-];
-
-/// Methods whose implementation is never run by this version: connecting and testing are its user's.
-const UNUSED: [&str; 2] = ["disconnect", "getTokenData"];
-
-/// The methods that are evaluated, or refused if they cannot be.
-#[derive(Clone, Copy)]
-pub(super) enum Method {
-    MakeApiClient,
-    GetOAuthConfig,
-    FromConnectionParameters,
-    FromAccessTokenResponse,
-    FromRefreshTokenResponse,
-    RefreshCredentials,
-}
-
-impl Method {
-    /// Its key, then its aliases.
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::MakeApiClient => &["makeApiClient"],
-            Self::GetOAuthConfig => &["getOAuthConfig", "oAuthConfig"],
-            Self::FromConnectionParameters => &["getCredentialsFromConnectionParameters"],
-            Self::FromAccessTokenResponse => {
-                &["getCredentialsFromAccessTokenResponse", "getCredentialsFromTokenResponse"]
-            }
-            Self::FromRefreshTokenResponse => &["getCredentialsFromRefreshTokenResponse"],
-            Self::RefreshCredentials => &["refreshCredentials"],
-        }
-    }
-
-    /// The stems its file may have.
-    fn stems(self) -> &'static [&'static str] {
-        match self {
-            Self::MakeApiClient => &["make-api-client"],
-            Self::GetOAuthConfig => &["get-oauth-config", "oauth-config"],
-            Self::FromConnectionParameters => &["get-credentials-from-connection-parameters"],
-            Self::FromAccessTokenResponse => {
-                &["get-credentials-from-access-token-response", "get-credentials-from-token-response"]
-            }
-            Self::FromRefreshTokenResponse => &["get-credentials-from-refresh-token-response"],
-            Self::RefreshCredentials => &["refresh-credentials"],
-        }
-    }
-}
-
-/// A mapping and the file it stands in.
+/// What an implementation is read from: a mapping and the file it stands in.
 pub(super) type Found = (Arc<str>, Node);
 
+const API_CLIENT_KEYS: [&str; 8] =
+    ["baseUri", "baseUrl", "headers", "query", "defaultQueryParameters", "auth", "responseHandlers", "args"];
+
+/// The suffixes of a method's file, in the vendor's order.
+const MAPPING: [&str; 4] = [".map.yml", ".map.yaml", ".yml", ".yaml"];
+const REQUEST: [&str; 4] = [".rest.yml", ".rest.yaml", ".api.yml", ".api.yaml"];
+
 impl Loader {
-    /// Says which methods of the spec are accepted and then not run.
-    pub(super) fn note_unused(&mut self, spec: &Node) {
-        for entry in spec.entries().iter().filter(|entry| UNUSED.contains(&entry.key.as_str())) {
-            let problem = format!("`{}` is accepted and not run by this version", entry.key);
-            self.warn(entry.position, &problem, "nothing to do");
-        }
-    }
-
-    /// The mapping of a method that must be there.
-    pub(super) fn required(&mut self, spec: &Node, method: Method) -> Option<Found> {
-        let [name, ..] = method.keys() else { return None };
-        if method.keys().iter().all(|key| spec.get(key).is_none()) {
-            let cure = format!("write `{name}: {{type: mapping, mapping: …}}`");
-            self.complain(spec.position, &format!("the method `{name}` is missing"), &cure);
-            return None;
-        }
-        self.optional(spec, method)
-    }
-
-    /// The mapping of a method, if the spec has the method.
-    pub(super) fn optional(&mut self, spec: &Node, method: Method) -> Option<Found> {
-        let (name, node) = method.keys().iter().find_map(|key| Some((*key, spec.get(key)?)))?;
+    /// The implementation of a method, if the way has one that can be run.
+    pub(super) fn implementation(&mut self, way: &Way<'_>, method: Method) -> Option<Implementation> {
+        let (key, node) = method.keys().iter().find_map(|key| Some((*key, way.spec.get(key)?)))?;
         let Some(kind) = node.get("type").or_else(|| node.get("implementationType")).and_then(Node::text)
         else {
+            let problem = format!("the method `{key}` does not say how it is implemented");
             let cure = "write `type: mapping` with a `mapping`, or `implementationType: mapping` with a file";
-            self.complain(
-                node.position,
-                &format!("the method `{name}` does not say how it is implemented"),
-                cure,
-            );
+            self.complain(node.position, &problem, cure);
             return None;
         };
         match kind {
-            "mapping" => match node.get("mapping") {
-                Some(mapping) => Some((Arc::clone(&self.file), mapping.clone())),
-                None => self.method_file(name, method, node),
-            },
             "not-supported" => None,
+            "mapping" if method.may_be_mapping() => {
+                let (file, node) = self.found(way, method, node, &MAPPING)?;
+                self.check_fields(method, &file, &node);
+                Some(Implementation::Mapping(self.template(&file, &node)?))
+            }
+            // The vendor's page on `test` writes a request under this name, too.
+            "mapping" => self.request(way, method, node, &MAPPING),
+            "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
             other => {
-                let problem = format!("the method `{name}` as `{other}` comes with a later version");
-                self.complain(node.position, &problem, "write it as a mapping until then");
+                self.refuse_kind(method, key, node, other);
                 None
             }
         }
     }
 
-    fn method_file(&mut self, name: &str, method: Method, node: &Node) -> Option<Found> {
+    /// Takes `responseHandlers` out of `makeApiClient`: they are evaluated with each response, the rest with each request.
+    pub(super) fn api_client(&mut self, way: &Way<'_>) -> (Option<Implementation>, ResponseHandlers) {
+        let method = Method::MakeApiClient;
+        let is_mapping = way.spec.get(method.name()).is_some_and(|node| {
+            node.get("type").or_else(|| node.get("implementationType")).and_then(Node::text)
+                == Some("mapping")
+        });
+        if !is_mapping {
+            return (self.implementation(way, method), ResponseHandlers::default());
+        }
+        let found = way.spec.get(method.name()).and_then(|node| self.found(way, method, node, &MAPPING));
+        let Some((file, mut node)) = found else { return (None, ResponseHandlers::default()) };
+        self.check_fields(method, &file, &node);
+        let handlers = take(&mut node, "responseHandlers");
+        let (handlers, warnings, complaints) = ResponseHandlers::read(&file, handlers.as_ref());
+        self.warnings.extend(warnings);
+        self.complaints.extend(complaints);
+        (self.template(&file, &node).map(Implementation::Mapping), handlers)
+    }
+
+    /// The mapping of a method: inline, or in its file.
+    fn found(&mut self, way: &Way<'_>, method: Method, node: &Node, suffixes: &[&str]) -> Option<Found> {
+        if let Some(mapping) = node.get("mapping") {
+            return Some((Arc::clone(&self.file), mapping.clone()));
+        }
+        let name = method.name();
         let Some(folder) = self.folder.clone() else {
-            self.complain(
-                node.position,
-                &format!("the method `{name}` has no `mapping`"),
-                "write it inline here",
-            );
+            let problem = format!("the method `{name}` has no `mapping`");
+            self.complain(node.position, &problem, "write it inline here");
             return None;
         };
-        let Some(path) = candidates(&folder, method).find(|path| path.is_file()) else {
+        let said = node.get("filePath").and_then(Node::text);
+        let mut candidates = match said {
+            Some(said) => below(&folder, said).into_iter().collect(),
+            None => candidates(&folder, way.key, method, suffixes),
+        };
+        candidates.retain(|path| path.is_file());
+        let Some(path) = candidates.first() else {
             let stem = method.stems().first().copied().unwrap_or_default();
+            let suffix = suffixes.first().copied().unwrap_or_default();
             let problem = format!("the file of the method `{name}` is missing");
-            self.complain(node.position, &problem, &format!("write auth/{stem}.map.yml"));
+            self.complain(node.position, &problem, &format!("write auth/{stem}{suffix}"));
             return None;
         };
-        match read(&path) {
+        match read(path) {
             Ok(mapping) => Some((path.display().to_string().into(), mapping)),
             Err(complaints) => {
                 self.complaints.extend(complaints);
@@ -139,15 +100,61 @@ impl Loader {
             }
         }
     }
+
+    fn request(
+        &mut self,
+        way: &Way<'_>,
+        method: Method,
+        node: &Node,
+        suffixes: &[&str],
+    ) -> Option<Implementation> {
+        let (file, node) = self.found(way, method, node, suffixes)?;
+        Some(Implementation::Request(Box::new(self.request_mapping(&file, &node)?)))
+    }
+
+    fn check_fields(&mut self, method: Method, file: &Arc<str>, node: &Node) {
+        match method {
+            Method::MakeApiClient => {
+                self.check_mapping(file, node, &API_CLIENT_KEYS, &[&["baseUri", "baseUrl"]]);
+            }
+            Method::GetOAuthConfig => {
+                self.check_mapping(file, node, &oauth_config::KEYS, &[&["clientId"], &["tokenUri"]]);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is not run by this version: a warning where calls work without it.
+    fn refuse_kind(&mut self, method: Method, key: &str, node: &Node, kind: &str) {
+        if matches!(method, Method::Test | Method::Disconnect | Method::GetTokenData) {
+            let problem = format!("the method `{key}` as `{kind}` is accepted and not run by this version");
+            self.warn(node.position, &problem, "nothing to do");
+            return;
+        }
+        let problem = format!("the method `{key}` as `{kind}` comes with a later version");
+        self.complain(node.position, &problem, "write it as a mapping until then");
+    }
 }
 
-/// The files that may hold a method, in the vendor's order of suffixes.
-fn candidates(folder: &Path, method: Method) -> impl Iterator<Item = PathBuf> {
-    let stems = method.stems().iter();
-    stems.flat_map(move |stem| {
-        [".map.yml", ".map.yaml", ".yml", ".yaml"]
-            .map(|suffix| folder.join("auth").join(format!("{stem}{suffix}")))
-    })
+/// The files that may hold a method: those of the option before those of the connector.
+fn candidates(folder: &Path, option: Option<&str>, method: Method, suffixes: &[&str]) -> Vec<PathBuf> {
+    let auth = folder.join("auth");
+    let own = option.and_then(|option| below(&auth, option));
+    let folders = own.into_iter().chain([auth]);
+    folders
+        .flat_map(|folder| {
+            let names =
+                method.stems().iter().flat_map(|stem| suffixes.iter().map(move |it| format!("{stem}{it}")));
+            names.map(move |name| folder.join(name))
+        })
+        .collect()
+}
+
+/// `path` below `folder`, if it does not leave it.
+fn below(folder: &Path, path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    plain.then(|| folder.join(path))
 }
 
 /// Takes `key` out of a mapping, or out of its older nesting under `args`.

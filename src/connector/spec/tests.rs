@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::connector::AuthType;
 use crate::document::parse;
 
 fn sample(name: &str) -> (Arc<Connector>, Vec<Complaint>) {
@@ -17,15 +18,16 @@ fn inline(text: &str) -> Result<(Arc<Connector>, Vec<Complaint>), Vec<String>> {
 #[test]
 fn the_sample_connectors_load() {
     let (hubspot, warnings) = sample("hubspot");
-    assert_eq!((hubspot.auth, hubspot.name.as_str()), (AuthType::OAuth2, "HubSpot"));
+    let way = |connector: &Arc<Connector>| connector.option(None).unwrap().literal_base_host();
+    assert_eq!((hubspot.option(None).unwrap().auth, hubspot.name.as_str()), (AuthType::OAuth2, "HubSpot"));
     assert!(warnings.is_empty(), "{warnings:?}");
-    assert!(hubspot.has_literal_token_endpoint());
-    assert_eq!(hubspot.literal_base_host(), Some(("api.hubapi.com".into(), 443)));
+    assert!(hubspot.option(None).unwrap().has_literal_token_endpoint());
+    assert_eq!(way(&hubspot), Some(("api.hubapi.com".into(), 443)));
     for name in ["sendgrid", "pipedrive"] {
-        assert!(sample(name).0.literal_base_host().is_some(), "{name}");
-        assert!(sample(name).0.input_schema.is_some(), "{name}");
+        assert!(way(&sample(name).0).is_some(), "{name}");
+        assert!(sample(name).0.option(None).unwrap().input_schema.is_some(), "{name}");
     }
-    assert_eq!(sample("freshdesk").0.literal_base_host(), None);
+    assert_eq!(way(&sample("freshdesk").0), None);
 }
 
 #[test]
@@ -35,6 +37,7 @@ fn the_older_form_may_stand_inline_and_under_args() {
          mapping: {args: {baseUrl: 'https://a.example:8443/v1'}}}\n",
     )
     .unwrap();
+    let connector = connector.option(None).unwrap();
     assert_eq!(connector.literal_base_host(), Some(("a.example".into(), 8443)));
     assert_eq!(connector.input_schema, Some(serde_json::json!({"type": "object"})));
     assert_eq!(warnings.len(), 1, "the missing test: {warnings:?}");
@@ -46,7 +49,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
         "auth:
   type: oauth2
   tilte: x
-  options: {a: {type: oauth2}}
+  options: {a: {type: oauth2, tilte: x}}
   test: {type: javascript, code: x}
   getOAuthConfig:
     type: mapping
@@ -67,7 +70,7 @@ logoUrl: https://a.example/logo.png
     .unwrap_err();
     let expected = [
         "spec.yml:3:3: the key `tilte` is unknown; did you mean `title`?",
-        "spec.yml:4:12: `options` come with a later version",
+        "spec.yml:4:31: the key `tilte` is unknown; did you mean `title`?",
         "spec.yml:8:14: the mapping has no `tokenUri`",
         "spec.yml:8:28: the key `tokenUrl` is unknown; did you mean `tokenUri`?",
         "spec.yml:8:68: the formula `$jsonata` is not supported",

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
+use super::stream::Stream;
 use super::{Origin, SendError, Settings, connect};
 use crate::http::body::{Body, Polled, Tap, Tapped};
 use crate::http::http1::{content_length, keep_harmless};
@@ -39,6 +40,8 @@ struct State {
     sender: Option<SendRequest<Body>>,
     /// When connecting failed last, and whether it took too long: who waited meanwhile need not try for himself.
     failed: Option<(Instant, bool)>,
+    /// The server was asked, and chose HTTP/1.1.
+    is_declined: bool,
 }
 
 impl Connection {
@@ -81,45 +84,108 @@ impl Connection {
         }
     }
 
+    /// Whether there is a connection. Waits for one that is being made.
+    pub(super) async fn is_open(&self) -> bool {
+        self.0.lock().await.open().is_some()
+    }
+
+    /// Asks a server that may choose. Nothing comes back where it chose HTTP/2, which is ready then; else the new stream,
+    /// for HTTP/1.1.
+    pub(super) async fn agreed(
+        &self,
+        origin: &Origin,
+        settings: &Settings,
+    ) -> Result<Option<Stream>, SendError> {
+        let asked = Instant::now();
+        let mut state = self.0.lock().await;
+        if state.is_declined {
+            // Each request needs a connection of its own then, and none should wait for another's.
+            drop(state);
+            let stream = connect::connect(origin, settings).await?;
+            return self.0.lock().await.take(stream, settings).await;
+        }
+        if state.open().is_some() {
+            return Ok(None);
+        }
+        state.has_not_failed_since(asked)?;
+        let taken = async {
+            let stream = connect::connect(origin, settings).await?;
+            state.take(stream, settings).await
+        };
+        let taken = within(settings.connect_timeout, taken).await;
+        taken.inspect_err(|error| state.note(error))
+    }
+
     async fn sender(&self, origin: &Origin, settings: &Settings) -> Result<SendRequest<Body>, SendError> {
         let asked = Instant::now();
         let mut state = self.0.lock().await;
-        if let Some(sender) = state.sender.as_ref().filter(|sender| !sender.is_closed()) {
+        if let Some(sender) = state.open() {
             return Ok(sender.clone());
         }
-        match state.failed {
-            Some((at, true)) if at >= asked => return Err(SendError::ConnectTimeout),
-            Some((at, false)) if at >= asked => {
-                return Err(SendError::Connect("another request has just failed to connect".into()));
+        state.has_not_failed_since(asked)?;
+        let made = async {
+            let stream = connect::connect(origin, settings).await?;
+            if stream.protocol().is_some_and(|protocol| protocol != H2) {
+                return Err(SendError::Connect("the upstream does not speak HTTP/2".into()));
             }
-            _ => {}
-        }
-        let connected = tokio::time::timeout(settings.connect_timeout, handshake(origin, settings)).await;
-        match connected.unwrap_or(Err(SendError::ConnectTimeout)) {
-            Ok(sender) => {
-                state.sender = Some(sender.clone());
-                Ok(sender)
-            }
-            Err(error) => {
-                state.failed = Some((Instant::now(), matches!(error, SendError::ConnectTimeout)));
-                Err(error)
-            }
-        }
+            handshake(stream).await
+        };
+        let sender = within(settings.connect_timeout, made).await.inspect_err(|error| state.note(error))?;
+        state.sender = Some(sender.clone());
+        Ok(sender)
     }
 }
 
-/// The TLS settings that offer HTTP/2 and nothing else.
-pub(super) fn offered(settings: &rustls::ClientConfig) -> Arc<rustls::ClientConfig> {
+impl State {
+    fn open(&self) -> Option<&SendRequest<Body>> {
+        self.sender.as_ref().filter(|sender| !sender.is_closed())
+    }
+
+    fn has_not_failed_since(&self, asked: Instant) -> Result<(), SendError> {
+        match self.failed {
+            Some((at, true)) if at >= asked => Err(SendError::ConnectTimeout),
+            Some((at, false)) if at >= asked => {
+                Err(SendError::Connect("another request has just failed to connect".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, error: &SendError) {
+        self.failed = Some((Instant::now(), matches!(error, SendError::ConnectTimeout)));
+    }
+
+    /// Keeps a new stream if the server chose HTTP/2 on it; else gives it back.
+    async fn take(&mut self, stream: Stream, settings: &Settings) -> Result<Option<Stream>, SendError> {
+        self.is_declined = stream.protocol() != Some(H2);
+        if self.is_declined {
+            return Ok(Some(stream));
+        }
+        if self.open().is_none() {
+            self.sender = Some(within(settings.connect_timeout, handshake(stream)).await?);
+        }
+        Ok(None)
+    }
+}
+
+/// What ALPN calls it (RFC 9113 section 3.1).
+const H2: &[u8] = b"h2";
+
+async fn within<T>(
+    limit: Duration,
+    made: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    tokio::time::timeout(limit, made).await.unwrap_or(Err(SendError::ConnectTimeout))
+}
+
+/// The TLS settings that offer these protocols and nothing else.
+pub(super) fn offering(settings: &rustls::ClientConfig, protocols: &[&str]) -> Arc<rustls::ClientConfig> {
     let mut settings = settings.clone();
-    settings.alpn_protocols = vec![b"h2".to_vec()];
+    settings.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Arc::new(settings)
 }
 
-async fn handshake(origin: &Origin, settings: &Settings) -> Result<SendRequest<Body>, SendError> {
-    let stream = connect::connect(origin, settings).await?;
-    if stream.protocol().is_some_and(|protocol| protocol != b"h2") {
-        return Err(SendError::Connect("the upstream does not speak HTTP/2".into()));
-    }
+async fn handshake(stream: Stream) -> Result<SendRequest<Body>, SendError> {
     let (sender, connection) = Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)

@@ -23,11 +23,13 @@ use crate::http::body::{Collected, collect_within};
 use crate::http::client::Client;
 use crate::http::egress::Names;
 use crate::http::listener::{self, Address, Arrival, Handler, Limits};
+use crate::method::testing::methods;
 use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::caller::Callers;
 use crate::outbound::{Config, Outbound};
 use crate::refresh::Refresher;
+use crate::refresh::Sources;
 use crate::secret::Secret;
 use crate::store::testing::{self, Folder};
 use crate::store::{Connection, Health, Secrets, Store};
@@ -159,13 +161,17 @@ impl Scene {
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
-            TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls), Names::default()),
+            Sources {
+                tokens: TokenEndpoint::new(Duration::from_secs(10), Arc::clone(&tls), Names::default()),
+                methods: methods(),
+            },
             Arc::clone(&clock),
             Arc::clone(&telemetry),
             Handle::current(),
         );
-        let client = Client::new(tls, Names::default(), Duration::from_secs(5), Duration::from_secs(10));
-        let calls = Calls::new(store.clone(), refresher, client, Arc::clone(&clock), REPLAY_LIMIT);
+        let client =
+            Arc::new(Client::new(tls, Names::default(), Duration::from_secs(5), Duration::from_secs(10)));
+        let calls = Calls::new(store.clone(), refresher, methods(), client, Arc::clone(&clock), REPLAY_LIMIT);
         let keys = token::Config { workspaces: Vec::new(), cache_entries: 0, ..token::Config::default() };
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
         let config = Config { trust_caller: true, service_secret: None };

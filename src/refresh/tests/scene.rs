@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::connector::{App, Connections, Connector, Hosts};
 use crate::document;
 use crate::formula::Value;
+use crate::method::testing::methods;
 use crate::names::ConnectionId;
 use crate::oauth::hostile_server::{Answer, HostileServer, json};
 use crate::refresh::*;
@@ -186,5 +187,13 @@ auth:
         .with_no_client_auth();
     let tokens =
         TokenEndpoint::new(Duration::from_secs(60), Arc::new(tls), crate::http::egress::Names::default());
-    Refresher::new(catalog, store.clone(), tokens, clock.clone(), Arc::clone(telemetry), Handle::current())
+    let (telemetry, runtime) = (Arc::clone(telemetry), Handle::current());
+    Refresher::new(
+        catalog,
+        store.clone(),
+        Sources { tokens, methods: methods() },
+        clock.clone(),
+        telemetry,
+        runtime,
+    )
 }

@@ -142,7 +142,7 @@ async fn a_connection_that_is_gone_is_made_anew() {
         assert_eq!(server.connections.load(Ordering::Relaxed), number);
         server.close.send_replace(CancellationToken::new()).cancel();
         // Until our side has noticed, a request may be lost; nothing else happens meanwhile.
-        soon(pool.http2.as_ref().unwrap().closed()).await;
+        soon(pool.http2.as_ref().unwrap().connection.closed()).await;
     }
 }
 
@@ -190,13 +190,48 @@ async fn over_tls(alpn: &[&str]) -> Origin {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(stream) = acceptor.accept(stream).await else { continue };
-            tokio::spawn(
-                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service_fn(answer)),
-            );
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                tokio::spawn(
+                    hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service_fn(answer)),
+                );
+            } else {
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service_fn(answer)),
+                );
+            }
         }
     });
     Origin::Tcp { host: "127.0.0.1".into(), port, tls: true }
+}
+
+#[tokio::test]
+async fn a_server_that_may_choose_is_spoken_to_as_it_chooses() {
+    for (alpn, version) in
+        [(&["h2", "http/1.1"][..], "HTTP/2.0"), (&["http/1.1"], "HTTP/1.1"), (&[], "HTTP/1.1")]
+    {
+        let trusting = ClientTls { ca: Some(vector("ca.pem")), ..ClientTls::default() };
+        let tls = Some(tls::client(&trusting).unwrap());
+        let either = Settings { protocol: Protocol::Either, tls, ..settings() };
+        let pool = Arc::new(Pool::new(over_tls(alpn).await, either));
+        // Some at once, before anybody knows; then one by one.
+        let at_once: Vec<_> =
+            (0..20).map(|_| sending(&pool, request("POST", "/seen", Body::full("ask")))).collect();
+        for sent in at_once {
+            let seen = text(answered(sent).await.into_body()).await;
+            assert!(seen.starts_with(version), "{alpn:?}: {seen}");
+        }
+        for _ in 0..3 {
+            let sent = sending(&pool, request("GET", "/seen", Body::empty()));
+            assert!(text(answered(sent).await.into_body()).await.starts_with(version));
+        }
+        // Another protocol is asked for in HTTP/1.1, whatever else is spoken.
+        let mut wish = request("GET", "/seen", Body::empty());
+        wish.headers_mut().insert(UPGRADE, "websocket".parse().unwrap());
+        let seen = text(answered(sending(&pool, wish)).await.into_body()).await;
+        assert!(seen.starts_with("HTTP/1.1") && seen.contains("websocket"), "{alpn:?}: {seen}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Where a call goes: the base URI and the caller's bytes joined, and admitted or refused.
+//! Where a request goes: the base URI and the sender's bytes joined, and admitted or refused.
 //! Never resolves a name and never sees a credential; addresses are the egress guard's matter.
 //!
 //! Joining keeps every byte: nothing is decoded, encoded, collapsed or resolved. The one seam is between a base URI that
@@ -9,13 +9,22 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use super::{CallError, Requested};
 use crate::connector::place::refuse_bytes;
 use crate::connector::{Hosts, Place};
 use crate::http::egress::Egress;
 use crate::http::pool::Origin;
 
+/// Where a request goes, in its sender's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requested {
+    /// Path and query, joined to the connection's base URI; may be empty or start with `?`.
+    Path(String),
+    /// An absolute URL; it must lie on an admitted host.
+    Url(String),
+}
+
 /// Which targets a connection's credentials may go to.
+#[derive(Clone, Copy)]
 pub struct Allowed<'a> {
     /// The integration's `hosts`.
     pub hosts: &'a Hosts,
@@ -35,7 +44,7 @@ pub struct Target {
 }
 
 /// An API client's base URI, read once for all calls.
-pub(super) struct Base {
+pub struct Base {
     place: Place,
     origin: Origin,
     path: String,
@@ -45,22 +54,48 @@ impl Base {
     /// Reads it.
     ///
     /// # Errors
-    /// [`CallError::BaseUri`] if it is not strictly formed.
-    pub(super) fn parse(base_uri: &str) -> Result<Self, CallError> {
-        let (place, rest) = Place::parse(base_uri).map_err(CallError::BaseUri)?;
+    /// [`TargetError::BaseUri`] if it is not strictly formed.
+    pub fn parse(base_uri: &str) -> Result<Self, TargetError> {
+        let (place, rest) = Place::parse(base_uri).map_err(TargetError::BaseUri)?;
         if rest.contains('?') {
-            return Err(CallError::BaseUri("it has a query"));
+            return Err(TargetError::BaseUri("it has a query"));
         }
         Ok(Self { origin: origin(&place), path: rest.to_owned(), place })
     }
 }
 
+/// Why a request may not go where it was meant to.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// The base URI that the connector gave is no usable one.
+    #[error("the base URI is malformed: {0}")]
+    BaseUri(&'static str),
+    /// `hosts: connection`, and the connection has no usable origin.
+    #[error("the connection has no origin pinned to it")]
+    NoPinnedOrigin,
+    /// What was asked for is no usable target.
+    #[error("the target is malformed: {0}")]
+    Malformed(&'static str),
+    /// The target is not one that these credentials may go to.
+    #[error("the target `{origin}` is not admitted")]
+    NotAllowed {
+        /// Scheme, host and port.
+        origin: String,
+    },
+    /// The target is plain HTTP, and the integration does not say that it may be.
+    #[error("the target `{origin}` is plain HTTP")]
+    Plain {
+        /// Scheme, host and port.
+        origin: String,
+    },
+}
+
 /// Joins what was asked for to the base URI and admits the result.
 ///
 /// # Errors
-/// [`CallError::MalformedTarget`] if it is not strictly formed; [`CallError::TargetNotAllowed`],
-/// [`CallError::PlainTarget`] and [`CallError::NoPinnedOrigin`] if it is not admitted.
-pub(super) fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, CallError> {
+/// [`TargetError::Malformed`] if it is not strictly formed; [`TargetError::NotAllowed`],
+/// [`TargetError::Plain`] and [`TargetError::NoPinnedOrigin`] if it is not admitted.
+pub fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, TargetError> {
     match requested {
         Requested::Path(rest) => {
             let path_and_query = join(&base.path, rest)?;
@@ -68,7 +103,7 @@ pub(super) fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) 
             Ok(Target { origin: base.origin.clone(), path_and_query })
         }
         Requested::Url(url) => {
-            let (place, rest) = Place::parse(url).map_err(CallError::MalformedTarget)?;
+            let (place, rest) = Place::parse(url).map_err(TargetError::Malformed)?;
             let path_and_query = join("", rest)?;
             admit(&place, &base.place, allowed)?;
             Ok(Target { origin: origin(&place), path_and_query })
@@ -83,11 +118,11 @@ fn origin(place: &Place) -> Origin {
 }
 
 /// The path of a base URI and what was asked for, as one request target.
-fn join(base: &str, rest: &str) -> Result<String, CallError> {
-    refuse_bytes(rest).map_err(CallError::MalformedTarget)?;
+fn join(base: &str, rest: &str) -> Result<String, TargetError> {
+    refuse_bytes(rest).map_err(TargetError::Malformed)?;
     let (path, _) = rest.split_once('?').unwrap_or((rest, ""));
     if climbs(path) {
-        return Err(CallError::MalformedTarget("its path climbs with `..`"));
+        return Err(TargetError::Malformed("its path climbs with `..`"));
     }
     let base = if path.is_empty() { base } else { base.strip_suffix('/').unwrap_or(base) };
     let seamless = path.starts_with('/') || (path.is_empty() && !base.is_empty());
@@ -104,16 +139,16 @@ fn climbs(path: &str) -> bool {
 }
 
 /// Whether credentials may go to `target`. Plain HTTP needs its door open, wherever it leads.
-fn admit(target: &Place, base: &Place, allowed: &Allowed<'_>) -> Result<(), CallError> {
+fn admit(target: &Place, base: &Place, allowed: &Allowed<'_>) -> Result<(), TargetError> {
     let pinned = match allowed.hosts {
-        Hosts::Connection => Some(allowed.pinned_origin.ok_or(CallError::NoPinnedOrigin)?),
+        Hosts::Connection => Some(allowed.pinned_origin.ok_or(TargetError::NoPinnedOrigin)?),
         Hosts::OfBaseUri | Hosts::Listed(_) => None,
     };
     if !allowed.hosts.admits(&target.site(), &base.site(), pinned) {
-        return Err(CallError::TargetNotAllowed { origin: target.to_string() });
+        return Err(TargetError::NotAllowed { origin: target.to_string() });
     }
     if target.site().scheme == "http" && !allowed.egress.allow_plain {
-        return Err(CallError::PlainTarget { origin: target.to_string() });
+        return Err(TargetError::Plain { origin: target.to_string() });
     }
     Ok(())
 }

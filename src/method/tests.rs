@@ -1,55 +1,101 @@
 use http::{HeaderMap, StatusCode};
 
-use super::super::{ClientAuthentication, GrantType, Staleness};
+use super::testing::methods;
 use super::*;
+use crate::connector::{
+    App, AuthOption, ClientAuthentication, Connections, Connector, GrantType, Hosts, Integration, Staleness,
+};
 use crate::document::parse;
+use crate::secret::Secret;
 
-fn connector(mapping: &str, more: &str) -> std::sync::Arc<Connector> {
+fn connector(mapping: &str, more: &str) -> Arc<Connector> {
     let text = format!("type: oauth2\nmakeApiClient: {{type: mapping, mapping: {mapping}}}\n{more}\n");
     let text =
         if more.contains("getOAuthConfig") { text } else { text.replace("oauth2", "client-credentials") };
     Connector::from_node("sample".into(), "spec.yml", &parse("spec.yml", &text).unwrap()).unwrap().0
 }
 
-fn oauth(mapping: &str) -> std::sync::Arc<Connector> {
+fn oauth(mapping: &str) -> Arc<Connector> {
     connector(
         "{baseUri: 'https://a.example'}",
         &format!("getOAuthConfig: {{type: mapping, mapping: {mapping}}}"),
     )
 }
 
+fn integration(connector: Arc<Connector>) -> Integration {
+    let client_secret = Some(Secret::new("planted-secret".into()));
+    Integration {
+        key: "sample".into(),
+        connector,
+        workspaces: Vec::new(),
+        parameters: Secret::new(Value::empty_object()),
+        scopes: None,
+        apps: vec![App { id: "own".into(), client_id: "id".into(), client_secret }],
+        enabled: true,
+        hosts: Hosts::OfBaseUri,
+        connections: Connections::One,
+        allow_private: true,
+        allow_plain: true,
+        route: None,
+        credentials_schema: None,
+    }
+}
+
 fn value(json: &str) -> Value {
     serde_json::from_str(json).unwrap()
 }
 
-fn client(connector: &Connector, credentials: &str) -> Result<ApiClient, MethodError> {
-    let (none, typed) = (Value::empty_object(), value(r#"{"domain": "acme.example", "key": "typed"}"#));
-    let credentials = value(credentials);
-    connector.make_api_client(&MethodInput {
-        connector_parameters: &none,
-        connection_parameters: &typed,
-        credentials: Some(&credentials),
-    })
+/// What a connection with these credentials has typed in, and what else there is of it.
+struct Connected {
+    integration: Integration,
+    none: Value,
+    typed: Value,
+    credentials: Value,
 }
 
-fn config(mapping: &str) -> Result<OAuthConfig, MethodError> {
-    let (parameters, none) =
-        (value(r#"{"clientId": "id", "clientSecret": "planted-secret"}"#), Value::empty_object());
-    oauth(mapping).oauth_config(&MethodInput {
-        connector_parameters: &parameters,
-        connection_parameters: &none,
-        credentials: None,
-    })
+impl Connected {
+    fn with(connector: Arc<Connector>, credentials: &str) -> Self {
+        Self {
+            integration: integration(connector),
+            none: Value::empty_object(),
+            typed: value(r#"{"domain": "acme.example", "key": "typed"}"#),
+            credentials: value(credentials),
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let account = Account {
+            option: None,
+            app: None,
+            connector_parameters: &self.none,
+            input: &self.typed,
+            credentials: Some(&self.credentials),
+            pinned_origin: None,
+        };
+        Subject::new(&self.integration, account).unwrap()
+    }
 }
 
-#[test]
-fn an_api_client_has_the_base_the_headers_the_query_and_basic() {
+async fn client(connector: Arc<Connector>, credentials: &str) -> Result<ApiClient, RunError> {
+    methods().api_client(&Connected::with(connector, credentials).subject()).await
+}
+
+async fn config(mapping: &str) -> Result<OAuthConfig, RunError> {
+    methods().oauth_config(&Connected::with(oauth(mapping), "{}").subject()).await
+}
+
+fn way(connector: &Connector) -> &AuthOption {
+    connector.option(None).unwrap()
+}
+
+#[tokio::test]
+async fn an_api_client_has_the_base_the_headers_the_query_and_basic() {
     let connector = connector(
         "{baseUri: {$concat: ['https://', {$var: connectionInput.domain}]}, headers: {X-Key: {$var: credentials.key}, X-No: \
          {$var: credentials.no}}, defaultQueryParameters: {a: [1, two]}, auth: {username: {$var: credentials.token}}}",
         "",
     );
-    let client = client(&connector, r#"{"token": "t0k"}"#).unwrap();
+    let client = client(connector, r#"{"token": "t0k"}"#).await.unwrap();
     assert_eq!(client.base_uri, "https://acme.example");
     assert_eq!(client.origin(), "https://acme.example");
     let headers: Vec<_> =
@@ -66,27 +112,21 @@ fn an_api_client_has_the_base_the_headers_the_query_and_basic() {
     assert_eq!((username.as_str(), password.expose().as_str()), ("t0k", ""));
 }
 
-#[test]
-fn both_generations_names_are_offered() {
+#[tokio::test]
+async fn both_generations_names_are_offered() {
     let names =
         "connectorParameters appParameters connectionParameters connectionInput parameters credentials";
     for name in names.split(' ') {
         let mapping = format!(
             "{{baseUri: 'https://a.example', headers: {{x: {{$eval: {{$var: {name}}}, isNotEmpty: 1}}}}}}"
         );
-        let some = value(r#"{"k": 1}"#);
-        let input = MethodInput {
-            connector_parameters: &some,
-            connection_parameters: &some,
-            credentials: Some(&some),
-        };
-        let client = connector(&mapping, "").make_api_client(&input).unwrap();
+        let client = client(connector(&mapping, ""), r#"{"k": 1}"#).await.unwrap();
         assert_eq!(client.headers[0].1.expose(), "true", "{name}");
     }
 }
 
-#[test]
-fn base_uris_that_hide_something_are_refused_without_showing_them() {
+#[tokio::test]
+async fn base_uris_that_hide_something_are_refused_without_showing_them() {
     for base in [
         "ftp://planted-secret.example",
         "planted-secret.example",
@@ -101,38 +141,40 @@ fn base_uris_that_hide_something_are_refused_without_showing_them() {
         "",
     ] {
         let credentials = serde_json::json!({ "base": base }).to_string();
-        let error = client(&connector("{baseUri: {$var: credentials.base}}", ""), &credentials).unwrap_err();
+        let error =
+            client(connector("{baseUri: {$var: credentials.base}}", ""), &credentials).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("baseUri") && !shown.contains("planted-secret"), "{shown}");
     }
 }
 
-#[test]
-fn a_value_that_cannot_stand_in_a_header_is_refused_by_the_headers_name() {
+#[tokio::test]
+async fn a_value_that_cannot_stand_in_a_header_is_refused_by_the_headers_name() {
     let connector = connector("{baseUri: 'https://a.example', headers: {X-Key: {$var: credentials.k}}}", "");
     for bad in ["planted-secret\r\nX-Evil: 1", "planted-secret\u{0}", "planted-secret é"] {
-        let error = client(&connector, &serde_json::json!({ "k": bad }).to_string()).unwrap_err();
+        let error =
+            client(Arc::clone(&connector), &serde_json::json!({ "k": bad }).to_string()).await.unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("X-Key") && !shown.contains("planted-secret"), "{shown}");
     }
 }
 
-#[test]
-fn nothing_secret_shows_in_debug() {
+#[tokio::test]
+async fn nothing_secret_shows_in_debug() {
     let connector = connector(
         "{baseUri: 'https://a.example', headers: {X-Key: {$var: credentials.k}, Y: 'planted-secret'}}",
         "",
     );
-    let client = client(&connector, r#"{"k": "planted-secret"}"#).unwrap();
+    let client = client(Arc::clone(&connector), r#"{"k": "planted-secret"}"#).await.unwrap();
     assert!(!format!("{client:?} {connector:?}").contains("planted-secret"));
     let config = config(
         "{clientId: id, clientSecret: {$var: connectorParameters.clientSecret}, tokenUri: 'https://a.example'}",
     );
-    assert!(!format!("{:?}", config.unwrap()).contains("planted-secret"));
+    assert!(!format!("{:?}", config.await.unwrap()).contains("planted-secret"));
 }
 
-#[test]
-fn client_authentication_follows_the_location_then_the_flags_then_the_header() {
+#[tokio::test]
+async fn client_authentication_follows_the_location_then_the_flags_then_the_header() {
     let cases = [
         ("", ClientAuthentication::Header),
         (", clientAuthLocation: headers", ClientAuthentication::Header),
@@ -146,69 +188,68 @@ fn client_authentication_follows_the_location_then_the_flags_then_the_header() {
         (", clientAuthLocation: body, skipClientAuthInBody: true", ClientAuthentication::Body),
     ];
     for (more, expected) in cases {
-        let config = config(&format!("{{clientId: id, tokenUri: 'https://a.example'{more}}}")).unwrap();
+        let config = config(&format!("{{clientId: id, tokenUri: 'https://a.example'{more}}}")).await.unwrap();
         assert_eq!(config.client_authentication, expected, "{more}");
     }
 }
 
-#[test]
-fn an_oauth_config_is_read_whole() {
+#[tokio::test]
+async fn an_oauth_config_is_read_whole() {
     let made = config(
         "{clientId: {$var: appParameters.clientId}, tokenUri: 'https://a.example/token', scopes: [a, b], extra: {audience: x}, \
          grantType: client_credentials, noRefreshToken: true}",
     )
+    .await
     .unwrap();
     assert_eq!((made.client_id.as_str(), made.token_uri.as_str()), ("id", "https://a.example/token"));
     assert_eq!(made.scopes, ["a", "b"]);
     assert_eq!(made.extra, [("audience".to_owned(), "x".to_owned())]);
     assert_eq!(made.grant_type, GrantType::ClientCredentials);
     assert!(made.no_refresh_token);
-    let error = config("{clientId: {$var: none}, tokenUri: 'https://a.example'}").unwrap_err();
+    let error = config("{clientId: {$var: none}, tokenUri: 'https://a.example'}").await.unwrap_err();
     assert_eq!(error.to_string(), "getOAuthConfig gives no clientId");
 }
 
-#[test]
-fn oauth_refreshes_unless_its_provider_issues_no_refresh_token() {
+#[tokio::test]
+async fn oauth_refreshes_unless_its_provider_issues_no_refresh_token() {
     for (more, expected) in [
         ("", true),
         (", noRefreshToken: true", false),
         (", noRefreshToken: true, grantType: client_credentials", true),
     ] {
-        assert_eq!(
-            oauth(&format!("{{clientId: id, tokenUri: 'https://a.example'{more}}}")).can_refresh(),
-            expected
-        );
+        let connector = oauth(&format!("{{clientId: id, tokenUri: 'https://a.example'{more}}}"));
+        assert_eq!(way(&connector).can_refresh(), expected);
     }
-    assert!(!connector("{baseUri: 'https://a.example'}", "").can_refresh());
+    assert!(!way(&connector("{baseUri: 'https://a.example'}", "")).can_refresh());
 }
 
-#[test]
-fn credentials_are_what_was_typed_in_unless_a_method_makes_them() {
-    let (none, typed) = (Value::empty_object(), value(r#"{"key": "k"}"#));
-    let input = MethodInput { connector_parameters: &none, connection_parameters: &typed, credentials: None };
-    let base = "{baseUri: 'https://a.example'}";
-    assert_eq!(connector(base, "").credentials_from_parameters(&input).unwrap(), typed);
-    let method = "getCredentialsFromConnectionParameters: {type: mapping, mapping: {token: {$var: connectionInput.key}}}";
-    assert_eq!(
-        connector(base, method).credentials_from_parameters(&input).unwrap(),
-        value(r#"{"token": "k"}"#)
+#[tokio::test]
+async fn credentials_are_what_was_typed_in_unless_a_method_makes_them() {
+    let with = |method: &str| Connected::with(connector("{baseUri: 'https://a.example'}", method), "{}");
+    let (methods, plain) = (methods(), with(""));
+    assert_eq!(*methods.first_credentials(&plain.subject()).await.unwrap(), plain.typed);
+    let made = with(
+        "getCredentialsFromConnectionParameters: {type: mapping, mapping: {token: {$var: connectionInput.key}}}",
     );
-    let method = "getCredentialsFromTokenResponse: {type: mapping, mapping: {host: {$var: tokenResponse.instance_url}}}";
+    assert_eq!(*methods.first_credentials(&made.subject()).await.unwrap(), value(r#"{"token": "typed"}"#));
     let response = value(r#"{"instance_url": "https://b.example"}"#);
-    let made = connector(base, method).credentials_from_token_response(&input, &response).unwrap();
-    assert_eq!(made, Some(value(r#"{"host": "https://b.example"}"#)));
-    assert_eq!(connector(base, "").credentials_from_token_response(&input, &response).unwrap(), None);
+    let added = with(
+        "getCredentialsFromTokenResponse: {type: mapping, mapping: {host: {$var: tokenResponse.instance_url}}}",
+    );
+    let made = methods.from_token_response(&added.subject(), &response).await.unwrap().unwrap();
+    assert_eq!(*made, value(r#"{"host": "https://b.example"}"#));
+    assert!(methods.from_token_response(&plain.subject(), &response).await.unwrap().is_none());
 }
 
-#[test]
-fn the_first_handler_that_matches_decides_and_then_401_means_expired() {
+#[tokio::test]
+async fn the_first_handler_that_matches_decides_and_then_401_means_expired() {
     let connector = connector(
         "{baseUri: 'https://a.example', responseHandlers: [{match: {$eval: {$var: response.headers.x-state}, is: fine}, isSuccess: \
          true}, {match: {$eval: {$var: response.statusCode}, is: 403}, error: {key: connection_is_defunct}}, {match: {$eval: \
          {$var: response.status}, is: 419}, isSuccess: false, error: {key: access_token_expired}}]}",
         "",
     );
-    let client = client(&connector, "{}").unwrap();
+    let client = client(connector, "{}").await.unwrap();
     let status = |code| StatusCode::from_u16(code).unwrap();
     let none = HeaderMap::new();
     assert_eq!(client.staleness(status(401), &none), Staleness::AccessTokenExpired);

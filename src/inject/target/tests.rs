@@ -8,7 +8,7 @@ fn of_base() -> Allowed<'static> {
     Allowed { hosts: &Hosts::OfBaseUri, pinned_origin: None, egress: HTTPS_ONLY }
 }
 
-fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, CallError> {
+fn locate(base_uri: &str, requested: &Requested, allowed: &Allowed<'_>) -> Result<Target, TargetError> {
     super::locate(&Base::parse(base_uri)?, requested, allowed)
 }
 
@@ -99,14 +99,11 @@ fn a_path_that_climbs_is_refused_in_every_spelling() {
     for rest in climbing {
         for base in ["https://h.example", "https://h.example/v3"] {
             let error = locate(base, &path(rest), &of_base()).unwrap_err();
-            assert!(matches!(error, CallError::MalformedTarget(_)), "{rest}: {error:?}");
+            assert!(matches!(error, TargetError::Malformed(_)), "{rest}: {error:?}");
         }
         if rest.starts_with('/') {
             let full = url(&format!("https://h.example{rest}"));
-            assert!(matches!(
-                locate("https://h.example", &full, &of_base()),
-                Err(CallError::MalformedTarget(_))
-            ));
+            assert!(matches!(locate("https://h.example", &full, &of_base()), Err(TargetError::Malformed(_))));
         }
     }
 }
@@ -246,12 +243,12 @@ fn hostile_urls_are_refused() {
     ];
     for text in hostile {
         let error = locate("https://h.example", &url(text), &of_base()).unwrap_err();
-        assert!(matches!(error, CallError::MalformedTarget(_)), "{text:?}: {error:?}");
+        assert!(matches!(error, TargetError::Malformed(_)), "{text:?}: {error:?}");
     }
     let (label, name) = ("a".repeat(64), ["a"; 127].join("."));
     for host in [label, format!("{name}.b")] {
         let error = locate("https://h.example", &url(&format!("https://{host}/")), &of_base()).unwrap_err();
-        assert!(matches!(error, CallError::MalformedTarget(_)), "{host}");
+        assert!(matches!(error, TargetError::Malformed(_)), "{host}");
     }
 }
 
@@ -267,7 +264,7 @@ fn the_same_bytes_in_a_base_uri_are_the_connectors_fault() {
     ];
     for base in bad {
         let error = locate(base, &path("/a"), &of_base()).unwrap_err();
-        assert!(matches!(error, CallError::BaseUri(_)), "{base:?}: {error:?}");
+        assert!(matches!(error, TargetError::BaseUri(_)), "{base:?}: {error:?}");
     }
 }
 
@@ -289,7 +286,7 @@ fn another_host_scheme_or_port_is_not_admitted() {
     ];
     for (text, named) in elsewhere {
         match locate("https://h.example", &url(text), &Allowed { egress: PLAIN_TOO, ..of_base() }) {
-            Err(CallError::TargetNotAllowed { origin }) => assert_eq!(origin, named),
+            Err(TargetError::NotAllowed { origin }) => assert_eq!(origin, named),
             other => panic!("{text}: {other:?}"),
         }
     }
@@ -309,16 +306,16 @@ fn listed_hosts_are_admitted_and_the_base_uri_has_no_special_right() {
     }
     for text in ["https://b.example/", "https://xb.example/", "https://c.example/", "https://a.example:8443/"]
     {
-        assert!(matches!(at(text), Err(CallError::TargetNotAllowed { .. })), "{text}");
+        assert!(matches!(at(text), Err(TargetError::NotAllowed { .. })), "{text}");
     }
     let base_elsewhere = locate("https://d.example", &path("/"), &allowed);
-    assert!(matches!(base_elsewhere, Err(CallError::TargetNotAllowed { .. })));
+    assert!(matches!(base_elsewhere, Err(TargetError::NotAllowed { .. })));
 }
 
 #[test]
 fn plain_http_needs_its_door_open() {
     let base = "http://h.example:8080/v1";
-    assert!(matches!(locate(base, &path("/a"), &of_base()), Err(CallError::PlainTarget { .. })));
+    assert!(matches!(locate(base, &path("/a"), &of_base()), Err(TargetError::Plain { .. })));
     let target = locate(base, &path("/a"), &Allowed { egress: PLAIN_TOO, ..of_base() }).unwrap();
     assert_eq!(target.origin, Origin::Tcp { host: Arc::from("h.example"), port: 8080, tls: false });
     assert_eq!(target.path_and_query, "/v1/a");
@@ -338,8 +335,8 @@ fn the_pinned_origin_is_the_only_one_where_hosts_says_connection() {
     let base = "https://acme.example/api";
     assert!(locate(base, &path("/a"), &allowed(Some("https://acme.example"))).is_ok());
     let moved = locate(base, &path("/a"), &allowed(Some("https://other.example")));
-    assert!(matches!(moved, Err(CallError::TargetNotAllowed { .. })));
-    assert!(matches!(locate(base, &path("/a"), &allowed(None)), Err(CallError::NoPinnedOrigin)));
+    assert!(matches!(moved, Err(TargetError::NotAllowed { .. })));
+    assert!(matches!(locate(base, &path("/a"), &allowed(None)), Err(TargetError::NoPinnedOrigin)));
     let unusable = locate(base, &path("/a"), &allowed(Some("acme.example")));
-    assert!(matches!(unusable, Err(CallError::TargetNotAllowed { .. })));
+    assert!(matches!(unusable, Err(TargetError::NotAllowed { .. })));
 }

@@ -1,0 +1,197 @@
+//! One way to authenticate with a third party: the connector's own, or one of its `options`.
+//! Never holds a customer's credentials, never runs a method.
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::api_client::ApiClient;
+use super::fields::MethodError;
+use super::implementation::{Implementation, Method};
+use super::methods::MethodInput;
+use super::oauth_config::OAuthConfig;
+use super::response::ResponseHandlers;
+use crate::formula::{Template, Value, Variables};
+
+/// What kind of credentials a third party takes. The vendor's other types (oauth1, proxy, the token types) come with
+/// a later version; a spec of one is a load error that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthType {
+    /// What the customer typed in: an API key, a user name and password, a token.
+    ClientCredentials,
+    /// OAuth 2.0 (RFC 6749): tokens that are refreshed.
+    OAuth2,
+}
+
+impl AuthType {
+    /// The vendor's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client-credentials",
+            Self::OAuth2 => "oauth2",
+        }
+    }
+}
+
+/// What a customer is shown when it connects.
+#[derive(Debug, Default, Clone)]
+pub struct Ui {
+    /// The JSON Schema of what it types in.
+    pub schema: Option<serde_json::Value>,
+    /// What this is and what is needed.
+    pub description: Option<String>,
+    /// Where more is written.
+    pub help_uri: Option<String>,
+}
+
+/// One way to authenticate. Where it is one of a connector's `options`, what it leaves out is the connector's.
+#[derive(Debug)]
+pub struct AuthOption {
+    /// Its key among the `options`; none for the connector's own way.
+    pub key: Option<String>,
+    /// The kind of credentials.
+    pub auth: AuthType,
+    /// A name for people.
+    pub title: Option<String>,
+    /// A sentence for people.
+    pub description: Option<String>,
+    /// What a customer is shown.
+    pub ui: Ui,
+    /// The JSON Schema of what a customer types in: `inputSchema`, else that of `ui`.
+    pub input_schema: Option<serde_json::Value>,
+    /// The JSON Schema of the connector parameters.
+    pub parameters_schema: Option<serde_json::Value>,
+    pub(super) enabled: Option<Template>,
+    pub(super) methods: BTreeMap<Method, Implementation>,
+    pub(super) response_handlers: ResponseHandlers,
+}
+
+impl AuthOption {
+    /// Whether it is to be offered: `enabled`, a formula over `connectorParameters`, is missing or gives what counts as true.
+    #[must_use]
+    pub fn is_enabled(&self, connector_parameters: &Value) -> bool {
+        let Some(enabled) = &self.enabled else { return true };
+        let none = Value::empty_object();
+        let input =
+            MethodInput { connector_parameters, connection_parameters: &none, credentials: None, user: None };
+        enabled.evaluate(&input.variables()).ok().flatten().is_some_and(|value| value.truthy())
+    }
+
+    /// How a method is written, if there is one that is supported.
+    #[must_use]
+    pub fn implementation(&self, method: Method) -> Option<&Implementation> {
+        self.methods.get(&method)
+    }
+
+    /// What a method sees. The credentials of `makeApiClient` are laid over what the customer typed in.
+    #[must_use]
+    pub fn variables(&self, method: Method, input: &MethodInput<'_>) -> Variables {
+        let mut variables = input.variables();
+        if method == Method::MakeApiClient {
+            let mut credentials = Variables::new();
+            credentials.set_all(input.connection_parameters);
+            if let Some(own) = input.credentials {
+                credentials.set_all(own);
+            }
+            variables.set("credentials", &credentials);
+        }
+        variables
+    }
+
+    /// The API client that a result of `makeApiClient` describes.
+    ///
+    /// # Errors
+    /// If it has no base URI, or anything that cannot be sent.
+    pub fn api_client(&self, made: &Value) -> Result<ApiClient, MethodError> {
+        ApiClient::from_result(unnested(made), self.response_handlers.clone())
+    }
+
+    /// The OAuth configuration that a result of `getOAuthConfig` describes.
+    ///
+    /// # Errors
+    /// If a required field is missing or malformed.
+    pub fn oauth_config(&self, made: &Value) -> Result<OAuthConfig, MethodError> {
+        OAuthConfig::from_result(unnested(made))
+    }
+
+    /// Credentials, or a part of them, that a method gave.
+    ///
+    /// # Errors
+    /// If they are no object.
+    pub fn credentials(
+        &self,
+        method: Method,
+        made: Zeroizing<Value>,
+    ) -> Result<Zeroizing<Value>, MethodError> {
+        match *made {
+            Value::Object(_) => Ok(made),
+            _ => Err(MethodError::Wrong {
+                method: method.name(),
+                field: "result".into(),
+                expected: "an object",
+            }),
+        }
+    }
+
+    /// Whether credentials can be refreshed at all: where there is `refreshCredentials`; and those of oauth2, unless the spec
+    /// says that its provider issues no refresh token and the first token does not come from the client's own credentials.
+    #[must_use]
+    pub fn can_refresh(&self) -> bool {
+        if self.has_refresh_method() {
+            return true;
+        }
+        if self.auth != AuthType::OAuth2 {
+            return false;
+        }
+        let literal = |key| self.mapping(Method::GetOAuthConfig)?.member(key)?.literal();
+        let never = literal("noRefreshToken").is_some_and(|value| value.truthy());
+        let own = literal("grantType").is_some_and(|grant| grant.as_str() == Some("client_credentials"));
+        own || !never
+    }
+
+    /// Whether there is a `refreshCredentials`.
+    #[must_use]
+    pub fn has_refresh_method(&self) -> bool {
+        self.methods.contains_key(&Method::RefreshCredentials)
+    }
+
+    /// Whether there is a `test`.
+    #[must_use]
+    pub fn can_test(&self) -> bool {
+        self.methods.contains_key(&Method::Test)
+    }
+
+    /// The host and port of the base URI, where the mapping has it as a literal: what may be sent to by default.
+    #[must_use]
+    pub fn literal_base_host(&self) -> Option<(String, u16)> {
+        literal_host(self.mapping(Method::MakeApiClient)?, &["baseUri", "baseUrl"])
+    }
+
+    /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it.
+    #[must_use]
+    pub fn has_literal_token_endpoint(&self) -> bool {
+        self.mapping(Method::GetOAuthConfig)
+            .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
+    }
+
+    fn mapping(&self, method: Method) -> Option<&Template> {
+        match self.methods.get(&method)? {
+            Implementation::Mapping(template) => Some(template),
+            Implementation::Request(_) => None,
+        }
+    }
+}
+
+/// The older form nests the result under `args`.
+fn unnested(made: &Value) -> &Value {
+    made.get("args").filter(|nested| nested.as_object().is_some()).unwrap_or(made)
+}
+
+/// The host and port of the URL that stands as a literal under one of `names`.
+fn literal_host(mapping: &Template, names: &[&str]) -> Option<(String, u16)> {
+    let mapping = mapping.member("args").unwrap_or_else(|| mapping.clone());
+    let uri = names.iter().find_map(|name| mapping.member(name))?.literal()?;
+    let uri = url::Url::parse(uri.as_str()?).ok()?;
+    Some((uri.host_str()?.to_owned(), uri.port_or_known_default()?))
+}

@@ -1,0 +1,171 @@
+//! Runs a connector's method, whatever it is written in, and gives what `connector` makes of its result.
+//! Never stores anything, and never decides when a method is to run.
+
+mod error;
+mod request;
+mod subject;
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+pub use error::{FailureKind, RunError};
+pub use subject::{Account, Subject};
+
+use crate::connector::{ApiClient, Implementation, Method, MethodError, OAuthConfig};
+use crate::formula::{Template, Value};
+use crate::http::client::Client;
+
+/// Runs methods. One per worker, so that what it sends stays on the worker; one for the shared runtime.
+#[derive(Clone)]
+pub struct Methods {
+    client: Arc<Client>,
+}
+
+/// What testing a connection came to, where it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tested {
+    /// The third party takes the credentials.
+    Passed,
+    /// The connector has no test.
+    NoTest,
+}
+
+/// What a method gave; None is "undefined".
+type Made = Result<Option<Zeroizing<Value>>, RunError>;
+
+impl Methods {
+    /// `client`: what a method's requests are sent with, through the egress guard.
+    #[must_use]
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { client }
+    }
+
+    /// `makeApiClient`.
+    ///
+    /// # Errors
+    /// If it gives no base URI, or anything that cannot be sent.
+    pub async fn api_client(&self, subject: &Subject<'_>) -> Result<ApiClient, RunError> {
+        let made = self.computed(Method::MakeApiClient, subject).await?.unwrap_or_else(nothing);
+        Ok(subject.option.api_client(&made)?)
+    }
+
+    /// `getOAuthConfig`, of an oauth2 connector.
+    ///
+    /// # Errors
+    /// If a required field is missing or malformed.
+    pub async fn oauth_config(&self, subject: &Subject<'_>) -> Result<OAuthConfig, RunError> {
+        let made = self.computed(Method::GetOAuthConfig, subject).await?.unwrap_or_else(nothing);
+        Ok(subject.option.oauth_config(&made)?)
+    }
+
+    /// The credentials to store for what the customer typed in: `getCredentialsFromConnectionParameters`; without it, just that.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub async fn first_credentials(&self, subject: &Subject<'_>) -> Result<Zeroizing<Value>, RunError> {
+        let method = Method::CredentialsFromParameters;
+        match subject.option.implementation(method) {
+            None => Ok(Zeroizing::new(subject.input().connection_parameters.clone())),
+            Some(_) => self.credentials(method, subject).await,
+        }
+    }
+
+    /// What a token response adds to the credentials, if the connector has a method for it:
+    /// `getCredentialsFromRefreshTokenResponse`, else the one for access tokens. It sees `tokenResponse`.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub async fn from_token_response(
+        &self,
+        subject: &Subject<'_>,
+        response: &Value,
+    ) -> Result<Option<Zeroizing<Value>>, RunError> {
+        let methods = [Method::CredentialsFromRefreshToken, Method::CredentialsFromAccessToken];
+        let method = methods.into_iter().find(|method| subject.option.implementation(*method).is_some());
+        let Some(method) = method else { return Ok(None) };
+        let more = [("tokenResponse", response)];
+        let made = self.run(method, subject, &more).await?.unwrap_or_else(nothing);
+        Ok(Some(subject.option.credentials(method, made)?))
+    }
+
+    /// `refreshCredentials`: what is new of the credentials, to be laid over the old. None without the method.
+    ///
+    /// # Errors
+    /// If the method fails, or gives no object.
+    pub async fn refreshed(&self, subject: &Subject<'_>) -> Result<Option<Zeroizing<Value>>, RunError> {
+        let method = Method::RefreshCredentials;
+        match subject.option.implementation(method) {
+            None => Ok(None),
+            Some(_) => self.credentials(method, subject).await.map(Some),
+        }
+    }
+
+    /// `test`: fails where it says no.
+    ///
+    /// # Errors
+    /// If the third party refuses, or the method gives what counts as false.
+    pub async fn test(&self, subject: &Subject<'_>) -> Result<Tested, RunError> {
+        if subject.option.implementation(Method::Test).is_none() {
+            return Ok(Tested::NoTest);
+        }
+        match self.run(Method::Test, subject, &[]).await? {
+            Some(made) if made.truthy() => Ok(Tested::Passed),
+            _ => Err(RunError::TestSaysNo),
+        }
+    }
+
+    /// `disconnect`. False without the method.
+    ///
+    /// # Errors
+    /// If the method fails.
+    pub async fn disconnect(&self, subject: &Subject<'_>) -> Result<bool, RunError> {
+        if subject.option.implementation(Method::Disconnect).is_none() {
+            return Ok(false);
+        }
+        self.run(Method::Disconnect, subject, &[]).await.map(|_| true)
+    }
+
+    /// A method whose result is credentials, or a part of them.
+    async fn credentials(&self, method: Method, subject: &Subject<'_>) -> Result<Zeroizing<Value>, RunError> {
+        let made = self.run(method, subject, &[]).await?.unwrap_or_else(nothing);
+        Ok(subject.option.credentials(method, made)?)
+    }
+
+    /// Runs any method. `more`: what it sees beside the usual variables.
+    async fn run(&self, method: Method, subject: &Subject<'_>, more: &[(&str, &Value)]) -> Made {
+        match subject.option.implementation(method) {
+            Some(Implementation::Request(mapping)) => self.request(method, mapping, subject).await,
+            Some(Implementation::Mapping(mapping)) => evaluate(method, mapping, subject, more),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs a method that no request of its own connector may stand behind: requests need its result.
+    async fn computed(&self, method: Method, subject: &Subject<'_>) -> Made {
+        match subject.option.implementation(method) {
+            Some(Implementation::Mapping(mapping)) => evaluate(method, mapping, subject, &[]),
+            Some(Implementation::Request(_)) | None => Ok(None),
+        }
+    }
+}
+
+fn evaluate(method: Method, mapping: &Template, subject: &Subject<'_>, more: &[(&str, &Value)]) -> Made {
+    let mut variables = subject.variables(method);
+    for (name, value) in more {
+        variables.set(name, value);
+    }
+    let made = mapping.evaluate(&variables);
+    let made = made.map_err(|source| MethodError::Formula { method: method.name(), source })?;
+    Ok(made.map(Zeroizing::new))
+}
+
+/// An undefined result counts as an empty object.
+fn nothing() -> Zeroizing<Value> {
+    Zeroizing::new(Value::empty_object())
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

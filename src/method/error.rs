@@ -1,0 +1,124 @@
+//! Why a method gave nothing.
+//! Never holds a credential, nor what a third party wrote in an answer's body.
+
+use http::StatusCode;
+
+use crate::connector::{MethodError, Staleness};
+use crate::http::BoxError;
+use crate::http::pool::SendError;
+use crate::inject::InjectError;
+use crate::inject::target::TargetError;
+
+/// Why a method gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The connector does not have this option.
+    #[error("the connector has no option `{option}`")]
+    NoOption {
+        /// Its key; empty for the connector's own way.
+        option: String,
+    },
+    /// The method fails, or its result is not what it must be.
+    #[error(transparent)]
+    Result(#[from] MethodError),
+    /// Its request may not go where it was meant to.
+    #[error("the request of {method} is not sent")]
+    Target {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: TargetError,
+    },
+    /// The credentials do not fit into its request.
+    #[error("the request of {method} cannot be made")]
+    Inject {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: InjectError,
+    },
+    /// The third party gave no answer.
+    #[error("the third party does not answer {method}")]
+    Send {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: SendError,
+    },
+    /// The third party's answer broke off.
+    #[error("the third party's answer to {method} broke off")]
+    Body {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
+    /// The third party's answer is longer than any that is read.
+    #[error("the third party's answer to {method} is longer than 1 MiB")]
+    TooLong {
+        /// The vendor's name of the method.
+        method: &'static str,
+    },
+    /// The third party's answer takes too long.
+    #[error("the third party takes too long to answer {method}")]
+    TooSlow {
+        /// The vendor's name of the method.
+        method: &'static str,
+    },
+    /// The third party refuses.
+    #[error("the third party answers {method} with {status}")]
+    Refused {
+        /// The vendor's name of the method.
+        method: &'static str,
+        /// The answer's status.
+        status: StatusCode,
+        /// What that says of the credentials.
+        staleness: Staleness,
+    },
+    /// The test ran, and its result counts as false.
+    #[error("the connector's test says that the credentials do not work")]
+    TestSaysNo,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The third party does not take the credentials, or what was asked for.
+    Refused,
+    /// The third party does not answer as it should; worth another try.
+    Down,
+    /// The connector or the integration must be mended.
+    Misconfigured,
+}
+
+impl RunError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Refused { status, .. } if is_passing(*status) => FailureKind::Down,
+            Self::Refused { .. } | Self::TestSaysNo => FailureKind::Refused,
+            Self::Send { .. } | Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => {
+                FailureKind::Down
+            }
+            Self::NoOption { .. } | Self::Result(_) | Self::Target { .. } | Self::Inject { .. } => {
+                FailureKind::Misconfigured
+            }
+        }
+    }
+
+    /// Whether the third party refused the credentials, so that newer ones may help.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Refused { staleness: Staleness::AccessTokenExpired, .. })
+    }
+}
+
+/// Whether the third party may well answer otherwise later.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}

@@ -1,0 +1,81 @@
+//! Whom a method is run for: an integration, one of its connector's ways, and what is known of the connection.
+//! Never knows where a connection is stored.
+
+use super::RunError;
+use crate::connector::{AuthOption, Integration, Method, MethodInput};
+use crate::formula::{Value, Variables};
+use crate::http::egress::Egress;
+use crate::inject::target::Allowed;
+use crate::names::AppId;
+
+/// What is known of a connection, stored or still being made.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    /// Which of the connector's options it uses; none for the connector's own way.
+    pub option: Option<&'a str>,
+    /// The OAuth app that it stays with; none for the one that serves new connections.
+    pub app: Option<&'a AppId>,
+    /// Its own connector parameters, over those of the integration.
+    pub connector_parameters: &'a Value,
+    /// What the customer typed in.
+    pub input: &'a Value,
+    /// Its credentials, once there are any.
+    pub credentials: Option<&'a Value>,
+    /// For `hosts: connection`: the origin that was entered.
+    pub pinned_origin: Option<&'a str>,
+}
+
+/// Whom a method is run for.
+pub struct Subject<'a> {
+    /// The integration.
+    pub integration: &'a Integration,
+    /// The way to authenticate.
+    pub option: &'a AuthOption,
+    account: Account<'a>,
+    parameters: Variables,
+}
+
+impl<'a> Subject<'a> {
+    /// A connection of the integration.
+    ///
+    /// # Errors
+    /// [`RunError::NoOption`] if the connector does not have its option any more.
+    pub fn new(integration: &'a Integration, account: Account<'a>) -> Result<Self, RunError> {
+        let option = integration
+            .connector
+            .option(account.option)
+            .ok_or_else(|| RunError::NoOption { option: account.option.unwrap_or_default().to_owned() })?;
+        let parameters = integration.connector_parameters(account.app, account.connector_parameters);
+        Ok(Self { integration, option, account, parameters })
+    }
+
+    /// What its methods see.
+    #[must_use]
+    pub fn input(&self) -> MethodInput<'_> {
+        MethodInput {
+            connector_parameters: &self.parameters,
+            connection_parameters: self.account.input,
+            credentials: self.account.credentials,
+            user: None,
+        }
+    }
+
+    /// Which targets its credentials may go to.
+    #[must_use]
+    pub fn allowed(&self) -> Allowed<'_> {
+        let Self { integration, account, .. } = self;
+        let egress =
+            Egress { allow_private: integration.allow_private, allow_plain: integration.allow_plain };
+        Allowed { hosts: &integration.hosts, pinned_origin: account.pinned_origin, egress }
+    }
+
+    /// The OAuth app that the connection stays with.
+    #[must_use]
+    pub fn app(&self) -> Option<&'a AppId> {
+        self.account.app
+    }
+
+    pub(super) fn variables(&self, method: Method) -> Variables {
+        self.option.variables(method, &self.input())
+    }
+}
