@@ -13,6 +13,7 @@ mod own_api;
 mod place;
 mod query;
 pub mod rejection;
+mod requests;
 mod seen;
 mod selector;
 mod view;
@@ -34,6 +35,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
+pub use crate::store::ConnectionRequest;
 pub use cors::{Browsers, Reader};
 
 use ask::Ask;
@@ -103,6 +105,7 @@ impl Api {
             "customers" => self.on_customers(method, &place, ask).await,
             "connections" => self.on_connections(method, &place, ask, seen).await,
             "integrations" => self.on_integrations(method, &place, ask, seen).await,
+            "connection-requests" => self.on_connection_requests(method, &place, ask, seen).await,
             "connection-options" if whole => self.on_connection_options(method, ask, seen).await,
             _ => Err(Rejection::NothingHere),
         }

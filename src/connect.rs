@@ -69,6 +69,8 @@ enum Place<'p> {
     New(&'p str),
     /// The form to connect something again.
     Again(&'p str),
+    /// The form that a connection request leads to.
+    Requested,
     /// How a request to connect ended.
     Events(&'p str),
 }
@@ -80,6 +82,7 @@ impl<'p> Place<'p> {
             ["connect" | "connection-popup"] => Some(Self::Flow),
             ["embed" | "screens", "integrations", integration, "connect"] => Some(Self::New(integration)),
             ["embed" | "screens", "connections", connection, "refresh"] => Some(Self::Again(connection)),
+            ["screens", "connections"] => Some(Self::Requested),
             ["sse", "connection-events", request] => Some(Self::Events(request)),
             _ => None,
         }
@@ -149,6 +152,7 @@ impl Connect {
         match place {
             Place::Flow => self.connect(visit, seen).await,
             Place::New(integration) => self.new_connection(integration, visit, seen).await,
+            Place::Requested => self.requested(visit, seen).await,
             Place::Again(connection) => self.connect_again(connection, visit, seen).await,
             Place::Events(_) => Err(Rejection::NothingHere),
         }

@@ -18,5 +18,5 @@ mod writer;
 pub use error::StoreError;
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
-pub use redb::{Config, Replaced, Store};
+pub use redb::{Config, ConnectionRequest, Replaced, Store};
 pub use select::{Reach, Selected};

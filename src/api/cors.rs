@@ -25,18 +25,28 @@ const EXPOSED: HeaderValue =
 /// How long a browser may remember what a preflight was told, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The web apps that may ask from a browser.
+/// What is known of browsers.
 #[derive(Debug, Default)]
-pub struct Browsers(Vec<HeaderValue>);
+pub struct Browsers {
+    /// Where they reach the connect pages.
+    address: Option<String>,
+    /// The web apps that may ask from them.
+    origins: Vec<HeaderValue>,
+}
 
 /// Who may read an answer.
 pub struct Reader(Option<HeaderValue>);
 
 impl Browsers {
-    /// Origins as browsers write them.
+    /// Origins as browsers write them, and where they reach the connect pages, without a slash at its end.
     #[must_use]
-    pub fn new(origins: Vec<HeaderValue>) -> Self {
-        Self(origins)
+    pub fn new(origins: Vec<HeaderValue>, address: Option<String>) -> Self {
+        Self { address, origins }
+    }
+
+    /// Where they reach the connect pages.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// The origin that asks, if a browser does.
@@ -45,7 +55,7 @@ impl Browsers {
         match (origins.next(), origins.next()) {
             (None, _) => Ok(None),
             (Some(origin), None) => {
-                let listed = self.0.iter().find(|listed| *listed == origin);
+                let listed = self.origins.iter().find(|listed| *listed == origin);
                 listed.map(Some).ok_or(Rejection::OriginNotAllowed)
             }
             (Some(_), Some(_)) => Err(Rejection::OriginNotAllowed),

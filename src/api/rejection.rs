@@ -56,6 +56,12 @@ pub enum Rejection {
         /// Its id.
         id: String,
     },
+    /// There is no such request to connect, it is another customer's, or it is over.
+    #[error("there is no such connection request, or it is older than a day")]
+    UnknownRequest,
+    /// Nobody said where browsers reach the connect pages.
+    #[error("`publicUrl` says where browsers reach the connect pages, and it is not configured")]
+    NoPublicUrl,
     /// There is no such connection, or it is another customer's: callers cannot tell the two apart.
     #[error("there is no connection `{selector}`")]
     UnknownConnection {
@@ -186,6 +192,12 @@ pub enum Rejection {
         /// When asking again may help, where that is known.
         retry_after: Option<Duration>,
     },
+    /// The connector has no test.
+    #[error("the connector of integration `{key}` has no `test`")]
+    NoTest {
+        /// Of which integration.
+        key: IntegrationKey,
+    },
     /// Other writes came first, again and again.
     #[error("the connection is being changed by somebody else: try again")]
     Overtaken,
@@ -209,6 +221,8 @@ impl Rejection {
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::UnknownCustomer { .. } => "unknown_customer",
+            Self::UnknownRequest => "unknown_request",
+            Self::NoPublicUrl => "no_public_url",
             Self::UnknownConnection { .. } => "unknown_connection",
             Self::AmbiguousConnection { .. } => "ambiguous_connection",
             Self::UnknownIntegration { .. } => "unknown_integration",
@@ -232,6 +246,7 @@ impl Rejection {
             },
             Self::Origin { .. } | Self::Egress(_) => "origin_refused",
             Self::Refresh { source, .. } => source.code(),
+            Self::NoTest { .. } => "no_test",
             Self::Overtaken => "overtaken",
             Self::Store(_) => "store_down",
             Self::Internal => "internal",
@@ -242,7 +257,7 @@ impl Rejection {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::IntegrationUnavailable { .. } | Self::OneOnly { .. } => Blame::Operator,
+            Self::IntegrationUnavailable { .. } | Self::OneOnly { .. } | Self::NoPublicUrl => Blame::Operator,
             Self::Test(error) => match error.kind() {
                 FailureKind::Refused => Blame::Caller,
                 FailureKind::Down => Blame::ThirdParty,
@@ -262,17 +277,22 @@ impl Rejection {
             "nothing_here"
             | "unknown_customer"
             | "unknown_connection"
+            | "unknown_request"
             | "unknown_integration"
             | "integration_unavailable" => StatusCode::NOT_FOUND,
             "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
             "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             // The request is sound: it is the state of what it asks for that stands in its way.
-            "already_exists" | "overtaken" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
+            "already_exists" | "no_test" | "overtaken" | "needs_reconnect" | "not_refreshable" => {
+                StatusCode::CONFLICT
+            }
             "outcome_unknown" | "rejected_while_fresh" | "third_party_down" => StatusCode::BAD_GATEWAY,
             "provider_down" | "throttled_until" | "stopping" | "store_down" => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            "misconfigured_app" | "misconfigured_connector" | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+            "misconfigured_app" | "misconfigured_connector" | "no_public_url" | "internal" => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -322,7 +342,7 @@ impl Rejection {
             }
             "throttled_until" => ("connection", Some("rate_limit_exceeded")),
             "provider_down" | "third_party_down" | "test_failed" => ("connection", None),
-            "misconfigured_app" | "misconfigured_connector" => ("configuration", None),
+            "misconfigured_app" | "misconfigured_connector" | "no_public_url" => ("configuration", None),
             "already_exists" => ("bad_request", Some("already_exists")),
             "overtaken" => ("concurrency", Some("lock_timeout")),
             _ => match self.status() {

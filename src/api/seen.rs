@@ -49,6 +49,13 @@ impl Seen {
         }
     }
 
+    /// Says less of what was asked for: the name at the end of the path is known to few.
+    pub(super) fn nameless(&mut self) {
+        if let Some(end) = self.path.rfind('/') {
+            self.path.replace_range(end + 1.., "*");
+        }
+    }
+
     pub(super) fn integration(&mut self, integration: &IntegrationKey) {
         self.integration = integration.to_string();
     }

@@ -191,7 +191,7 @@ fn client(tls: &Arc<rustls::ClientConfig>, names: &Names) -> Arc<Client> {
 fn browsers(config: &connect::Config) -> Browsers {
     let own = config.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
     let own = own.and_then(|url| HeaderValue::try_from(url.origin().ascii_serialization()).ok());
-    Browsers::new(config.origins.iter().cloned().chain(own).collect())
+    Browsers::new(config.origins.iter().cloned().chain(own).collect(), config.public_url.clone())
 }
 
 /// The API on a listener: who asks is found out here, the rest runs on the shared runtime.

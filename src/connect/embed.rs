@@ -6,11 +6,13 @@ use http::{Method, Response};
 use super::Connect;
 use super::ask::{Visit, segment};
 use super::field::{self, Complaint, Field, Typed};
+use super::flow::connected;
 use super::form::Form;
 use super::page::{self, Told};
-use super::rejection::{self, Rejection};
+use super::rejection::{self, Refused, Rejection};
 use super::seen::Seen;
 use super::subject::Subject;
+use crate::api::ConnectionRequest;
 use crate::formula::Value;
 use crate::http::Body;
 use crate::token::Caller;
@@ -28,7 +30,28 @@ impl Connect {
     ) -> Result<Response<Body>, Rejection> {
         let caller = self.caller(visit.wish.token(), seen).await?;
         let subject = self.subject(&caller, &visit, integration, None).await?;
-        self.form(&caller, &visit, &subject, seen).await
+        self.form(&caller, &visit, &subject, None, seen).await
+    }
+
+    /// `/screens/connections?connectionRequestId=…`: whoever knows a request's name may connect what it is for.
+    pub(super) async fn requested(
+        &self,
+        mut visit: Visit,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let name = visit.wish.text("connectionRequestId").ok_or(Rejection::NothingToConnect)?.to_owned();
+        let found = self.api.connection_request(&name).await.map_err(Refused::of)?;
+        let request = found.ok_or(Rejection::UnknownRequest)?;
+        if request.result.is_some() {
+            return Ok(page::page(&self.config.load(), "Connected", &connected(), &Told::default()));
+        }
+        let caller = Caller::trusted(request.owner.workspace.clone(), request.owner.customer.clone());
+        seen.caller(&caller);
+        visit.wish.fulfils(&request);
+        let connection = request.connection.as_ref().map(ToString::to_string);
+        let integration = segment(request.integration.as_str());
+        let subject = self.subject(&caller, &visit, &integration, connection).await?;
+        self.form(&caller, &visit, &subject, Some((&name, request)), seen).await
     }
 
     /// `/embed/connections/{selector}/refresh`
@@ -44,7 +67,7 @@ impl Connect {
         let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
         let integration = segment(text("integrationKey"));
         let subject = self.subject(&caller, &visit, &integration, Some(text("id").to_owned())).await?;
-        self.form(&caller, &visit, &subject, seen).await
+        self.form(&caller, &visit, &subject, None, seen).await
     }
 
     async fn subject(
@@ -59,12 +82,13 @@ impl Connect {
         Ok(Subject::of(&found, connection))
     }
 
-    /// Shows the form, or takes what was typed into it.
+    /// Shows the form, or takes what was typed into it. `request`: what is fulfilled by it.
     async fn form(
         &self,
         caller: &Caller,
         visit: &Visit,
         subject: &Subject,
+        request: Option<(&str, ConnectionRequest)>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         seen.integration(&subject.integration);
@@ -91,6 +115,10 @@ impl Connect {
         let wanted = visit.wish.connection(&subject.integration, option.get("key"), Some(input));
         match self.make(caller, visit, &wanted, subject.connection.as_deref()).await {
             Ok(connection) => {
+                if let Some((name, request)) = request {
+                    let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
+                    self.api.fulfil(name, request, id).await.map_err(Refused::of)?;
+                }
                 let is_awaited = visit.wish.text("requestId").is_some();
                 Ok(self.ended(visit, redirect, Some(caller), Ok(connection), is_awaited))
             }

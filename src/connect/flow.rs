@@ -118,7 +118,7 @@ fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     message
 }
 
-fn connected() -> Html {
+pub(super) fn connected() -> Html {
     let mut html = Html::new();
     html.raw("<h1 class=\"good\">Connected</h1><p role=\"status\">You can close this window.</p>");
     html

@@ -55,6 +55,9 @@ pub enum Rejection {
         "It was not said what to connect: `integrationKey`, `integrationId` or `connectionId` is missing."
     )]
     NothingToConnect,
+    /// There is no such connection request, or it is over.
+    #[error("This link has been used up or is older than a day. Ask for a new one.")]
+    UnknownRequest,
     /// The API refused.
     #[error("{}", .0.message())]
     Api(Refused),
@@ -93,6 +96,12 @@ impl Refused {
         vec![Complaint { field: String::new(), what: self.message().to_owned() }]
     }
 
+    /// What the API says where it is asked by a function.
+    pub(super) fn of(rejection: crate::api::rejection::Rejection) -> Rejection {
+        let error = json!({"type": "internal", "message": rejection.to_string()});
+        Rejection::Api(Self { status: rejection.status(), error: error.into() })
+    }
+
     /// The sentence, which names no value.
     pub(super) fn message(&self) -> &str {
         self.error.get("message").and_then(Value::as_str).unwrap_or("Sidegate failed")
@@ -116,6 +125,7 @@ impl Rejection {
             Self::UnsafeRequestId => "unsafe_request_id",
             Self::TooManyWaiting => "too_many_waiting",
             Self::NothingToConnect => "nothing_to_connect",
+            Self::UnknownRequest => "unknown_request",
             Self::Api(_) => "not_connected",
         }
     }
@@ -144,7 +154,7 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NothingHere => StatusCode::NOT_FOUND,
+            Self::NothingHere | Self::UnknownRequest => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Token(TokenError::KeysUnavailable | TokenError::Saturated) | Self::TooManyWaiting => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -12,7 +12,7 @@ use super::wish::Wish;
 use crate::formula::Value;
 
 /// What a form carries along, beside what is typed.
-const CARRIED: [&str; 7] = [
+const CARRIED: [&str; 8] = [
     "token",
     "name",
     "allowMultipleConnections",
@@ -20,6 +20,7 @@ const CARRIED: [&str; 7] = [
     "requestId",
     "connectorParameters",
     "connectionKey",
+    "connectionRequestId",
 ];
 /// Which of several ways was chosen, by its number.
 const WAY: &str = "way";

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::Redirect;
 use super::rejection::Rejection;
+use crate::api::ConnectionRequest;
 use crate::formula::Value;
 
 /// Objects stand in a query as JSON.
@@ -75,6 +76,16 @@ impl Wish {
             [("name", "name"), ("key", "connectionKey"), ("connectorParameters", "connectorParameters")];
         members.extend(same.iter().filter_map(|(name, own)| Some((*name, self.any(own)?.clone()))));
         Value::from_iter(members)
+    }
+
+    /// Takes over what a connection request says of the connection and of what comes afterwards.
+    pub(super) fn fulfils(&mut self, request: &ConnectionRequest) {
+        let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+        self.0.overlay(&Value::from_iter([
+            ("name", text(&request.name)),
+            ("allowMultipleConnections", Value::Bool(request.several)),
+            ("redirectUri", text(&request.redirect_uri)),
+        ]));
     }
 
     /// Where the browser wants to be sent afterwards, if that is a place it may be sent to.

@@ -59,6 +59,23 @@ connect: {redirectUris: ["${app.url}/done"]}
     'upstreams/api.yaml': `upstream: ${thirdParty.url}\n`,
     'connectors/crm/spec.yml': SPEC(thirdParty.url),
     'integrations/crm.yaml': 'connector: crm\negress: {allowPrivate: true, allowPlain: true}\n',
+    'connectors/several/spec.yml': `
+name: Several ways
+auth:
+  type: client-credentials
+  options:
+    key:
+      type: client-credentials
+      title: Key and account
+      description: For one account. You find both under Settings.
+      ui: {schema: {type: object, required: [account, key], properties: {account: {type: string}, key: {type: string}}}}
+    token:
+      type: client-credentials
+      title: Token of the whole company
+      ui: {schema: {type: object, required: [token], properties: {token: {type: string}}}}
+  makeApiClient: {type: mapping, mapping: {baseUri: "${thirdParty.url}", headers: {X-Api-Key: {$var: credentials.key}}}}
+`,
+    'integrations/several.yaml': 'connector: several\negress: {allowPrivate: true, allowPlain: true}\n',
     'integrations/many.yaml': 'connector: crm\nconnections: many\negress: {allowPrivate: true, allowPlain: true}\n',
   });
   chromium = await browser({ colorScheme: process.env.DARK ? 'dark' : 'light' });
@@ -222,6 +239,45 @@ test('a form works without scripts, keeps what was typed but secrets, and says w
   assert.ok(new URL(page.url()).searchParams.get('connectionId'));
   assert.deepEqual(await seen('joan'), { url: '/x', key: typed, region: 'us' });
   await plain.close();
+});
+
+test('a form is plain and readable on a telephone, in the dark, and when it offers a choice', { skip }, async () => {
+  const small = await browser({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+  page = await small.newPage();
+  for (const [integration, name] of [['crm', 'form'], ['several', 'ways']]) {
+    await page.goto(`${connectListener()}/embed/integrations/${integration}/connect?token=${token({ id: 'joan' })}`);
+    const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement);
+    assert(scrollWidth <= clientWidth, `${integration} is wider than the screen`);
+    await page.screenshot({ path: `/tmp/connect-dark-${name}.png`, fullPage: true });
+  }
+  await page.getByRole('button', { name: 'Key and account' }).click();
+  await page.getByLabel('Account').fill('joan');
+  await page.getByLabel('Key', { exact: true }).fill(plant('chosen-key'));
+  await page.getByRole('button', { name: 'Connect' }).click();
+  await page.getByRole('heading', { name: 'Connected' }).waitFor();
+  await page.screenshot({ path: '/tmp/connect-done.png' });
+  await small.close();
+});
+
+test('every field of a form has a label and what is wrong with it is told to who cannot see', { skip }, async () => {
+  page = await chromium.newPage();
+  await page.goto(`${connectListener()}/embed/integrations/crm/connect?token=${token()}`);
+  const unlabelled = await page.evaluate(() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea')].filter((control) => control.labels.length !== 1).map((control) => control.name));
+  assert.deepEqual(unlabelled, []);
+  const order = await page.evaluate(() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea')].map((control) => control.name));
+  assert.deepEqual(order.slice(0, 3), ['/username', '/apiKey', '/region']);
+  assert.equal(await page.getByRole('link', { name: 'Where do I find this?' }).getAttribute('href'), 'https://help.example.com/api-keys');
+  await page.getByLabel('User name').fill('ada@example.com');
+  await page.getByLabel('API key').fill('wrong');
+  await page.getByLabel('Page size').fill('1000');
+  await page.getByRole('button', { name: 'Connect' }).click();
+  const wrong = page.getByLabel('Page size');
+  await wrong.and(page.locator('[aria-invalid]')).waitFor();
+  const described = await wrong.evaluate((control) => control.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(''));
+  assert.match(described, /100/);
+  assert.equal(await page.getByRole('alert').count(), 1);
+  assert.equal(await page.evaluate(() => document.activeElement.name), '/pageSize');
+  await page.close();
 });
 
 test('no other site may hold a form in a frame, and no script but ours runs in one', { skip }, async () => {
