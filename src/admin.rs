@@ -6,4 +6,5 @@ pub mod health;
 mod page;
 pub mod readiness;
 pub mod rejection;
+pub mod sealing;
 pub mod status;

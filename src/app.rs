@@ -9,6 +9,7 @@ mod open_files;
 mod operator;
 pub mod rehearsal;
 pub mod reload;
+mod rotation;
 mod service;
 mod workers;
 
@@ -23,12 +24,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
-use crate::config::{AccessLogTo, Settings};
+use crate::config::{AccessLogTo, Places, Settings};
 use crate::connector::Catalog;
 use crate::http::egress::Names;
 use crate::http::listener::{self, Address};
 use crate::http::tls::ClientTls;
 use crate::inbound::{Current, Snapshot};
+use crate::store::StoreError;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::keys::KeyComplaint;
 use crate::token::{self, Verifier};
@@ -53,7 +55,10 @@ pub enum StartError {
     Upstreams(#[from] crate::inbound::SnapshotError),
     /// The store cannot be opened.
     #[error("the store cannot be used")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
+    /// The store was written with other keys than the configured ones.
+    #[error("{0}")]
+    OtherKeys(crate::document::Complaint),
     /// The sealing keys cannot be used.
     #[error("the sealing keys cannot be used")]
     Seal(#[from] crate::seal::SealError),
@@ -133,7 +138,9 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
         Some(service) => {
             let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(settings.integrations)));
             let parts = (catalog, Arc::clone(&verifier), Arc::clone(&telemetry));
-            Some(Arc::new(ServiceSide::build(service, parts, outside, shared.handle().clone())?))
+            let keys = service.sealing_keys.iter().map(|key| key.id.clone()).collect::<Vec<_>>();
+            let built = ServiceSide::build(service, parts, outside, shared.handle().clone());
+            Some(Arc::new(built.map_err(|error| placed(error, &settings.places, &keys))?))
         }
         None => None,
     };
@@ -173,6 +180,7 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
         Reloader::new(started, traffic.current, service.clone(), of_reloader, of_clock, background);
     let operator = Operator {
         reloader: Arc::clone(&reloader),
+        service: service.clone(),
         readiness: readiness.clone(),
         telemetry,
         started: clock.now(),
@@ -186,6 +194,9 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
     }
     shared.spawn(Arc::clone(&reloader).follow_signals(signals.hangup, stages.stop.clone()));
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
+    if let Some(service) = &service {
+        service.count_rows();
+    }
     readiness.set_ready();
     unless_started.disarm();
     Ok(Running {
@@ -199,6 +210,16 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
         service,
         shared,
     })
+}
+
+/// Names the place of sealing keys with which the store cannot be opened.
+fn placed(error: StartError, places: &Places, keys: &[String]) -> StartError {
+    match error {
+        StartError::Store(error @ (StoreError::WrongKey { .. } | StoreError::MissingKeys { .. })) => {
+            StartError::OtherKeys(rehearsal::unfit_keys(places, keys, &error))
+        }
+        other => other,
+    }
 }
 
 /// Ready when started, and when the key set of every workspace that requires one is there.

@@ -4,6 +4,7 @@
 pub mod envelope;
 pub mod keyring;
 
+pub use envelope::key_id;
 pub use keyring::{Keyring, SealingKey};
 
 /// Why something could not be sealed or opened. Nothing in it is secret.

@@ -3,10 +3,12 @@
 
 mod error;
 mod file;
+mod keys;
 mod list;
 mod near;
 pub mod record;
 pub mod redb;
+mod reseal;
 mod row;
 mod sealed;
 mod select;
@@ -16,7 +18,10 @@ pub(crate) mod testing;
 mod writer;
 
 pub use error::StoreError;
+pub use keys::{KeyUse, Rows};
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
 pub use redb::{Config, ConnectionRequest, Replaced, Store};
+pub use reseal::Resealed;
+pub use row::RowId;
 pub use select::{Reach, Selected};

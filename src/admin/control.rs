@@ -1,4 +1,4 @@
-//! The admin listener: `/status` to look at, `/reload` and `/drain` to act; nothing else.
+//! The admin listener: `/status` and `/keys` to look at, `/reload`, `/drain` and `/key-rotate` to act; nothing else.
 //! Never believes that whoever reaches it meant to: a browser on this machine can be made to ask by any web page.
 
 use std::net::IpAddr;
@@ -60,6 +60,16 @@ impl<O: Operations> Control<O> {
                 only(head, &[Method::POST], "POST")?;
                 self.operations.drain();
                 Ok(reply::json(StatusCode::ACCEPTED, &serde_json::json!({"draining": true})))
+            }
+            "/keys" => {
+                only(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+                let keys = self.operations.keys().await.ok_or(Rejection::NoStore)?;
+                Ok(reply::json(StatusCode::OK, &serde_json::json!({ "keys": keys })))
+            }
+            "/key-rotate" => {
+                only(head, &[Method::POST], "POST")?;
+                let rotation = self.operations.rotate().ok_or(Rejection::NoStore)?;
+                Ok(reply::json(StatusCode::ACCEPTED, &rotation))
             }
             _ => Err(Rejection::NotFound),
         }

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
+use super::sealing::{Rotation, Sealing};
 use super::status::{Reloaded, Status, Upstream, Workspace};
 use crate::http::html::Escape;
 
@@ -52,6 +53,7 @@ impl Page {
         html.upstreams(&status.upstreams);
         html.workspaces(status);
         html.integrations(status);
+        html.sealing(status);
         html.listeners(status);
         html.raw("</main><footer><p>As of ").text(status.now);
         html.raw(". Reload the page for newer figures; <a href=\"/status?format=json\">the same as JSON</a>.</p></footer></html>\n");
@@ -219,6 +221,20 @@ impl Html {
             self.row().code(&one.key).cell(&one.connector).cell(state).end();
         }
         self.raw("</tbody></table></div></section>");
+    }
+
+    fn sealing(&mut self, status: &Status) {
+        let Some(Sealing { keys, rotation }) = &status.sealing else { return };
+        self.raw("<section><h2>Sealing keys</h2><p>The store is sealed with <code>");
+        self.text(keys.join(", ")).raw("</code>, the first for what is written.</p>");
+        if let Some(Rotation { key, running, found, resealed, failed, failures, error, .. }) = rotation {
+            let word = if *running { "under way" } else { "ended" };
+            self.raw("<p>Rotation to <code>").text(key).raw("</code> ").text(word).raw(": ");
+            self.text(grouped(*resealed)).raw(" of ").text(grouped(*found)).raw(" rows sealed anew, ");
+            self.text(grouped(*failed)).raw(" cannot be.</p>");
+            self.list("What the rotation came upon", "bad", failures.iter().chain(error));
+        }
+        self.raw("</section>");
     }
 
     fn listeners(&mut self, status: &Status) {

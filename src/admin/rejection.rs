@@ -24,8 +24,11 @@ pub enum Rejection {
     #[error("this listener does not answer to other sites")]
     CrossOrigin,
     /// There is no such page.
-    #[error("there is nothing here; there are /status, /reload and /drain")]
+    #[error("there is nothing here; there are /status, /keys, /reload, /drain and /key-rotate")]
     NotFound,
+    /// What was asked for is about the store.
+    #[error("this Sidegate has no store, or it cannot be read; the log tells which")]
+    NoStore,
     /// The page is asked in another way: this one.
     #[error("the method is not allowed here")]
     MethodNotAllowed(&'static str),
@@ -40,6 +43,7 @@ impl Rejection {
             Self::HostNotAllowed => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
             Self::NotFound => "not_found",
+            Self::NoStore => "no_store",
             Self::MethodNotAllowed(_) => "method_not_allowed",
         }
     }
@@ -51,7 +55,7 @@ impl Rejection {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::HostNotAllowed => (StatusCode::MISDIRECTED_REQUEST, "bad_request"),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "access_denied"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound | Self::NoStore => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "bad_request"),
         };
         let message = self.to_string();

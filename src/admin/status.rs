@@ -4,6 +4,7 @@
 use serde::{Serialize, Serializer};
 
 use super::readiness::Unmet;
+use super::sealing::{KeyRows, Rotation, Sealing};
 use crate::clock::Timestamp;
 
 /// What the admin listener needs of the process.
@@ -14,6 +15,10 @@ pub trait Operations: Send + Sync + 'static {
     fn reload(&self) -> impl Future<Output = Reloaded> + Send;
     /// Begins to stop, as the first SIGTERM does.
     fn drain(&self);
+    /// Begins to seal everything anew under the first key, or finds that it is under way; none without a store.
+    fn rotate(&self) -> Option<Rotation>;
+    /// What is under each sealing key; none without a store, or if it cannot be read, which is logged.
+    fn keys(&self) -> impl Future<Output = Option<Vec<KeyRows>>> + Send;
 }
 
 /// Everything on the status page.
@@ -46,6 +51,8 @@ pub struct Status {
     pub upstreams: Vec<Upstream>,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
+    /// The keys of the store, if there is one.
+    pub sealing: Option<Sealing>,
 }
 
 /// How a reload ended.
@@ -179,12 +186,15 @@ impl Status {
     }
 }
 
-fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(at)
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field itself")]
-fn as_optional_text<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_optional_text<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serializer.collect_str(at),
         None => serializer.serialize_none(),

@@ -6,6 +6,9 @@ mod ask;
 mod control;
 mod demo;
 mod healthcheck;
+mod key;
+mod own;
+mod table;
 mod token;
 
 use std::collections::BTreeMap;
@@ -57,6 +60,9 @@ enum Command {
     Reload(control::Options),
     /// Let a running Sidegate finish what is in flight and end, as SIGTERM does.
     Drain(control::Options),
+    /// List and rotate the keys that seal the store.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Sign and explain tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -139,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => control::status(&options),
         Command::Reload(options) => control::reload(&options),
         Command::Drain(options) => control::drain(&options),
+        Command::Key(command) => key::key(&command),
         Command::Token(command) => token::token(&command),
         Command::ScriptWorker => crate::script::worker::main().map_err(Failed::from),
     };

@@ -11,19 +11,23 @@ use super::StartError;
 use super::describe::{self, Described};
 use super::lifecycle::Stages;
 use super::reload::{Cause, Reloader, Report, aside};
+use super::service::ServiceSide;
 use super::workers::{Addresses, Dying, enter, tell_death};
 use crate::admin::control::Control;
 use crate::admin::health::Health;
 use crate::admin::readiness::Readiness;
+use crate::admin::sealing::{KeyRows, Rotation, Sealing};
 use crate::admin::status::{InFlight, Listener, Operations, Reloaded, Requests, Status};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Listeners;
 use crate::http::listener::{self, Address, Bound, Handler};
+use crate::report::report;
 use crate::telemetry::Telemetry;
 
 /// The process as its operator sees it.
 pub(super) struct Operator {
     pub(super) reloader: Arc<Reloader>,
+    pub(super) service: Option<Arc<ServiceSide>>,
     pub(super) readiness: Readiness,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) clock: Arc<dyn Clock>,
@@ -86,6 +90,10 @@ impl Operations for Operator {
             workspaces: self.reloader.keys().iter().map(describe::workspace).collect(),
             upstreams,
             integrations,
+            sealing: self.service.as_ref().map(|service| Sealing {
+                keys: service.rotations().keys(),
+                rotation: service.rotations().last(),
+            }),
         }
     }
 
@@ -97,6 +105,18 @@ impl Operations for Operator {
 
     fn drain(&self) {
         self.drain.cancel();
+    }
+
+    fn rotate(&self) -> Option<Rotation> {
+        self.service.as_ref().map(|service| service.rotate())
+    }
+
+    async fn keys(&self) -> Option<Vec<KeyRows>> {
+        let rows = self.service.as_ref()?.rotations().rows().await;
+        rows.inspect_err(|error| {
+            tracing::error!("the rows of the store cannot be counted: {}", report(error));
+        })
+        .ok()
     }
 }
 

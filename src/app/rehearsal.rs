@@ -8,6 +8,7 @@ use crate::document::Complaint;
 use crate::http::tls;
 use crate::report::report;
 use crate::seal::Keyring;
+use crate::store::StoreError;
 use crate::token::WorkspaceConfig;
 use crate::token::keys::{KeyComplaint, KeySet};
 
@@ -74,6 +75,18 @@ impl Findings {
     fn refuse(&mut self, places: &Places, keys: &[&str], problem: impl Display, cure: &str) {
         self.errors.push(places.complaint(keys, problem.to_string(), cure));
     }
+}
+
+/// What is wrong with sealing keys that a store refuses, at the place of the key at fault.
+pub(super) fn unfit_keys(places: &Places, keys: &[String], error: &StoreError) -> Complaint {
+    let wrong = match error {
+        StoreError::WrongKey { key, .. } => keys.iter().position(|id| id == key),
+        _ => None,
+    };
+    let index = wrong.map(|index| index.to_string());
+    let mut place = vec!["encryption", "keys"];
+    place.extend(index.iter().flat_map(|index| [index.as_str(), "key"]));
+    places.complaint(&place, report(error).to_string(), "")
 }
 
 /// Where the key that is complained about was typed.

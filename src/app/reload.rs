@@ -14,7 +14,7 @@ use super::rehearsal::{self, Findings};
 use super::service::ServiceSide;
 use crate::admin::status::Reloaded;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{self, Fixed, Reading, Settings, Shutdown, Sources, Watched};
+use crate::config::{self, Fixed, Places, Reading, ServiceSettings, Settings, Shutdown, Sources, Watched};
 use crate::connector::Catalog;
 use crate::document::Complaint;
 use crate::http::tls::{self, ListenerTls};
@@ -216,9 +216,7 @@ impl Reloader {
         if !errors.is_empty() {
             return Err(lines(&errors));
         }
-        let mut in_vain = self.fixed.changed_in_vain(&settings.fixed, &settings.places);
-        in_vain.extend(self.replaced_keys(&settings));
-        let needs_restart = lines(&in_vain);
+        let needs_restart = lines(&self.fixed.changed_in_vain(&settings.fixed, &settings.places));
         let warnings = settings.warnings.iter().chain(&warnings).map(ToString::to_string).collect();
         let described = Described::of(&settings);
         let before = self.current.load();
@@ -232,6 +230,8 @@ impl Reloader {
         let certificates: Result<Vec<_>, _> =
             self.certificates.iter().map(|tls| tls.read_again(now)).collect();
         let certificates = certificates.map_err(|error| vec![report(&error).to_string()])?;
+        // Rows are not touched by it, and these keys open them all: no harm if what follows fails.
+        self.rekey(&settings.places, settings.service.as_ref())?;
         let Background { runtime, stop } = &self.background;
         verifier.start(runtime, stop).map_err(|error| vec![report(&error).to_string()])?;
 
@@ -245,21 +245,12 @@ impl Reloader {
         Ok(Taken { shutdown: settings.shutdown, described, warnings, needs_restart })
     }
 
-    /// Sealing keys that were replaced under their ids: the next start could not open what they sealed.
-    fn replaced_keys(&self, settings: &Settings) -> Vec<Complaint> {
-        let (Some(running), Some(wanted)) = (&self.service, &settings.service) else { return Vec::new() };
-        let complaint = |index: usize| {
-            let index = index.to_string();
-            let keys = ["encryption", "keys", &index, "key"];
-            let problem =
-                format!("`{}` is another key under the id of one in use, and is not used", keys.join("."));
-            settings.places.complaint(
-                &keys,
-                problem,
-                "keep the old key, and put the new one first with an id of its own",
-            )
-        };
-        running.replaced(&wanted.sealing_keys).into_iter().map(complaint).collect()
+    /// Puts other sealing keys in use, if they are good for what is stored.
+    fn rekey(&self, places: &Places, wanted: Option<&ServiceSettings>) -> Result<(), Vec<String>> {
+        let (Some(running), Some(wanted)) = (&self.service, wanted) else { return Ok(()) };
+        let ids = || wanted.sealing_keys.iter().map(|key| key.id.clone()).collect::<Vec<_>>();
+        let placed = |error| rehearsal::unfit_keys(places, &ids(), &error).to_string();
+        running.rekey(&wanted.sealing_keys).map_err(|error| vec![placed(error)])
     }
 
     /// What is told of a reload that ended in a panic; the log has more, and nothing was swapped.

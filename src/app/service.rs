@@ -10,7 +10,9 @@ use http::{HeaderValue, Request, Response};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::rotation::Rotations;
 use super::{Outside, StartError};
+use crate::admin::sealing::Rotation;
 use crate::api::{Api, Browsers};
 use crate::call::Calls;
 use crate::clock::Clock;
@@ -26,8 +28,8 @@ use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
 use crate::refresh::{Refresher, Sources};
-use crate::seal::{Keyring, SealError, SealingKey};
-use crate::store::Store;
+use crate::seal::{Keyring, SealingKey};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
@@ -58,8 +60,7 @@ pub(super) struct ServiceSide {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     shared: Handle,
-    /// What the sealing keys in use are known by.
-    fingerprints: Vec<Vec<u8>>,
+    rotations: Arc<Rotations>,
 }
 
 impl ServiceSide {
@@ -70,8 +71,8 @@ impl ServiceSide {
         shared: Handle,
     ) -> Result<Self, StartError> {
         let keyring = Keyring::new(&settings.sealing_keys)?;
-        let fingerprints = keyring.ids().map(|id| keyring.fingerprint(id)).collect::<Result<_, _>>()?;
         let store = Store::open(&settings.store, keyring, Arc::clone(&clock))?;
+        let rotations = Rotations::new(store.clone(), telemetry.metrics.sealing.clone(), Arc::clone(&clock));
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
         let methods = Methods::new(client(&tls, &names));
@@ -110,7 +111,7 @@ impl ServiceSide {
             clock,
             telemetry,
             shared,
-            fingerprints,
+            rotations,
         })
     }
 
@@ -143,14 +144,27 @@ impl ServiceSide {
         ApiDoor { api: Arc::clone(&self.api), callers: Arc::clone(callers), shared: self.shared.clone() }
     }
 
-    /// Which of these keys have the id of a sealing key in use, and are another.
-    pub(super) fn replaced(&self, keys: &[SealingKey]) -> Vec<usize> {
-        let is_replaced = |key: &SealingKey| {
-            let Ok(ring) = Keyring::new(std::slice::from_ref(key)) else { return false };
-            let refuses = |known: &Vec<u8>| matches!(ring.recognise(known), Err(SealError::Refused { .. }));
-            self.fingerprints.iter().any(refuses)
-        };
-        (0..keys.len()).filter(|&index| is_replaced(&keys[index])).collect()
+    /// Seals and opens with these keys from now on.
+    pub(super) fn rekey(&self, keys: &[SealingKey]) -> Result<(), StoreError> {
+        self.store.rekey(Keyring::new(keys).map_err(StoreError::Seal)?)?;
+        self.count_rows();
+        Ok(())
+    }
+
+    /// The store's rotations of its sealing keys.
+    pub(super) fn rotations(&self) -> &Arc<Rotations> {
+        &self.rotations
+    }
+
+    /// Begins to seal everything anew under the first key.
+    pub(super) fn rotate(&self) -> Rotation {
+        self.rotations.begin(&self.shared)
+    }
+
+    /// Counts, aside, the rows that wait for a rotation.
+    pub(super) fn count_rows(&self) {
+        let rotations = Arc::clone(&self.rotations);
+        self.shared.spawn(async move { rotations.count().await });
     }
 
     /// Believes other callers and web apps and knows other third parties from the next call on.

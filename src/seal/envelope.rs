@@ -70,6 +70,13 @@ impl Keyring {
     }
 }
 
+/// The id of the key that `sealed` says it was sealed with; none if it is no sealed record. Nothing is opened for it, so a
+/// changed record may name any key.
+#[must_use]
+pub fn key_id(sealed: &[u8]) -> Option<&str> {
+    Record::parse(sealed).ok().map(|record| record.key_id)
+}
+
 /// The parts of a sealed record; `wrapped` and `ciphertext` start with their nonces.
 struct Record<'a> {
     header: &'a [u8],

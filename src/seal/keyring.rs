@@ -89,6 +89,34 @@ impl Keyring {
         self.open(fingerprint, FINGERPRINT_CONTEXT).map(drop)
     }
 
+    /// The id of the key that seals.
+    #[must_use]
+    pub fn sealing(&self) -> &str {
+        self.keys.first().map_or("", |key| key.id.as_str())
+    }
+
+    /// Whether the key `id` is in the ring.
+    #[must_use]
+    pub fn holds(&self, id: &str) -> bool {
+        self.key(id).is_ok()
+    }
+
+    /// Whether the other ring has the same keys in the same order.
+    ///
+    /// # Errors
+    /// The cryptographic library failed.
+    pub fn is_same_as(&self, other: &Self) -> Result<bool, SealError> {
+        if !self.ids().eq(other.ids()) {
+            return Ok(false);
+        }
+        for id in self.ids() {
+            if other.recognise(&self.fingerprint(id)?).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     pub(super) fn first(&self) -> Result<&RingKey, SealError> {
         self.keys.first().ok_or(SealError::NoKeys)
     }

@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::names::{ConnectionId, Owner};
+use super::keys::KeyUse;
+use super::row::RowId;
+use crate::names::ConnectionId;
 use crate::seal::SealError;
 
 /// Why the store did not do as it was told.
@@ -75,32 +77,47 @@ pub enum StoreError {
     /// Reading or writing the file failed. Nothing was stored.
     #[error("the store's file cannot be read or written")]
     Io(#[source] Arc<::redb::Error>),
-    /// A connection's secrets do not open: they were changed or moved in the file, or their key is missing.
-    #[error("the secrets of connection `{id}` cannot be opened")]
-    TamperedConnection {
-        /// The connection.
-        id: ConnectionId,
-        /// What the seal said.
-        #[source]
-        source: SealError,
-    },
-    /// The same for a customer.
-    #[error("the secrets of customer `{}` of workspace `{}` cannot be opened", owner.customer, owner.workspace)]
-    TamperedCustomer {
-        /// The customer.
-        owner: Owner,
+    /// A row's secrets do not open: they were changed, cut short or moved in the file, or their key is missing.
+    #[error("the secrets of {row} cannot be opened")]
+    Tampered {
+        /// Whose.
+        row: RowId,
         /// What the seal said.
         #[source]
         source: SealError,
     },
     /// A row is not what this version writes.
-    #[error("the stored row of `{row}` cannot be read")]
+    #[error("the stored row of {row} cannot be read")]
     Unreadable {
-        /// The id of its connection or customer.
-        row: String,
+        /// Whose.
+        row: RowId,
         /// What is wrong with it; the position only.
         #[source]
         source: Arc<serde_json::Error>,
+    },
+    /// A row stands where another belongs: somebody copied or moved it in the file.
+    #[error("in place of {row} the store has the row of another connection")]
+    Misplaced {
+        /// Whose place it is.
+        row: RowId,
+    },
+    /// A row has secrets and nothing else, or has none: the other part was taken from the file.
+    #[error("a part of {row} is missing in the store")]
+    Incomplete {
+        /// Whose.
+        row: RowId,
+    },
+    /// Keys that were used before and are not configured any more, though rows are sealed with them.
+    #[error(
+        "{missing}, not configured any more, in the store {}; put it back into `encryption.keys` behind the first, and \
+         take it out when `sidegate key rotate` has finished",
+        path.display()
+    )]
+    MissingKeys {
+        /// The keys, and how many rows each is needed for.
+        missing: KeyUse,
+        /// The file.
+        path: PathBuf,
     },
     /// Sealing failed.
     #[error("the secrets cannot be sealed")]

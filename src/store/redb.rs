@@ -12,13 +12,17 @@ mod requests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::error::StoreError;
 use super::file::StoreFile;
+use super::keys;
 pub use super::list::Filter;
 use super::list::page;
 use super::near::{Generation, Near};
 use super::record::{Connection, Customer, Opened, Secrets};
-use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
+use super::row::RowId;
+use super::sealed::{connection_context, open_connection, open_customer, seal_connection, seal_customer};
 use super::tables::{self, Tables};
 use super::writer::Writer;
 use crate::clock::Clock;
@@ -49,10 +53,11 @@ pub enum Replaced {
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
-struct Inner {
-    file: Arc<StoreFile>,
+pub(super) struct Inner {
+    pub(super) file: Arc<StoreFile>,
     writer: Writer,
-    keyring: Arc<Keyring>,
+    /// Changed only within a transaction that writes, so that no write uses a key that was just withdrawn.
+    keyring: ArcSwap<Keyring>,
     clock: Arc<dyn Clock>,
     near: Near,
 }
@@ -65,11 +70,53 @@ impl Store {
     /// The file cannot be opened, is held by another process, is no store, or belongs to other keys.
     pub fn open(config: &Config, keyring: Keyring, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let file = Arc::new(StoreFile::open(&config.path)?);
-        file.write(|transaction| tables::prepare(transaction, &config.path, &keyring))?;
+        file.write(|transaction| {
+            tables::prepare(transaction, &config.path)?;
+            keys::admit(transaction, &config.path, &keyring)
+        })?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
         let near = Near::new(config.cached_credentials);
-        Ok(Self(Arc::new(Inner { file, writer, keyring: Arc::new(keyring), clock, near })))
+        let keyring = ArcSwap::from_pointee(keyring);
+        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near })))
+    }
+
+    /// Seals and opens with another ring from the next write and reading on. Waits for the disk.
+    ///
+    /// # Errors
+    /// The ring has not all keys that stored rows need, or another key under the id of one; or the file cannot be
+    /// written. The ring of before stays in use then.
+    pub fn rekey(&self, keyring: Keyring) -> Result<(), StoreError> {
+        let before = self.keyring();
+        if before.is_same_as(&keyring).map_err(StoreError::Seal)? {
+            return Ok(());
+        }
+        let (file, keyring) = (&self.0.file, Arc::new(keyring));
+        let written = file.write(|transaction| {
+            keys::admit(transaction, file.path(), &keyring)?;
+            self.0.keyring.store(Arc::clone(&keyring));
+            Ok(())
+        });
+        written.inspect_err(|_| self.0.keyring.store(before))
+    }
+
+    /// The ids of the sealing keys, the one that seals first.
+    #[must_use]
+    pub fn sealing_keys(&self) -> Vec<String> {
+        self.keyring().ids().map(str::to_owned).collect()
+    }
+
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        self.0.keyring.load_full()
+    }
+
+    /// Runs `work` on the tables, with the ring as it is then, and waits until it is on the disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Keyring, &mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.0);
+        self.0.writer.write(move |tables| work(&store.keyring.load(), tables)).await
     }
 
     /// A customer's record.
@@ -80,7 +127,7 @@ impl Store {
         let owner = owner.clone();
         self.read_aside(move |store| {
             let row = store.file.read(|transaction| tables::customer(transaction, &owner))?;
-            row.map(|row| open_customer(&store.keyring, &owner, &row)).transpose()
+            row.map(|row| open_customer(&store.keyring.load(), &owner, &row)).transpose()
         })
         .await
     }
@@ -90,8 +137,8 @@ impl Store {
     /// # Errors
     /// It could not be stored.
     pub async fn put_customer(&self, customer: Customer) -> Result<(), StoreError> {
-        let row = seal_customer(&self.0.keyring, &customer)?;
-        self.0.writer.write(move |tables| tables.put_customer(&customer.owner, &row)).await
+        self.write(move |ring, tables| tables.put_customer(&customer.owner, &seal_customer(ring, &customer)?))
+            .await
     }
 
     /// Makes of a customer's record what `change` makes of it, with no other write in between.
@@ -103,16 +150,16 @@ impl Store {
         owner: &Owner,
         change: impl FnOnce(Option<Customer>) -> Customer + Send + 'static,
     ) -> Result<Customer, StoreError> {
-        let (keyring, owner) = (Arc::clone(&self.0.keyring), owner.clone());
-        let work = move |tables: &mut Tables<'_>| {
+        let owner = owner.clone();
+        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             let known = tables.customer(&owner)?;
-            let known = known.map(|row| open_customer(&keyring, &owner, &row)).transpose()?;
+            let known = known.map(|row| open_customer(ring, &owner, &row)).transpose()?;
             let customer = Customer { owner: owner.clone(), ..change(known) };
-            let row = seal_customer(&keyring, &customer)?;
+            let row = seal_customer(ring, &customer)?;
             tables.put_customer(&owner, &row)?;
             Ok(customer)
         };
-        self.0.writer.write(work).await
+        self.write(work).await
     }
 
     /// Stores a new connection at [`Version::FIRST`]. With `replace`, the owner's other connections of the integration
@@ -127,23 +174,24 @@ impl Store {
         replace: bool,
     ) -> Result<Opened, StoreError> {
         let connection = Connection { version: Version::FIRST, ..connection };
-        let sealed = seal_connection(&self.0.keyring, &connection, connection.version, &secrets)?;
-        let (keyring, now) = (Arc::clone(&self.0.keyring), self.0.clock.now());
-        let work = move |tables: &mut Tables<'_>| {
+        let now = self.0.clock.now();
+        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             let live = tables.live_of(&connection.owner)?;
             let same = |other: &Connection| replace && other.integration == connection.integration;
             let (replaced, others): (Vec<_>, Vec<_>) = live.into_iter().partition(same);
             refuse_taken_key(&connection, &others)?;
             let archived = |other| Connection { archived_at: Some(now), updated_at: now, ..other };
-            let blank = replaced.into_iter().map(|other| blanked(&keyring, archived(other)));
-            for (other, nothing) in blank.collect::<Result<Vec<_>, _>>()? {
+            let blank = replaced.into_iter().map(|other| blanked(ring, archived(other)));
+            let blank = blank.collect::<Result<Vec<_>, _>>()?;
+            let sealed = seal_connection(ring, &connection, &secrets)?;
+            for (other, nothing) in blank {
                 tables.put(&other, Some(&nothing))?;
             }
             tables.put(&connection, Some(&sealed))?;
-            Ok(connection)
+            Ok((connection, secrets))
         };
         let before = self.generation();
-        let connection = self.0.writer.write(work).await?;
+        let (connection, secrets) = self.write(work).await?;
         Ok(self.keep_open(connection, Arc::new(secrets), before))
     }
 
@@ -173,8 +221,9 @@ impl Store {
             let secrets = match kept.filter(|kept| kept.connection.version == connection.version) {
                 Some(kept) => kept.secrets,
                 None => {
-                    let sealed = tables::secrets(transaction, id)?.unwrap_or_default();
-                    Arc::new(open_connection(&self.0.keyring, &connection, &sealed)?)
+                    let incomplete = || StoreError::Incomplete { row: RowId::Connection(id.clone()) };
+                    let sealed = tables::secrets(transaction, id)?.ok_or_else(incomplete)?;
+                    Arc::new(open_connection(&self.0.keyring.load(), &connection, &sealed)?)
                 }
             };
             Ok(Some(self.keep_open(connection, secrets, generation)))
@@ -200,10 +249,12 @@ impl Store {
         secrets: Secret<Secrets>,
         change: impl FnOnce(&mut Connection) + Send + 'static,
     ) -> Result<Replaced, StoreError> {
-        let sealed = seal_connection(&self.0.keyring, seen, seen.version.next(), &secrets)?;
         let before = self.generation();
-        match self.swap(seen, Some(sealed), change).await? {
-            Some(connection) => Ok(Replaced::Stored(self.keep_open(connection, Arc::new(secrets), before))),
+        match self.swap(seen, Some(secrets), change).await? {
+            Some((connection, Some(secrets))) => {
+                Ok(Replaced::Stored(self.keep_open(connection, Arc::new(secrets), before)))
+            }
+            Some((connection, None)) => self.current(&connection.id).await.map(Replaced::Stored),
             None => self.current(&seen.id).await.map(Replaced::Overtaken),
         }
     }
@@ -229,12 +280,11 @@ impl Store {
     async fn swap(
         &self,
         seen: &Connection,
-        sealed: Option<Vec<u8>>,
+        secrets: Option<Secret<Secrets>>,
         change: impl FnOnce(&mut Connection) + Send + 'static,
-    ) -> Result<Option<Connection>, StoreError> {
-        let (keyring, now) = (Arc::clone(&self.0.keyring), self.0.clock.now());
-        let (id, version) = (seen.id.clone(), seen.version);
-        let work = move |tables: &mut Tables<'_>| {
+    ) -> Result<Option<(Connection, Option<Secret<Secrets>>)>, StoreError> {
+        let (id, version, now) = (seen.id.clone(), seen.version, self.0.clock.now());
+        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             let stored = tables.connection(&id)?.ok_or(StoreError::NoConnection { id })?;
             if stored.version != version || stored.archived_at.is_some() {
                 return Ok(None);
@@ -244,16 +294,21 @@ impl Store {
             if changed.key != stored.key {
                 refuse_taken_key(&changed, &tables.live_of(&changed.owner)?)?;
             }
-            let version = if sealed.is_some() { version.next() } else { version };
+            let version = if secrets.is_some() { version.next() } else { version };
             changed = Connection { version, updated_at: now, ..changed };
-            let (changed, sealed) = match changed.archived_at {
-                Some(_) => blanked(&keyring, changed).map(|(blank, nothing)| (blank, Some(nothing)))?,
-                None => (changed, sealed),
+            if changed.archived_at.is_some() {
+                let (blank, nothing) = blanked(ring, changed)?;
+                tables.put(&blank, Some(&nothing))?;
+                return Ok(Some((blank, None)));
+            }
+            let sealed = match &secrets {
+                Some(secrets) => Some(seal_connection(ring, &changed, secrets)?),
+                None => moved(ring, tables, &stored, &changed)?,
             };
             tables.put(&changed, sealed.as_deref())?;
-            Ok(Some(changed))
+            Ok(Some((changed, secrets)))
         };
-        self.0.writer.write(work).await
+        self.write(work).await
     }
 
     async fn current(&self, id: &ConnectionId) -> Result<Opened, StoreError> {
@@ -280,7 +335,7 @@ impl Store {
         &self.0.near
     }
 
-    async fn read_aside<T: Send + 'static>(
+    pub(super) async fn read_aside<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -289,10 +344,25 @@ impl Store {
     }
 }
 
+/// The secrets of `stored`, sealed for what it is changed into; none where they are bound to both alike.
+fn moved(
+    ring: &Keyring,
+    tables: &Tables<'_>,
+    stored: &Connection,
+    changed: &Connection,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    if connection_context(stored) == connection_context(changed) {
+        return Ok(None);
+    }
+    let incomplete = || StoreError::Incomplete { row: RowId::Connection(stored.id.clone()) };
+    let sealed = tables.secrets(&stored.id)?.ok_or_else(incomplete)?;
+    seal_connection(ring, changed, &open_connection(ring, stored, &sealed)?).map(Some)
+}
+
 /// An archived connection as it is stored: at the next version, with nothing in place of its secrets.
 fn blanked(keyring: &Keyring, connection: Connection) -> Result<(Connection, Vec<u8>), StoreError> {
     let connection = Connection { version: connection.version.next(), ..connection };
-    let sealed = seal_connection(keyring, &connection, connection.version, &Secret::new(Secrets::none()))?;
+    let sealed = seal_connection(keyring, &connection, &Secret::new(Secrets::none()))?;
     Ok((connection, sealed))
 }
 

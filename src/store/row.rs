@@ -1,11 +1,36 @@
 //! Rows as the tables hold them: bytes, open and sealed.
 //! Never opens a seal, and never knows where a row is kept.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::error::StoreError;
+use crate::names::{ConnectionId, Owner};
+
+/// Which row, in words for people: its kind and its id, nothing of its content. In the order in which rows are walked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowId {
+    /// A connection's.
+    Connection(ConnectionId),
+    /// A customer's.
+    Customer(Owner),
+    /// That of a request to connect.
+    Request,
+}
+
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request => f.write_str("request to connect"),
+            Self::Connection(id) => write!(f, "connection `{id}`"),
+            Self::Customer(Owner { workspace, customer }) => {
+                write!(f, "customer `{customer}` of workspace `{workspace}`")
+            }
+        }
+    }
+}
 
 /// A customer's row.
 pub(super) struct CustomerRow {
@@ -19,8 +44,11 @@ impl CustomerRow {
     }
 }
 
-/// Reads a row; `name` is for the error.
-pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a [u8], name: &str) -> Result<T, StoreError> {
+/// Reads a row; `whose` is for the error.
+pub(super) fn read<'a, T: Deserialize<'a>>(
+    json: &'a [u8],
+    whose: impl FnOnce() -> RowId,
+) -> Result<T, StoreError> {
     serde_json::from_slice(json)
-        .map_err(|source| StoreError::Unreadable { row: name.to_owned(), source: Arc::new(source) })
+        .map_err(|source| StoreError::Unreadable { row: whose(), source: Arc::new(source) })
 }

@@ -8,23 +8,21 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::record::{Connection, Customer, Secrets};
-use super::row::{CustomerRow, read};
+use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::formula::Value;
-use crate::names::{ConnectionId, Owner, Version};
+use crate::names::{AppId, Owner};
 use crate::seal::Keyring;
 use crate::secret::Secret;
 
-/// Seals a connection's secrets for one version.
+/// Seals a connection's secrets for `connection` as it will stand.
 pub(super) fn seal_connection(
     keyring: &Keyring,
     connection: &Connection,
-    version: Version,
     secrets: &Secret<Secrets>,
 ) -> Result<Vec<u8>, StoreError> {
     let plain = wiped_json(secrets.expose())?;
-    let context = connection_context(&connection.owner, &connection.id, version);
-    keyring.seal(&plain, &context).map_err(StoreError::Seal)
+    keyring.seal(&plain, &connection_context(connection)).map_err(StoreError::Seal)
 }
 
 /// Opens what [`seal_connection`] made for `connection` as it stands.
@@ -33,11 +31,11 @@ pub(super) fn open_connection(
     connection: &Connection,
     sealed: &[u8],
 ) -> Result<Secret<Secrets>, StoreError> {
-    let context = connection_context(&connection.owner, &connection.id, connection.version);
+    let row = || RowId::Connection(connection.id.clone());
     let plain = keyring
-        .open(sealed, &context)
-        .map_err(|source| StoreError::TamperedConnection { id: connection.id.clone(), source })?;
-    read(&plain, connection.id.as_str()).map(Secret::new)
+        .open(sealed, &connection_context(connection))
+        .map_err(|source| StoreError::Tampered { row: row(), source })?;
+    read(&plain, row).map(Secret::new)
 }
 
 /// The open part of a customer's row.
@@ -83,11 +81,12 @@ pub(super) fn open_customer(
     owner: &Owner,
     row: &CustomerRow,
 ) -> Result<Customer, StoreError> {
-    let open: OpenCustomer = read(&row.open, owner.customer.as_str())?;
+    let whose = || RowId::Customer(owner.clone());
+    let open: OpenCustomer = read(&row.open, whose)?;
     let plain = keyring
         .open(&row.sealed, &customer_context(owner))
-        .map_err(|source| StoreError::TamperedCustomer { owner: owner.clone(), source })?;
-    let secrets: OpenedCustomerSecrets = read(&plain, owner.customer.as_str())?;
+        .map_err(|source| StoreError::Tampered { row: whose(), source })?;
+    let secrets: OpenedCustomerSecrets = read(&plain, whose)?;
     Ok(Customer {
         owner: owner.clone(),
         id: open.id,
@@ -99,10 +98,19 @@ pub(super) fn open_customer(
     })
 }
 
-fn connection_context(owner: &Owner, id: &ConnectionId, version: Version) -> Vec<u8> {
-    let parts = ["connection", owner.workspace.as_str(), owner.customer.as_str(), id.as_str()];
-    let mut context = joined(&parts);
-    context.extend_from_slice(&version.0.to_be_bytes());
+/// Whose the secrets are, which they are, and everything in the open part that decides where they may be sent: with
+/// another integration, option, app or origin written into its open part, a connection does not open.
+pub(super) fn connection_context(connection: &Connection) -> Vec<u8> {
+    let Connection { owner, id, integration, .. } = connection;
+    let way = [
+        integration.as_str(),
+        connection.auth_option.as_deref().unwrap_or_default(),
+        connection.app.as_ref().map_or("", AppId::as_str),
+        connection.pinned_origin.as_deref().unwrap_or_default(),
+    ];
+    let whose = [owner.workspace.as_str(), owner.customer.as_str(), id.as_str()];
+    let mut context = joined(&[&["connection"][..], &whose, &way].concat());
+    context.extend_from_slice(&connection.version.0.to_be_bytes());
     context
 }
 

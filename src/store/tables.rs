@@ -10,44 +10,39 @@ use ::redb::{
 
 use super::error::StoreError;
 use super::record::Connection;
-use super::row::{CustomerRow, read};
+use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Owner, WorkspaceKey};
-use crate::seal::{Keyring, SealError};
 
 /// The format of the tables and of what is in them.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Id to the open part, as JSON.
 const CONNECTIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("connections");
 /// Id to the sealed secrets of the version in the open part.
-const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
+pub(super) const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
 /// Workspace, customer, time of creation, id.
 const BY_OWNER: Index = TableDefinition::new("connections by owner");
 /// Workspace, nothing, time of creation, id.
 const BY_WORKSPACE: Index = TableDefinition::new("connections by workspace");
 /// Workspace and customer to the open part, as JSON, and the sealed part.
-const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> = TableDefinition::new("customers");
+pub(super) const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> =
+    TableDefinition::new("customers");
 /// Time of birth and digest of its name to a request to connect, as JSON.
 const REQUESTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("requests to connect");
 /// `format`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const FORMAT_ROW: &str = "format";
-const KEY_ROWS: &str = "key:";
 
 type RequestKey = (u64, &'static [u8]);
-type CustomerKey = (&'static str, &'static str);
-type CustomerParts = (&'static [u8], &'static [u8]);
+pub(super) type CustomerKey = (&'static str, &'static str);
+pub(super) type CustomerParts = (&'static [u8], &'static [u8]);
 type IndexKey = (&'static str, &'static str, u64, &'static str);
 type Index = TableDefinition<'static, IndexKey, ()>;
 
-/// Makes the tables of a new file, or finds that an old one is ours and that the ring holds its keys.
-pub(super) fn prepare(
-    transaction: &WriteTransaction,
-    path: &Path,
-    keyring: &Keyring,
-) -> Result<(), StoreError> {
+/// Makes the tables of a new file, or finds that an old one is ours.
+pub(super) fn prepare(transaction: &WriteTransaction, path: &Path) -> Result<(), StoreError> {
     let path = || path.to_owned();
     let names: Vec<_> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
     if !names.is_empty() && !names.iter().any(|name| name == META.name()) {
@@ -63,53 +58,8 @@ pub(super) fn prepare(
         }
         Some(_) => {}
     }
-    let wrong = |key: String, source| StoreError::WrongKey { key, path: path(), source };
-    match known_keys(&meta, keyring)? {
-        KeyCheck::Fits => {}
-        KeyCheck::Wrong(key, source) => return Err(wrong(key, source)),
-        KeyCheck::NoneKnown(stored) => {
-            let key = keyring.ids().next().unwrap_or_default().to_owned();
-            return Err(wrong(key, SealError::UnknownKey { id: stored }));
-        }
-    }
-    for id in keyring.ids() {
-        let row = format!("{KEY_ROWS}{id}");
-        if meta.get(row.as_str())?.is_none() {
-            let fingerprint = keyring.fingerprint(id).map_err(StoreError::Seal)?;
-            meta.insert(row.as_str(), fingerprint.as_slice())?;
-        }
-    }
     drop(meta);
     Tables::open(transaction).map(drop)
-}
-
-enum KeyCheck {
-    Fits,
-    /// A key of the ring that has the id of another one.
-    Wrong(String, SealError),
-    /// No key of the ring was ever used here, but this one was.
-    NoneKnown(String),
-}
-
-fn known_keys(
-    meta: &Table<'_, &'static str, &'static [u8]>,
-    keyring: &Keyring,
-) -> Result<KeyCheck, StoreError> {
-    let mut recognised = 0;
-    let mut stranger = None;
-    for row in meta.iter()? {
-        let (name, fingerprint) = row?;
-        let Some(id) = name.value().strip_prefix(KEY_ROWS) else { continue };
-        match keyring.recognise(fingerprint.value()) {
-            Ok(()) => recognised += 1,
-            Err(SealError::UnknownKey { .. }) => stranger = Some(id.to_owned()),
-            Err(error) => return Ok(KeyCheck::Wrong(id.to_owned(), error)),
-        }
-    }
-    Ok(match stranger {
-        Some(stored) if recognised == 0 => KeyCheck::NoneKnown(stored),
-        _ => KeyCheck::Fits,
-    })
 }
 
 /// All tables of one write transaction.
@@ -136,7 +86,18 @@ impl<'t> Tables<'t> {
 
     pub(super) fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, StoreError> {
         let row = self.connections.get(id.as_str())?;
-        row.map(|row| read(row.value(), id.as_str())).transpose()
+        row.map(|row| in_its_place(row.value(), id.as_str())).transpose()
+    }
+
+    /// A connection's sealed secrets.
+    pub(super) fn secrets(&self, id: &ConnectionId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.secrets.get(id.as_str())?.map(|sealed| sealed.value().to_vec()))
+    }
+
+    /// Writes a connection's sealed secrets; its open part stays.
+    pub(super) fn put_secrets(&mut self, id: &ConnectionId, sealed: &[u8]) -> Result<(), StoreError> {
+        self.secrets.insert(id.as_str(), sealed)?;
+        Ok(())
     }
 
     /// An owner's connections that are not archived.
@@ -201,7 +162,14 @@ pub(super) fn connection(
     id: &ConnectionId,
 ) -> Result<Option<Connection>, StoreError> {
     let row = transaction.open_table(CONNECTIONS)?.get(id.as_str())?;
-    row.map(|row| read(row.value(), id.as_str())).transpose()
+    row.map(|row| in_its_place(row.value(), id.as_str())).transpose()
+}
+
+/// Reads the open part of the connection `id`, which must say that it is that one.
+fn in_its_place(json: &[u8], id: &str) -> Result<Connection, StoreError> {
+    let row = || RowId::Connection(id.into());
+    let connection: Connection = read(json, row)?;
+    if connection.id.as_str() == id { Ok(connection) } else { Err(StoreError::Misplaced { row: row() }) }
 }
 
 /// A connection's sealed secrets.
@@ -274,7 +242,7 @@ pub(super) fn walk(
         let key = key?.0;
         let id = key.value().3;
         let Some(row) = connections.get(id)? else { continue };
-        if take(read(row.value(), id)?).is_break() {
+        if take(in_its_place(row.value(), id)?).is_break() {
             break;
         }
     }

@@ -24,7 +24,7 @@ use prometheus_client::registry::Registry;
 use super::labels::{Door, MethodLabel, RefreshOutcome};
 use crate::clock::Timestamp;
 pub use durations::Durations;
-pub use families::{ConnectionMetrics, LifeMetrics, Open, TokenMetrics};
+pub use families::{ConnectionMetrics, LifeMetrics, Open, SealingMetrics, TokenMetrics};
 use families::{Connections, Labels};
 pub use scripts::ScriptMetrics;
 use series::AllSeries;
@@ -49,6 +49,8 @@ pub struct Metrics {
     pub tokens: TokenMetrics,
     /// What the process tells of itself.
     pub life: LifeMetrics,
+    /// What is counted of the store's sealing keys.
+    pub sealing: SealingMetrics,
     /// What is counted of JavaScript methods.
     pub scripts: ScriptMetrics,
     /// Refreshed tokens that are not yet in the store.
@@ -110,6 +112,7 @@ impl Metrics {
             process_start,
             tokens: TokenMetrics::register(&mut registry),
             life: LifeMetrics::register(&mut registry),
+            sealing: SealingMetrics::register(&mut registry),
             scripts: ScriptMetrics::register(&mut registry),
             unsaved_tokens: unsaved,
             registry,

@@ -9,6 +9,7 @@ mod docs;
 mod fuzz;
 mod ids;
 mod inbound;
+mod keys;
 mod lifecycle;
 mod origins;
 mod outbound;

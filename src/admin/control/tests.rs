@@ -4,6 +4,7 @@ use http::HeaderMap;
 
 use super::*;
 use crate::admin::readiness::Unmet;
+use crate::admin::sealing::{KeyRows, Rotation, Sealing};
 use crate::admin::status::{InFlight, Key, Listener, Reloaded, Requests, Rule, Status, Upstream, Workspace};
 use crate::clock::Timestamp;
 use crate::http::body::{Collected, collect_within};
@@ -30,6 +31,15 @@ impl Operations for Process {
     fn drain(&self) {
         self.drains.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn rotate(&self) -> Option<Rotation> {
+        (!self.refuses).then(rotation)
+    }
+
+    async fn keys(&self) -> Option<Vec<KeyRows>> {
+        let key = KeyRows { id: "k2".into(), configured: true, seals: true, connections: 3, customers: 1 };
+        (!self.refuses).then(|| vec![key])
+    }
 }
 
 fn reloaded() -> Reloaded {
@@ -41,6 +51,20 @@ fn reloaded() -> Reloaded {
         complaints: vec!["upstreams/api.yaml:3:5: `<b>` is not a path".into()],
         warnings: Vec::new(),
         needs_restart: vec!["sidegate.yaml:1:1: `workers` changed".into()],
+    }
+}
+
+fn rotation() -> Rotation {
+    Rotation {
+        key: "k2".into(),
+        running: true,
+        started: Timestamp::from_secs(1_700_003_600),
+        ended: None,
+        found: 2000,
+        resealed: 1280,
+        failed: 1,
+        failures: vec!["the secrets of connection `<c1>` cannot be opened".into()],
+        error: None,
     }
 }
 
@@ -72,6 +96,7 @@ fn status() -> Status {
             rules: vec![Rule { path: "/*".into(), methods: Vec::new(), allow: "verified".into() }],
         }],
         integrations: Vec::new(),
+        sealing: Some(Sealing { keys: vec!["k2".into(), "k1".into()], rotation: Some(rotation()) }),
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct StatusOptions {
 }
 
 pub(super) fn status(options: &StatusOptions) -> Result<(), Failed> {
-    let status = asked(&options.of, "GET /status?format=json", &[200])?;
+    let status = asked(&options.of.address, "GET /status?format=json", &[200])?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(());
@@ -63,19 +63,20 @@ pub(super) fn status(options: &StatusOptions) -> Result<(), Failed> {
 }
 
 pub(super) fn reload(options: &Options) -> Result<(), Failed> {
-    let reloaded = asked(options, "POST /reload", &[200, 422])?;
+    let reloaded = asked(&options.address, "POST /reload", &[200, 422])?;
     tell(&reloaded);
     if reloaded["applied"] == true { Ok(()) } else { Err(Failed::Said) }
 }
 
 pub(super) fn drain(options: &Options) -> Result<(), Failed> {
-    asked(options, "POST /drain", &[202])?;
+    asked(&options.address, "POST /drain", &[202])?;
     println!("it is draining, and will end");
     Ok(())
 }
 
-fn asked(options: &Options, line: &str, expected: &[u16]) -> anyhow::Result<Value> {
-    let answer = ask(&options.address, line, PATIENCE)
+/// One request to the admin listener at `address`.
+pub(super) fn asked(address: &str, line: &str, expected: &[u16]) -> anyhow::Result<Value> {
+    let answer = ask(address, line, PATIENCE)
         .context("the admin listener was not reached; it is off unless `listeners.admin` names it")?;
     if !expected.contains(&answer.status) {
         return Err(anyhow!("refused ({}): {}", answer.status, answer.body.trim()));

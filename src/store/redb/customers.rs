@@ -2,10 +2,10 @@
 //! Never opens what a connection holds.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use super::{Store, StoreError, blanked, open_customer, seal_customer, tables};
 use crate::names::{CustomerId, Owner, WorkspaceKey};
+use crate::seal::Keyring;
 use crate::store::record::{Connection, Customer};
 use crate::store::tables::Tables;
 
@@ -37,7 +37,7 @@ impl Store {
                     }
                     let customer = CustomerId::from(customer);
                     let owner = Owner { workspace: workspace.clone(), customer };
-                    page.push(open_customer(&store.keyring, &owner, &row)?);
+                    page.push(open_customer(&store.keyring.load(), &owner, &row)?);
                     Ok(ControlFlow::Continue(()))
                 })
             })?;
@@ -53,15 +53,14 @@ impl Store {
     /// # Errors
     /// It could not be stored.
     pub async fn insert_customer(&self, customer: Customer) -> Result<bool, StoreError> {
-        let row = seal_customer(&self.0.keyring, &customer)?;
-        let work = move |tables: &mut Tables<'_>| {
+        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             let is_new = tables.customer(&customer.owner)?.is_none();
             if is_new {
-                tables.put_customer(&customer.owner, &row)?;
+                tables.put_customer(&customer.owner, &seal_customer(ring, &customer)?)?;
             }
             Ok(is_new)
         };
-        self.0.writer.write(work).await
+        self.write(work).await
     }
 
     /// Removes a customer's record and archives its connections, whose secrets go with it, all or nothing. Tells whether
@@ -70,15 +69,15 @@ impl Store {
     /// # Errors
     /// It could not be stored.
     pub async fn remove_customer(&self, owner: &Owner) -> Result<bool, StoreError> {
-        let (keyring, now, owner) = (Arc::clone(&self.0.keyring), self.0.clock.now(), owner.clone());
-        let work = move |tables: &mut Tables<'_>| {
+        let (now, owner) = (self.0.clock.now(), owner.clone());
+        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             for live in tables.live_of(&owner)? {
                 let archived = Connection { archived_at: Some(now), updated_at: now, ..live };
-                let (blank, nothing) = blanked(&keyring, archived)?;
+                let (blank, nothing) = blanked(ring, archived)?;
                 tables.put(&blank, Some(&nothing))?;
             }
             tables.remove_customer(&owner)
         };
-        self.0.writer.write(work).await
+        self.write(work).await
     }
 }

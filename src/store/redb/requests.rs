@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Store, StoreError, tables};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, IntegrationKey, Owner};
-use crate::store::row::read;
+use crate::store::row::{RowId, read};
 use crate::store::tables::Tables;
 
 /// How long a customer has.
@@ -64,7 +64,7 @@ impl Store {
         let key = (created_at.as_millis(), digest_of(name));
         self.read_aside(move |store| {
             let row = store.file.read(|transaction| tables::request(transaction, (key.0, &key.1)))?;
-            row.map(|row| read(&row, "a request to connect")).transpose()
+            row.map(|row| read(&row, || RowId::Request)).transpose()
         })
         .await
     }

@@ -160,7 +160,7 @@ async fn a_row_moved_to_another_connection_does_not_open_and_names_it() {
     store.0.near.forget();
     for id in ["c1", "c2"] {
         let error = store.open_secrets(&id.into()).await.unwrap_err();
-        assert!(matches!(&error, StoreError::TamperedConnection { .. }), "{error:?}");
+        assert!(matches!(&error, StoreError::Tampered { .. }), "{error:?}");
         assert!(error.to_string().contains(&format!("`{id}`")), "{error}");
     }
 }

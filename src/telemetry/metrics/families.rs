@@ -164,6 +164,39 @@ impl LifeMetrics {
     }
 }
 
+/// What is counted of the store's sealing keys.
+#[derive(Clone, Debug, Default)]
+pub struct SealingMetrics {
+    outdated: Gauge,
+    resealed: Counter,
+    failed: Counter,
+}
+
+impl SealingMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let rows = Family::<Labels<1>, Counter>::default();
+        let outcome = |outcome| rows.get_or_create_owned(&[("outcome", outcome)]);
+        let it =
+            Self { outdated: Gauge::default(), resealed: outcome("resealed"), failed: outcome("failed") };
+        let help = "Rows of the store that are not sealed with the first key";
+        registry.register("sidegate_sealed_rows_outdated", help, it.outdated.clone());
+        registry.register("sidegate_rotated_rows", "Rows that a rotation of sealing keys came to", rows);
+        it
+    }
+
+    /// Sets how many rows a rotation would find.
+    pub fn outdated(&self, rows: u64) {
+        self.outdated.set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// Counts rows that a rotation has sealed anew, and others that it could not open.
+    pub fn resealed(&self, rows: u64, failed: u64) {
+        self.outdated.dec_by(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.resealed.inc_by(rows);
+        self.failed.inc_by(failed);
+    }
+}
+
 /// What a listener counts of its connections.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionMetrics {

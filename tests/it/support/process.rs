@@ -42,6 +42,11 @@ impl Process {
                  workspaces: {{acme: {{secret: {{file: acme}}}}}}\n{more}"
             ),
         );
+        Self::within(folder, 1 + listeners.matches("address").count())
+    }
+
+    /// With the files of this folder, which name so many listeners.
+    pub(crate) fn within(folder: Folder, listeners: usize) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
             .args(["run", "--config"])
             .arg(folder.path())
@@ -51,9 +56,8 @@ impl Process {
             .spawn()
             .unwrap();
         let mut diagnostics = BufReader::new(child.stderr.take().unwrap());
-        let count = 1 + listeners.matches("address").count();
         let mut addresses = BTreeMap::new();
-        while addresses.len() < count {
+        while addresses.len() < listeners {
             let mut line = String::new();
             assert_ne!(diagnostics.read_line(&mut line).unwrap(), 0, "it ended before it listened");
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -94,6 +98,17 @@ impl Process {
     /// Writes a file of its configuration: sidegate.yaml, acme or globex.
     pub(crate) fn rewrite(&self, name: &str, text: &str) {
         self.folder.write(name, text);
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// As a machine that fails does: nothing is finished. Its files stay.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn signal(&self, name: &str) {
