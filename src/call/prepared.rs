@@ -1,5 +1,5 @@
 //! API clients that are made once for all calls with the same credentials.
-//! Never outlives them: a client is used only for the version, the app and the integration that it was made from.
+//! Never outlives them: a client is used only for the version, the app, the option and the integration that it was made from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub(super) struct Prepared {
 struct Made {
     version: Version,
     app: Option<AppId>,
+    auth_option: Option<String>,
     /// A reload makes another, even of the same file.
     integration: Arc<Integration>,
     prepared: Arc<Prepared>,
@@ -54,6 +55,7 @@ impl Clients {
         let fits = |made: &Arc<Made>| {
             made.version == connection.version
                 && made.app == connection.app
+                && made.auth_option == connection.auth_option
                 && Arc::ptr_eq(&made.integration, integration)
         };
         if let Some(made) = self.0.get(&connection.id).filter(fits) {
@@ -66,6 +68,7 @@ impl Clients {
         let made = Made {
             version: connection.version,
             app: connection.app.clone(),
+            auth_option: connection.auth_option.clone(),
             integration: Arc::clone(integration),
             prepared: Arc::clone(&prepared),
         };

@@ -62,8 +62,9 @@ impl Hosts {
     }
 }
 
-/// `api.example.com`, `api.example.com:8443`, `*.example.com` (any subdomain, not the domain itself), `192.0.2.1`,
-/// `[2001:db8::1]:8443`. Without a port, the scheme's own port is meant.
+/// `api.example.com`, `api.example.com:8443`, `*.example.com` (any subdomain, not the domain itself, and none that is
+/// written in Punycode: what it looks like is not what it is), `192.0.2.1`, `[2001:db8::1]:8443`. Without a port, the
+/// scheme's own port is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern {
     name: Name,
@@ -114,7 +115,9 @@ impl HostPattern {
         let host = site.host.to_ascii_lowercase();
         let fits = match &self.name {
             Name::Exact(name) => host == *name,
-            Name::Suffix(suffix) => host.strip_suffix(suffix.as_str()).is_some_and(|label| !label.is_empty()),
+            Name::Suffix(suffix) => host.strip_suffix(suffix.as_str()).is_some_and(|labels| {
+                !labels.is_empty() && !labels.split('.').any(|label| label.starts_with("xn--"))
+            }),
         };
         fits && self.port.map_or_else(|| site.on_default_port(), |expected| expected == site.port)
     }
@@ -151,9 +154,15 @@ mod tests {
     fn a_wildcard_matches_subdomains_and_nothing_else() {
         assert!(fits("*.example.com", "a.example.com", 443));
         assert!(fits("*.example.com", "a.b.example.com", 443));
-        for other in
-            ["example.com", "evilexample.com", ".example.com", "a.example.com.", "a.example.com.evil.test"]
-        {
+        for other in [
+            "example.com",
+            "evilexample.com",
+            ".example.com",
+            "a.example.com.",
+            "a.example.com.evil.test",
+            "xn--e1awd7f.example.com",
+            "a.XN--e1awd7f.example.com",
+        ] {
             assert!(!fits("*.example.com", other, 443), "{other}");
         }
     }

@@ -1,13 +1,11 @@
 //! A connection's secrets made complete: credentials from what was sent, when they end, where they may go, whether they work.
 //! Never stores anything.
 
-use zeroize::Zeroizing;
-
 use super::draft::Source;
 use crate::api::Api;
 use crate::api::rejection::Rejection;
 use crate::clock::Timestamp;
-use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Site};
+use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Place};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Subject};
@@ -139,12 +137,20 @@ impl Api {
         Ok(std::mem::replace(&mut *made, Value::Null))
     }
 
-    /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others.
+    /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others. Where the
+    /// connector computes its base URI, that must be where credentials may go: the same is asked with each call.
     pub(super) async fn pinned_origin(
         &self,
         with: With<'_>,
         secrets: &Secrets,
     ) -> Result<Option<String>, Rejection> {
+        let hosts = &with.integration.hosts;
+        if matches!(hosts, Hosts::Listed(_)) && with.option.literal_base_host().is_none() {
+            let (_, place) = self.base(with, secrets, Some(&secrets.credentials)).await?;
+            if !hosts.admits(&place.site(), &place.site(), None) {
+                return Err(refused("the integration's `hosts` do not admit its host"));
+            }
+        }
         self.pinned(with, secrets, Some(&secrets.credentials)).await
     }
 
@@ -154,18 +160,27 @@ impl Api {
         secrets: &Secrets,
         credentials: Option<&Value>,
     ) -> Result<Option<String>, Rejection> {
-        let integration = with.integration;
-        if integration.hosts != Hosts::Connection {
+        if with.integration.hosts != Hosts::Connection {
             return Ok(None);
         }
+        let (origin, _) = self.base(with, secrets, credentials).await?;
+        Ok(Some(origin))
+    }
+
+    /// The origin of the base URI that the connector makes, and where that leads: it can be read in one way only, and the
+    /// guard's doors are open for it.
+    async fn base(
+        &self,
+        with: With<'_>,
+        secrets: &Secrets,
+        credentials: Option<&Value>,
+    ) -> Result<(String, Place), Rejection> {
         let subject = with.subject(secrets, credentials, None)?;
         let client = self.methods.api_client(&subject).await.map_err(|source| Rejection::Origin {
             why: "the connector gets no absolute http or https URL from what was entered",
             source: Some(source),
         })?;
-        let origin = client.origin();
-        check_origin(&client.base_uri, &origin, subject.allowed().egress)?;
-        Ok(Some(origin))
+        Ok((client.origin(), place(&client.base_uri, subject.allowed().egress)?))
     }
 
     /// Asks the third party whether it takes the credentials; gives when they end. A token that it calls expired and that can be
@@ -203,19 +218,17 @@ pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Ti
     connection.granted_scopes = None;
 }
 
-/// Whether the base URI says plainly that it lies at `origin`, and the guard's doors are open for it.
-fn check_origin(base_uri: &str, origin: &str, egress: Egress) -> Result<(), Rejection> {
-    let refused = |why| Rejection::Origin { why, source: None };
-    let base_uri = Zeroizing::new(base_uri.to_ascii_lowercase());
-    let rest = base_uri.strip_prefix(origin);
-    // A port that follows the origin is the scheme's own: any other would be part of it.
-    if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':'])) {
-        return Err(refused("its host is not in its usual spelling"));
-    }
-    let url = url::Url::parse(origin).map_err(|_| refused("it has no origin"))?;
-    let site = Site::of(&url).ok_or_else(|| refused("it has no host"))?;
+/// Where the base URI leads, if that can be read in one way only and the guard's doors are open for it.
+fn place(base_uri: &str, egress: Egress) -> Result<Place, Rejection> {
+    let (place, _) = Place::parse(base_uri).map_err(refused)?;
+    let site = place.site();
     let checked = egress.check_scheme(site.scheme == "https").and_then(|()| egress.check_host(site.host));
-    checked.map(drop).map_err(Rejection::Egress)
+    checked.map(drop).map_err(Rejection::Egress)?;
+    Ok(place)
+}
+
+fn refused(why: &'static str) -> Rejection {
+    Rejection::Origin { why, source: None }
 }
 
 #[cfg(test)]
@@ -223,10 +236,6 @@ mod tests {
     use super::*;
 
     const SHUT: Egress = Egress { allow_private: false, allow_plain: false };
-
-    fn origin_of(base_uri: &str) -> String {
-        url::Url::parse(base_uri).unwrap().origin().ascii_serialization()
-    }
 
     #[test]
     fn an_origin_in_its_usual_spelling_is_pinned() {
@@ -236,7 +245,7 @@ mod tests {
             "https://ACME.example.com:443/",
             "https://acme.example.com:8443/x",
         ] {
-            assert!(check_origin(base, &origin_of(base), SHUT).is_ok(), "{base}");
+            assert!(place(base, SHUT).is_ok(), "{base}");
         }
     }
 
@@ -253,11 +262,11 @@ mod tests {
             "https://169.254.169.254/latest",
             "https://%61cme.example.com/",
         ] {
-            let refused = check_origin(base, &origin_of(base), SHUT).err();
+            let refused = place(base, SHUT).err();
             assert_eq!(refused.map(|refused| refused.code()), Some("origin_refused"), "{base}");
         }
         let open = Egress { allow_private: true, allow_plain: true };
-        assert!(check_origin("http://127.0.0.1:9000/x", "http://127.0.0.1:9000", open).is_ok());
-        assert!(check_origin("http://169.254.169.254/", "http://169.254.169.254", open).is_err());
+        assert!(place("http://127.0.0.1:9000/x", open).is_ok());
+        assert!(place("http://169.254.169.254/", open).is_err());
     }
 }

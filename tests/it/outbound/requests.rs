@@ -2,6 +2,7 @@
 
 use super::scene::{HOST, KEY, PARAMETER, Service, request};
 use crate::support::Origin;
+use crate::support::http_2::{Client, END_HEADERS, END_STREAM, HEADERS, Outcome, block, frame};
 
 /// What the vendor's documentation lists as not forwarded.
 const LISTED: [&str; 26] = [
@@ -150,4 +151,30 @@ fn a_body_goes_through_in_its_own_framing() {
         assert!(seen.values("content-length").is_empty(), "{}", seen.head);
         assert_eq!(seen.values("transfer-encoding"), ["chunked"], "{method}");
     }
+}
+
+#[test]
+fn over_http_2_the_same_holds() {
+    let third_party = Origin::new();
+    let service = Service::before(&third_party);
+    let mut client = Client::to(service.address());
+    let fields = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/crm//a/?x=%2F&api_token=theirs"),
+        (":authority", "sidegate.test"),
+        ("x-sidegate-workspace", "acme"),
+        ("x-sidegate-customer", "anna"),
+        ("x_api_key", "theirs"),
+        ("x-api-key", "theirs"),
+        ("x_forwarded_for", "theirs"),
+        ("te", "trailers"),
+        ("x-mine", "travels"),
+    ];
+    client.say(frame(HEADERS, END_HEADERS | END_STREAM, 1, block(&fields)));
+    assert_eq!(client.outcome(1), Outcome::Answered(200));
+    let seen = third_party.only();
+    assert_eq!(seen.line(), format!("GET /v1//a/?x=%2F&{PARAMETER} HTTP/1.1"));
+    assert_eq!((seen.values("x-api-key"), seen.values("x-mine")), (vec![KEY], vec!["travels"]));
+    assert!(!seen.head.contains("theirs") && !seen.head.contains("x-sidegate"), "{}", seen.head);
 }

@@ -105,7 +105,7 @@ pub(super) fn in_turn(answers: Vec<Vec<IpAddr>>) -> (Names, std::sync::Arc<Mutex
     (names, asked)
 }
 
-fn configuration(base: &str, client: &str, integration: &str) -> String {
+pub(super) fn configuration(base: &str, client: &str, integration: &str) -> String {
     format!(
         "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}, health: {{address: '127.0.0.1:0'}}}}
 store: {{redb: {{path: store.redb}}}}

@@ -1,7 +1,9 @@
 //! WebSockets to third parties: the handshake carries what is put in, and then bytes are bytes.
 
-use super::scene::{KEY, PARAMETER, Service, request};
-use crate::support::Origin;
+use serde_json::json;
+
+use super::scene::{HOST, KEY, PARAMETER, Service, at, request};
+use crate::support::{Gate, Origin, outside};
 
 const WISH: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chat\r\n";
@@ -82,4 +84,68 @@ fn no_other_protocol_is_taken_up_and_the_request_stays_one() {
     }
     let tunnel = service.ask(request("CONNECT evil.test:443", ""));
     assert!((400..500).contains(&tunnel.status), "{}", tunnel.head);
+}
+
+/// Hands out the second token, and takes no other.
+fn refusing_the_first() -> Origin {
+    Origin::played(|peer| {
+        while let Some(seen) = peer.request() {
+            if seen.line().starts_with("POST /token ") {
+                let token = r#"{"access_token":"second","refresh_token":"r2","expires_in":3600}"#;
+                peer.say(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{token}", token.len()));
+            } else if seen.values("authorization") != ["Bearer second"] {
+                peer.say("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+            } else {
+                peer.say(
+                    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+                );
+                while let Some(byte) = peer.peer.bytes(1) {
+                    if !peer.try_say(byte) {
+                        return;
+                    }
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn a_handshake_that_is_refused_is_sent_once_more_with_a_fresh_token() {
+    let third_party = refusing_the_first();
+    let base = format!("http://{HOST}:{}", third_party.address.port());
+    let configuration = format!(
+        "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}}}
+store: {{redb: {{path: store.redb}}}}
+encryption: {{keys: [{{id: k1, key: {{value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}}}]}}
+connectors:
+  crm:
+    name: CRM
+    auth:
+      type: oauth2
+      getOAuthConfig:
+        implementationType: mapping
+        mapping: {{clientId: c, clientSecret: s, authorizeUri: {base}/authorize, tokenUri: {base}/token}}
+      makeApiClient:
+        implementationType: mapping
+        mapping: {{baseUri: {base}, headers: {{Authorization: {{$concat: ['Bearer ', {{$var: credentials.access_token}}]}}}}}}
+integrations:
+  crm: {{connector: crm, egress: {{allowPrivate: true, allowPlain: true}}, route: {{pathPrefix: /crm}}}}
+"
+    );
+    let gate = Gate::start_in(&configuration, outside(at(third_party.address.ip()))).unwrap();
+    let service = Service { gate };
+    let made = service.create(&json!({"credentials": {"access_token": "first", "refresh_token": "r1"}}));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let mut caller = service.connect();
+    caller.say(request("GET /crm/chat", WISH));
+    let agreed = caller.answer_without_body();
+    assert_eq!(agreed.status, 101, "{}", agreed.head);
+    caller.say("still bytes");
+    assert_eq!(caller.bytes(11).unwrap(), b"still bytes");
+    let lines: Vec<_> = third_party.seen().iter().map(|seen| seen.line().to_owned()).collect();
+    assert_eq!(lines, ["GET /chat HTTP/1.1", "POST /token HTTP/1.1", "GET /chat HTTP/1.1"]);
+    for (handshake, token) in [(0, "Bearer first"), (2, "Bearer second")] {
+        let seen = &third_party.seen()[handshake];
+        assert_eq!((seen.values("authorization"), seen.values("upgrade")), (vec![token], vec!["websocket"]));
+    }
 }

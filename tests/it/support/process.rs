@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 
 use super::{Folder, OTHER_SECRET, Peer, SECRET};
 
 /// A running `sidegate run`; killed when the test is over.
 pub(crate) struct Process {
     child: Child,
+    diagnostics: Option<JoinHandle<String>>,
     addresses: BTreeMap<String, SocketAddr>,
     folder: Folder,
 }
@@ -32,6 +34,11 @@ impl Process {
     }
 
     fn started(listeners: &str, more: &str) -> Self {
+        Self::in_environment(&[], listeners, more)
+    }
+
+    /// With variables of the environment.
+    pub(crate) fn in_environment(environment: &[(&str, &str)], listeners: &str, more: &str) -> Self {
         let folder = Folder::new();
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
@@ -42,15 +49,20 @@ impl Process {
                  workspaces: {{acme: {{secret: {{file: acme}}}}}}\n{more}"
             ),
         );
-        Self::within(folder, 1 + listeners.matches("address").count())
+        Self::spawned(environment, folder, 1 + listeners.matches("address").count())
     }
 
     /// With the files of this folder, which name so many listeners.
     pub(crate) fn within(folder: Folder, listeners: usize) -> Self {
+        Self::spawned(&[], folder, listeners)
+    }
+
+    fn spawned(environment: &[(&str, &str)], folder: Folder, listeners: usize) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
             .args(["run", "--config"])
             .arg(folder.path())
             .env_clear()
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -65,9 +77,12 @@ impl Process {
                 addresses.insert(name.to_owned(), address.parse().unwrap());
             }
         }
-        // Nobody reads on: what does not fit into the pipe must not stop it.
-        std::thread::spawn(move || std::io::copy(&mut diagnostics, &mut std::io::sink()));
-        Self { child, addresses, folder }
+        // What does not fit into the pipe must not stop it.
+        let diagnostics = std::thread::spawn(move || {
+            let mut all = String::new();
+            diagnostics.read_to_string(&mut all).map_or_else(|error| error.to_string(), |_| all)
+        });
+        Self { child, diagnostics: Some(diagnostics), addresses, folder }
     }
 
     pub(crate) fn connect(&self) -> Peer {
@@ -118,10 +133,18 @@ impl Process {
     }
 
     /// Waits for its end: how it ended, and its access log.
-    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(self) -> (ExitStatus, String) {
+        let (status, log, _) = self.end_with_diagnostics();
+        (status, log)
+    }
+
+    /// The same with its diagnostics.
+    pub(crate) fn end_with_diagnostics(mut self) -> (ExitStatus, String, String) {
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap(), log)
+        let status = self.child.wait().unwrap();
+        let diagnostics = self.diagnostics.take().unwrap().join().unwrap();
+        (status, log, diagnostics)
     }
 }
 
