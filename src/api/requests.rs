@@ -55,7 +55,7 @@ impl Api {
     /// `POST /connection-requests`
     async fn make_request(&self, ask: Ask, seen: &mut Seen) -> Result<Response<Body>, Rejection> {
         let (owner, caller) = (ask.customer()?, ask.caller.clone());
-        let base = self.base()?;
+        let base = self.public_url()?;
         let body = ask.body().await?;
         if body.any("connectorParameters").is_some() {
             let why = "a request holds no secrets: set them on the connection, or on the integration";
@@ -92,7 +92,7 @@ impl Api {
     async fn read_request(&self, name: &str, ask: Ask) -> Result<Response<Body>, Rejection> {
         let owner = ask.customer()?;
         let request = self.connection_request(name).await?.filter(|request| request.owner == owner);
-        Ok(shown(&self.base()?, name, &request.ok_or(Rejection::UnknownRequest)?))
+        Ok(shown(&self.public_url()?, name, &request.ok_or(Rejection::UnknownRequest)?))
     }
 
     /// The request of this name, if it is one and not too old.
@@ -115,7 +115,7 @@ impl Api {
     }
 
     /// Where browsers reach the connect pages.
-    fn base(&self) -> Result<String, Rejection> {
+    fn public_url(&self) -> Result<String, Rejection> {
         self.browsers.load().address().map(str::to_owned).ok_or(Rejection::NoPublicUrl)
     }
 }

@@ -9,7 +9,7 @@ use super::field::{self, Complaint, Field, Typed};
 use super::flow::connected;
 use super::form::Form;
 use super::page::{self, Told};
-use super::rejection::{self, Refused, Rejection};
+use super::rejection::{self, Rejection};
 use super::seen::Seen;
 use super::subject::Subject;
 use crate::api::ConnectionRequest;
@@ -40,7 +40,7 @@ impl Connect {
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         let name = visit.wish.text("connectionRequestId").ok_or(Rejection::NothingToConnect)?.to_owned();
-        let found = self.api.connection_request(&name).await.map_err(Refused::of)?;
+        let found = self.api.connection_request(&name).await?;
         let request = found.ok_or(Rejection::UnknownRequest)?;
         if request.result.is_some() {
             return Ok(page::page(&self.config.load(), "Connected", &connected(), &Told::default()));
@@ -117,7 +117,7 @@ impl Connect {
             Ok(connection) => {
                 if let Some((name, request)) = request {
                     let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-                    self.api.fulfil(name, request, id).await.map_err(Refused::of)?;
+                    self.api.fulfil(name, request, id).await?;
                 }
                 let is_awaited = visit.wish.text("requestId").is_some();
                 Ok(self.ended(visit, redirect, Some(caller), Ok(connection), is_awaited))

@@ -96,15 +96,17 @@ impl Refused {
         vec![Complaint { field: String::new(), what: self.message().to_owned() }]
     }
 
-    /// What the API says where it is asked by a function.
-    pub(super) fn of(rejection: crate::api::rejection::Rejection) -> Rejection {
-        let error = json!({"type": "internal", "message": rejection.to_string()});
-        Rejection::Api(Self { status: rejection.status(), error: error.into() })
-    }
-
     /// The sentence, which names no value.
     pub(super) fn message(&self) -> &str {
         self.error.get("message").and_then(Value::as_str).unwrap_or("Sidegate failed")
+    }
+}
+
+/// What the API says where it is asked by a function.
+impl From<crate::api::rejection::Rejection> for Rejection {
+    fn from(rejection: crate::api::rejection::Rejection) -> Self {
+        let error = json!({"type": "internal", "message": rejection.to_string()});
+        Self::Api(Refused { status: rejection.status(), error: error.into() })
     }
 }
 
