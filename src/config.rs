@@ -26,7 +26,7 @@ use crate::document::Complaint;
 use crate::http::listener;
 use crate::inbound::{GateConfig, UpstreamConfig};
 use crate::seal::keyring::SealingKey;
-use crate::{connect, outbound, store, token};
+use crate::{connect, outbound, script, store, token};
 
 pub use environment::{environment, log_level};
 pub use fixed::Fixed;
@@ -140,6 +140,8 @@ pub struct ServiceSettings {
     pub store: store::Config,
     /// The keys that seal them, at least one.
     pub sealing_keys: Vec<SealingKey>,
+    /// How connectors' methods in JavaScript are run.
+    pub scripts: script::Config,
 }
 
 /// How a process stops.

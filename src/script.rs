@@ -38,6 +38,8 @@ pub use source::Script;
 /// How scripts are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// What workers are made of: this program, which has the subcommand for it.
+    pub program: PathBuf,
     /// How many worker processes there may be.
     pub workers: usize,
     /// What one run may use.
@@ -46,7 +48,8 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { workers: 2, limits: Limits::default() }
+        // What is running, even where its file has been replaced meanwhile.
+        Self { program: "/proc/self/exe".into(), workers: 2, limits: Limits::default() }
     }
 }
 
@@ -69,12 +72,18 @@ pub struct Scripts {
 }
 
 impl Scripts {
-    /// Starts nothing yet. Workers are made of `program`, which is this one; their pipes are served by `runtime`.
+    /// Starts nothing yet. The workers' pipes are served by `runtime`.
     #[must_use]
-    pub fn new(config: Config, program: PathBuf, runtime: Handle, metrics: ScriptMetrics) -> Self {
-        let Config { workers, limits } = config;
-        let pool = Pool::new(program, workers, limits.clone(), runtime, metrics.workers.clone());
+    pub fn new(config: Config, runtime: Handle, metrics: ScriptMetrics) -> Self {
+        let limits = config.limits.clone();
+        let pool = Pool::new(config, runtime, metrics.workers.clone());
         Self { limits, pool, results: Results::new(), metrics }
+    }
+
+    /// What one run may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Runs `script` as `method`, or remembers what it gave for the same argument. Only one object is passed, so `argument`

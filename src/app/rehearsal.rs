@@ -1,12 +1,15 @@
 //! What only the rooms can tell about their settings: whether keys and certificates are usable, each with its place.
 //! Never opens a listener or the store.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use crate::config::{Places, Settings};
+use crate::connector::AuthOption;
 use crate::document::Complaint;
 use crate::http::tls;
 use crate::report::report;
+use crate::script;
 use crate::seal::Keyring;
 use crate::store::StoreError;
 use crate::token::WorkspaceConfig;
@@ -27,6 +30,7 @@ pub fn rehearse(settings: &Settings) -> Findings {
     let mut findings = Findings::default();
     findings.token_keys(settings);
     findings.certificates(settings);
+    findings.scripts(settings);
     if let Some(service) = &settings.service
         && let Err(error) = Keyring::new(&service.sealing_keys)
     {
@@ -70,6 +74,16 @@ impl Findings {
             let keys = ["upstreams", upstream.name.as_str(), "upstream", "tls"];
             self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");
         }
+    }
+
+    /// Every script that an integration may run, each once.
+    fn scripts(&mut self, settings: &Settings) {
+        let Some(service) = &settings.service else { return };
+        let mut seen = HashSet::new();
+        let ways = settings.integrations.iter().flat_map(|integration| integration.connector.ways());
+        let scripts = ways.flat_map(AuthOption::scripts).map(|(method, script)| (script, method.name()));
+        let each = scripts.filter(|(script, method)| seen.insert((script.file().to_owned(), *method)));
+        self.errors.extend(script::check(&service.scripts, each));
     }
 
     fn refuse(&mut self, places: &Places, keys: &[&str], problem: impl Display, cure: &str) {

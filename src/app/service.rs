@@ -28,6 +28,7 @@ use crate::method::Methods;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
 use crate::refresh::{Refresher, Sources};
+use crate::script::Scripts;
 use crate::seal::{Keyring, SealingKey};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
@@ -55,6 +56,7 @@ pub(super) struct ServiceSide {
     callers: SharedCallers,
     /// Whom the connect listener believes: nobody without a token.
     browsers: SharedCallers,
+    scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
     clock: Arc<dyn Clock>,
@@ -75,7 +77,9 @@ impl ServiceSide {
         let rotations = Rotations::new(store.clone(), telemetry.metrics.sealing.clone(), Arc::clone(&clock));
         let tls = tls::client(&third_parties)?;
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
-        let methods = Methods::new(client(&tls, &names));
+        let scripts = Scripts::new(settings.scripts, shared.clone(), telemetry.metrics.scripts.clone());
+        let scripts = Arc::new(scripts);
+        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -106,6 +110,7 @@ impl ServiceSide {
             refresher,
             api,
             callers,
+            scripts,
             tls,
             names,
             clock,
@@ -118,7 +123,7 @@ impl ServiceSide {
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
         let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client));
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
         let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(

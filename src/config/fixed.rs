@@ -11,7 +11,7 @@ use crate::document::Complaint;
 
 /// Below these, but for [`RELOADED`], nothing changes while the process runs: sockets are bound, threads are started,
 /// the store is open.
-const FIXED: [&str; 4] = ["listeners", "workers", "store", "accessLog"];
+const FIXED: [&str; 5] = ["listeners", "workers", "store", "accessLog", "scripts"];
 /// What a reload changes all the same.
 const RELOADED: [[&str; 3]; 1] = [["listeners", "outbound", "serviceSecret"]];
 

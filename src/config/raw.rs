@@ -3,6 +3,7 @@
 
 mod integration;
 mod scalars;
+mod scripts;
 mod upstream;
 mod workspace;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
+pub(super) use scripts::Scripts;
 pub(super) use upstream::{
     Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
     UpstreamTls, Url,
@@ -49,6 +51,8 @@ pub(super) struct Sidegate {
     pub(super) trusted_proxies: Vec<String>,
     /// How many requests may be on their way at once.
     pub(super) overload: Overload,
+    /// How the JavaScript methods of connectors are run.
+    pub(super) scripts: Scripts,
     /// The keys that seal stored credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) encryption: Option<Encryption>,

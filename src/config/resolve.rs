@@ -103,7 +103,8 @@ impl Resolver<'_> {
         // The keys are read even where no listener uses them, so that a wrong one is told now.
         let sealing_keys = self.sealing_keys(raw);
         let store = self.store(raw.store.as_ref()?);
-        Some(ServiceSettings { outbound: outbound?, browsers, store, sealing_keys })
+        let scripts = raw.scripts.config();
+        Some(ServiceSettings { outbound: outbound?, browsers, store, sealing_keys, scripts })
     }
 
     fn store(&self, store: &raw::Store) -> store::Config {

@@ -3,6 +3,7 @@
 
 use super::request::RequestMapping;
 use crate::formula::Template;
+use crate::script::Script;
 
 /// A method of an auth spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +88,11 @@ impl Method {
         !matches!(self, Self::Test | Self::Disconnect)
     }
 
+    /// Whether it may be written as a function.
+    pub(super) fn may_be_script(self) -> bool {
+        self != Self::GetTokenData
+    }
+
     /// Whether it may be written as a request. The methods that make other requests possible may not.
     pub(super) fn may_be_request(self) -> bool {
         matches!(
@@ -104,4 +110,6 @@ pub enum Implementation {
     /// One request to the third party, and what its answer gives: `rest-api-mapping`, and `operation-mapping` once its
     /// operation is found.
     Request(Box<RequestMapping>),
+    /// A function: `javascript`.
+    Script(Script),
 }

@@ -13,6 +13,7 @@ use super::oauth_config::OAuthConfig;
 use super::response::ResponseHandlers;
 use super::schema::{Flaw, Schema};
 use crate::formula::{Template, Value, Variables};
+use crate::script::Script;
 
 /// What kind of credentials a third party takes. The vendor's other types (oauth1, proxy, the token types) come with
 /// a later version; a spec of one is a load error that says so.
@@ -188,10 +189,18 @@ impl AuthOption {
             .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
     }
 
+    /// Its methods that are scripts.
+    pub fn scripts(&self) -> impl Iterator<Item = (Method, &Script)> {
+        self.methods.iter().filter_map(|(method, implementation)| match implementation {
+            Implementation::Script(script) => Some((*method, script)),
+            Implementation::Mapping(_) | Implementation::Request(_) => None,
+        })
+    }
+
     fn mapping(&self, method: Method) -> Option<&Template> {
         match self.methods.get(&method)? {
             Implementation::Mapping(template) => Some(template),
-            Implementation::Request(_) => None,
+            Implementation::Request(_) | Implementation::Script(_) => None,
         }
     }
 }

@@ -111,6 +111,24 @@ pub fn locate(base: &Base, requested: &Requested, allowed: &Allowed<'_>) -> Resu
     }
 }
 
+/// Admits an absolute URL of a request whose headers are the sender's own. `base`: the connection's base URI, if it is known;
+/// without it, the host must be listed or pinned.
+///
+/// # Errors
+/// As [`locate`].
+pub fn locate_alone(url: &str, base: Option<&Base>, allowed: &Allowed<'_>) -> Result<Target, TargetError> {
+    if let Some(base) = base {
+        return locate(base, &Requested::Url(url.to_owned()), allowed);
+    }
+    let (place, rest) = Place::parse(url).map_err(TargetError::Malformed)?;
+    let path_and_query = join("", rest)?;
+    if *allowed.hosts == Hosts::OfBaseUri {
+        return Err(TargetError::NotAllowed { origin: place.to_string() });
+    }
+    admit(&place, &place, allowed)?;
+    Ok(Target { origin: origin(&place), path_and_query })
+}
+
 fn origin(place: &Place) -> Origin {
     let site = place.site();
     let host = site.host.trim_matches(['[', ']']);

@@ -8,6 +8,7 @@ use crate::http::BoxError;
 use crate::http::pool::SendError;
 use crate::inject::InjectError;
 use crate::inject::target::TargetError;
+use crate::script::{ErrorKind, HostError, Limit, ScriptError};
 
 /// Why a method gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,9 @@ pub enum RunError {
         /// What that says of the credentials.
         staleness: Staleness,
     },
+    /// It is a script that gave nothing.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// The test ran, and its result counts as false.
     #[error("the connector's test says that the credentials do not work")]
     TestSaysNo,
@@ -102,6 +106,7 @@ impl RunError {
         match self {
             Self::Refused { status, .. } if is_passing(*status) => FailureKind::Down,
             Self::Refused { .. } | Self::TestSaysNo => FailureKind::Refused,
+            Self::Script(error) => of_script(&error.kind),
             Self::Send { .. } | Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => {
                 FailureKind::Down
             }
@@ -114,7 +119,28 @@ impl RunError {
     /// Whether the third party refused the credentials, so that newer ones may help.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(self, Self::Refused { staleness: Staleness::AccessTokenExpired, .. })
+        match self {
+            Self::Refused { staleness, .. } => *staleness == Staleness::AccessTokenExpired,
+            Self::Script(error) => {
+                matches!(&error.kind, ErrorKind::Thrown(thrown) if thrown.key.as_deref() == Some("access_token_expired"))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A script that throws says no, unless the answer that it is about may be another later.
+fn of_script(kind: &ErrorKind) -> FailureKind {
+    match kind {
+        ErrorKind::Thrown(thrown) => match thrown.key.as_deref() {
+            Some(HostError::UNREACHABLE) => FailureKind::Down,
+            Some(HostError::NOT_ADMITTED) => FailureKind::Misconfigured,
+            _ if thrown.status().is_some_and(is_passing) => FailureKind::Down,
+            _ => FailureKind::Refused,
+        },
+        ErrorKind::Busy(_) | ErrorKind::NoWorker(_) => FailureKind::Down,
+        ErrorKind::Limit(exceeded) if exceeded.limit == Limit::WallClock => FailureKind::Down,
+        _ => FailureKind::Misconfigured,
     }
 }
 

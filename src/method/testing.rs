@@ -1,10 +1,15 @@
 //! Methods for the tests of the rooms that run some.
 //! Never part of a build.
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use tokio::runtime::Runtime;
 
 use super::*;
 use crate::http::egress::Names;
+use crate::script::Config;
+use crate::telemetry::metrics::ScriptMetrics;
 
 /// With a client that trusts no certificate.
 pub(crate) fn methods() -> Methods {
@@ -13,5 +18,13 @@ pub(crate) fn methods() -> Methods {
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     let names = Names::default();
-    Methods::new(Arc::new(Client::new(Arc::new(tls), names, Duration::from_secs(5), Duration::from_secs(10))))
+    let client = Client::new(Arc::new(tls), names, Duration::from_secs(5), Duration::from_secs(10));
+    Methods::new(Arc::new(client), Arc::new(scripts()))
+}
+
+/// That starts no worker: the program is not there.
+fn scripts() -> Scripts {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    let config = Config { program: "/nowhere".into(), ..Config::default() };
+    Scripts::new(config, RUNTIME.handle().clone(), ScriptMetrics::default())
 }

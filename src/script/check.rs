@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::Config;
 use super::error::ErrorKind;
 use super::limits::{Limit, Limits};
 use super::message::{self, Job, Turn};
@@ -16,14 +17,13 @@ use crate::document::{Complaint, Position};
 /// nothing to ask for, and the processor time of one run.
 #[must_use]
 pub fn check<'a>(
-    program: &Path,
-    limits: &Limits,
+    config: &Config,
     scripts: impl IntoIterator<Item = (&'a Script, &'a str)>,
 ) -> Vec<Complaint> {
-    scripts.into_iter().filter_map(|(script, method)| check_one(program, limits, script, method)).collect()
+    scripts.into_iter().filter_map(|(script, method)| check_one(config, script, method)).collect()
 }
 
-fn check_one(program: &Path, limits: &Limits, script: &Script, method: &str) -> Option<Complaint> {
+fn check_one(Config { program, limits, .. }: &Config, script: &Script, method: &str) -> Option<Complaint> {
     if !script.is_within(limits) {
         return Some(complaint(script, method, &ErrorKind::Limit(Limit::Source.of(limits)), None));
     }
@@ -48,7 +48,7 @@ fn complaint(script: &Script, method: &str, kind: &ErrorKind, place: Option<(u32
     Complaint {
         file: script.file().into(),
         position: place.map(|(line, column)| Position { line: number(line), column: number(column) }),
-        problem: format!("{method} {}", crate::report::report(kind)),
+        problem: format!("{method} {kind}"),
         cure: String::new(),
     }
 }

@@ -30,6 +30,14 @@ impl Pipes {
         self.stdin.flush().await
     }
 
+    /// Waits for the end of a worker that has nothing to say until it is answered.
+    async fn broken(&mut self) -> io::Error {
+        match self.stdout.read_u8().await {
+            Ok(_) => io::Error::new(io::ErrorKind::InvalidData, "a worker that speaks out of its turn"),
+            Err(error) => error,
+        }
+    }
+
     async fn read<T: DeserializeOwned>(&mut self) -> io::Result<T> {
         let mut head = [0; message::HEAD];
         self.stdout.read_exact(&mut head).await?;
@@ -57,7 +65,10 @@ pub(super) async fn hold(
         if pending.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a worker that waits for nothing"));
         }
-        let (id, answered) = first(&mut pending).await;
+        let (id, answered) = tokio::select! {
+            answered = first(&mut pending) => answered,
+            broken = pipes.broken() => return Err(broken),
+        };
         pipes.write(&told(id, answered, limits, mask)).await?;
     }
 }
@@ -105,12 +116,13 @@ fn told(id: u32, answered: Result<Heard, HostError>, limits: &Limits, mask: &mut
         Ok(Heard::Http(response)) if response.body.len() as u64 > limits.response => Err(Problem {
             message: format!("the answer is longer than {}", Limit::Response.of(limits)),
             key: None,
+            status: None,
         }),
         Ok(Heard::Http(HostResponse { status, headers, body })) => {
             mask.learn(&body);
             Ok(Answered::Http { status, headers, body: Bytes(body) })
         }
-        Err(HostError { message, key }) => Err(Problem { message, key }),
+        Err(HostError { message, key, status }) => Err(Problem { message, key, status }),
     };
     Answer { id, outcome }
 }

@@ -16,7 +16,6 @@ pub struct ScriptError {
     /// The method.
     pub method: String,
     /// What happened.
-    #[source]
     pub kind: ErrorKind,
 }
 
@@ -32,6 +31,14 @@ pub struct Thrown {
     pub key: Option<String>,
     /// The status of the answer that it is about, if it carries one.
     pub status: Option<u16>,
+}
+
+impl Thrown {
+    /// The status, if it is one.
+    #[must_use]
+    pub fn status(&self) -> Option<http::StatusCode> {
+        self.status.and_then(|status| http::StatusCode::from_u16(status).ok())
+    }
 }
 
 /// What happened to a script.
@@ -71,8 +78,8 @@ pub enum ErrorKind {
     #[error("found no free worker within {0}; scripts.workers says how many there are")]
     Busy(String),
     /// No worker could be started.
-    #[error("has no worker process")]
-    NoWorker(#[source] std::io::Error),
+    #[error("has no worker process: {0}")]
+    NoWorker(std::io::Error),
 }
 
 impl ErrorKind {

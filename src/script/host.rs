@@ -60,6 +60,15 @@ pub struct HostError {
     pub message: String,
     /// The vendor's key, as `access_token_expired`.
     pub key: Option<String>,
+    /// The status of the answer that counts as none.
+    pub status: Option<u16>,
+}
+
+impl HostError {
+    /// The key where nobody answered.
+    pub const UNREACHABLE: &str = "unreachable";
+    /// The key where the request may not be made.
+    pub const NOT_ADMITTED: &str = "not_admitted";
 }
 
 /// For methods that ask nobody: every request is refused.
@@ -71,7 +80,7 @@ impl HostCalls for NoHostCalls {
     }
 
     fn call(&self, _: HostRequest) -> BoxFuture<'_, Result<HostResponse, HostError>> {
-        let error = HostError { message: "this method may make no requests".into(), key: None };
+        let error = HostError { message: "this method may make no requests".into(), key: None, status: None };
         Box::pin(std::future::ready(Err(error)))
     }
 }

@@ -74,6 +74,7 @@ pub(super) enum Answered {
 pub(super) struct Problem {
     pub(super) message: String,
     pub(super) key: Option<String>,
+    pub(super) status: Option<u16>,
 }
 
 /// How a job ended.

@@ -8,11 +8,13 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::Config;
 use super::conversation::{self, Pipes};
 use super::error::ErrorKind;
 use super::host::HostCalls;
@@ -37,7 +39,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Worker>>,
     /// Where the pipes are served, whoever asks.
     runtime: Handle,
-    started: prometheus_client::metrics::counter::Counter,
+    started: Counter,
 }
 
 /// Killed when it is dropped.
@@ -48,13 +50,8 @@ struct Worker {
 }
 
 impl Pool {
-    pub(super) fn new(
-        program: PathBuf,
-        workers: usize,
-        limits: Limits,
-        runtime: Handle,
-        started: prometheus_client::metrics::counter::Counter,
-    ) -> Self {
+    pub(super) fn new(config: Config, runtime: Handle, started: Counter) -> Self {
+        let Config { program, workers, limits } = config;
         Self { program, limits, places: Semaphore::new(workers), idle: Mutex::default(), runtime, started }
     }
 

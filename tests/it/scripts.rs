@@ -1,6 +1,7 @@
 //! Scripts that mean no good, in real worker processes: each ends within its limits, says which one, and harms nobody.
 //! What well-meant scripts may do is told by the unit tests of the worker.
 
+mod connectors;
 mod shims;
 
 use std::fs;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use sidegate::formula::Value;
 use sidegate::script::{
-    Config, ErrorKind, Limit, Limits, NoHostCalls, Outcome, Script, ScriptError, Scripts, check,
+    BoxFuture, Config, ErrorKind, HostCalls, HostError, HostRequest, HostResponse, Limit, Limits,
+    NoHostCalls, Outcome, Script, ScriptError, Scripts, check,
 };
 use sidegate::telemetry::metrics::ScriptMetrics;
 use tokio::runtime::{Handle, Runtime};
@@ -83,7 +85,7 @@ fn program() -> PathBuf {
 }
 
 fn scripts(workers: usize, limits: Limits) -> Scripts {
-    Scripts::new(Config { workers, limits }, program(), Handle::current(), ScriptMetrics::default())
+    Scripts::new(Config { program: program(), workers, limits }, Handle::current(), ScriptMetrics::default())
 }
 
 async fn run(scripts: &Scripts, script: &Script) -> Result<Outcome, ScriptError> {
@@ -224,34 +226,42 @@ fn a_source_and_an_argument_that_are_too_large_reach_no_worker() {
     });
 }
 
+/// Kills the worker that asks.
+struct Killer<'a>(&'a Path);
+
+impl HostCalls for Killer<'_> {
+    fn offers_api_client(&self) -> bool {
+        false
+    }
+
+    fn call(&self, _: HostRequest) -> BoxFuture<'_, Result<HostResponse, HostError>> {
+        kill_worker(self.0);
+        Box::pin(std::future::pending())
+    }
+}
+
+fn kill_worker(program: &Path) -> u32 {
+    let worker = workers(program)[0];
+    assert!(Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success());
+    worker
+}
+
 #[test]
 fn a_worker_that_is_killed_fails_its_call_and_no_other() {
     Runtime::new().unwrap().block_on(async {
         let folder = Folder::new();
         let program = folder.path().join("worker-that-is-killed");
         symlink(env!("CARGO_BIN_EXE_sidegate"), &program).unwrap();
-        let config = Config { workers: 1, ..Config::default() };
-        let scripts = Scripts::new(config, program.clone(), Handle::current(), ScriptMetrics::default());
-        let waits = script("new Promise((done) => setTimeout(done, 1e6))");
-        let killed = async {
-            let worker = loop {
-                match workers(&program).first() {
-                    Some(worker) => break *worker,
-                    None => tokio::task::yield_now().await,
-                }
-            };
-            assert!(
-                Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success()
-            );
-        };
-        let (error, ()) = tokio::join!(run(&scripts, &waits), killed);
+        let config = Config { program: program.clone(), workers: 1, ..Config::default() };
+        let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
+        let asks = script("fetch('https://api.test/')");
+        let error = scripts.run(&asks, "test", &Value::empty_object(), &Killer(&program)).await;
         let kind = error.err().unwrap().kind;
         assert!(matches!(&kind, ErrorKind::Crashed(how) if how == "ended by signal 9"), "{kind}");
         assert_eq!(run(&scripts, &script("7")).await.unwrap().value.unwrap().text(), "7");
 
         // One that dies between two calls fails neither.
-        let worker = workers(&program)[0];
-        assert!(Command::new("sh").args(["-c", &format!("kill -KILL {worker}")]).status().unwrap().success());
+        let worker = kill_worker(&program);
         while !has_ended(worker) {
             tokio::task::yield_now().await;
         }
@@ -265,8 +275,8 @@ fn a_worker_has_no_environment_and_nothing_open_but_its_pipes() {
         let folder = Folder::new();
         let program = folder.path().join("worker-that-is-looked-at");
         symlink(env!("CARGO_BIN_EXE_sidegate"), &program).unwrap();
-        let config = Config { workers: 1, ..Config::default() };
-        let scripts = Scripts::new(config, program.clone(), Handle::current(), ScriptMetrics::default());
+        let config = Config { program: program.clone(), workers: 1, ..Config::default() };
+        let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
         let _listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         run(&scripts, &script("1")).await.unwrap();
         let worker = format!("/proc/{}", workers(&program)[0]);
@@ -301,7 +311,11 @@ fn no_state_passes_from_one_run_to_the_next() {
 fn results_are_remembered_where_they_depend_on_the_input_alone() {
     Runtime::new().unwrap().block_on(async {
         let metrics = ScriptMetrics::default();
-        let scripts = Scripts::new(Config::default(), program(), Handle::current(), metrics.clone());
+        let scripts = Scripts::new(
+            Config { program: program(), ..Config::default() },
+            Handle::current(),
+            metrics.clone(),
+        );
         for expression in ["1", "({ at: new Date(0).getTime() })", "undefined", "Math.max(1, 2)"] {
             let first = run(&scripts, &script(expression)).await.unwrap();
             let second = run(&scripts, &script(expression)).await.unwrap();
@@ -325,7 +339,7 @@ fn results_are_remembered_where_they_depend_on_the_input_alone() {
 fn a_check_names_the_place_and_the_cure_and_calls_nothing() {
     let complaint = |text: &str| {
         let script = Script::new("connectors/x/auth/test.js", text).unwrap();
-        let found = check(&program(), &Limits::default(), [(&script, "test")]);
+        let found = check(&Config { program: program(), ..Config::default() }, [(&script, "test")]);
         found.first().map(ToString::to_string)
     };
     assert_eq!(complaint("export default () => { throw new Error('called') }"), None);

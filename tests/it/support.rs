@@ -79,6 +79,12 @@ impl Folder {
         &self.0
     }
 
+    /// Writes a file in folders below.
+    pub(crate) fn write_below(&self, path: &str, text: &str) {
+        fs::create_dir_all(self.0.join(path).parent().unwrap()).unwrap();
+        self.write(path, text);
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.0.join(name);
         fs::write(&path, text).unwrap();
@@ -122,7 +128,11 @@ impl Gate {
 
     /// The same in a world that the test makes.
     pub(crate) fn start_in(more: &str, outside: Outside) -> Result<Self, StartError> {
-        let folder = Folder::new();
+        Self::start_beside(Folder::new(), more, outside)
+    }
+
+    /// The same with what else is in the folder.
+    pub(crate) fn start_beside(folder: Folder, more: &str, outside: Outside) -> Result<Self, StartError> {
         folder.write("sidegate.yaml", &whole(more));
         folder.write("acme", SECRET);
         folder.write("globex", OTHER_SECRET);
@@ -131,7 +141,11 @@ impl Gate {
             flags: Flags::default(),
             environment: [].into(),
         };
-        let settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
+        let mut settings = config::load(&sources).unwrap_or_else(|complaints| panic!("{complaints:#?}"));
+        // This program is the test's, which is no worker.
+        if let Some(service) = &mut settings.service {
+            service.scripts.program = env!("CARGO_BIN_EXE_sidegate").into();
+        }
         let running = app::start_in(settings, outside)?;
         Ok(Self { running: Some(running), folder })
     }

@@ -21,11 +21,11 @@ const FLOORS: &[(&str, &str)] = &[
     ("script", "names secret clock report document telemetry formula"),
     ("seal", "names secret clock report"),
     ("token", "names secret clock report document telemetry http"),
-    ("connector", "names secret report document formula"),
+    ("connector", "names secret report document formula script"),
     ("store", "names secret clock report telemetry formula seal"),
     ("oauth", "names secret clock report telemetry http"),
     ("inject", "names secret clock formula connector http"),
-    ("method", "names secret clock report telemetry http formula connector inject"),
+    ("method", "names secret clock report telemetry http formula connector script inject"),
     ("refresh", "names secret clock report telemetry http formula connector method oauth store"),
     ("call", "names secret clock report telemetry http formula connector inject method refresh store"),
     ("inbound", "names secret clock report telemetry http token formula"),
@@ -35,7 +35,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("admin", "names secret clock report telemetry http"),
     (
         "config",
-        "names secret report document http formula connector token seal store inbound outbound connect",
+        "names secret report document http formula connector script token seal store inbound outbound connect",
     ),
 ];
 

@@ -17,7 +17,7 @@ use crate::names::ConnectorKey;
 type Loaded = Result<(Arc<Connector>, Vec<Complaint>), Vec<Complaint>>;
 
 /// Keys of a connector around its auth spec. Most describe parts of the vendor's product that are not authentication.
-const CONNECTOR_KEYS: [&str; 24] = [
+const CONNECTOR_KEYS: [&str; 25] = [
     "name",
     "key",
     "description",
@@ -25,6 +25,7 @@ const CONNECTOR_KEYS: [&str; 24] = [
     "appUri",
     "appUuid",
     "logoUri",
+    "connectionMode",
     "apiDocsUri",
     "documentationUri",
     "categories",
@@ -104,16 +105,17 @@ pub(super) fn load_node(key: ConnectorKey, file: &str, root: &Node, folder: Opti
 
 /// Reads and parses one file.
 pub(super) fn read(path: &Path) -> Result<Node, Vec<Complaint>> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        vec![Complaint {
-            file: file.as_str().into(),
-            position: None,
-            problem: format!("the file cannot be read: {error}"),
-            cure: "check its name and permissions".into(),
-        }]
-    })?;
-    document::parse(&file, &text)
+    let text = text_of(path).map_err(|complaint| vec![complaint])?;
+    document::parse(&path.display().to_string(), &text)
+}
+
+pub(super) fn text_of(path: &Path) -> Result<String, Complaint> {
+    std::fs::read_to_string(path).map_err(|error| Complaint {
+        file: path.display().to_string().into(),
+        position: None,
+        problem: format!("the file cannot be read: {error}"),
+        cure: "check its name and permissions".into(),
+    })
 }
 
 /// Reads one connector and gathers what is wrong or worth a word.

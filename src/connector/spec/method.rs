@@ -4,11 +4,12 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::loader::{Loader, Way, read};
+use super::loader::{Loader, Way, read, text_of};
 use crate::connector::implementation::{Implementation, Method};
 use crate::connector::oauth_config;
 use crate::connector::response::ResponseHandlers;
 use crate::document::{Kind, Node};
+use crate::script::Script;
 
 /// What an implementation is read from: a mapping and the file it stands in.
 pub(super) type Found = (Arc<str>, Node);
@@ -19,6 +20,8 @@ const API_CLIENT_KEYS: [&str; 8] =
 /// The suffixes of a method's file, in the vendor's order.
 const MAPPING: [&str; 4] = [".map.yml", ".map.yaml", ".yml", ".yaml"];
 const REQUEST: [&str; 4] = [".rest.yml", ".rest.yaml", ".api.yml", ".api.yaml"];
+/// TypeScript is found, so that it can be refused by its name.
+const SCRIPT: [&str; 3] = [".js", ".mjs", ".ts"];
 
 impl Loader {
     /// The implementation of a method, if the way has one that can be run.
@@ -40,6 +43,9 @@ impl Loader {
             }
             // The vendor's page on `test` writes a request under this name, too.
             "mapping" => self.request(way, method, node, &MAPPING),
+            "javascript" if method.may_be_script() => {
+                self.script(way, method, node).map(Implementation::Script)
+            }
             "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
             other => {
                 self.refuse_kind(method, key, node, other);
@@ -73,9 +79,39 @@ impl Loader {
         if let Some(mapping) = node.get("mapping") {
             return Some((Arc::clone(&self.file), mapping.clone()));
         }
+        let path = self.file_of(way, method, node, suffixes, "mapping")?;
+        match read(&path) {
+            Ok(mapping) => Some((path.display().to_string().into(), mapping)),
+            Err(complaints) => {
+                self.complaints.extend(complaints);
+                None
+            }
+        }
+    }
+
+    /// The function of a method: inline as `code`, or in its file.
+    fn script(&mut self, way: &Way<'_>, method: Method, node: &Node) -> Option<Script> {
+        let script = if let Some(code) = node.get("code") {
+            Script::new(&format!("{}:{} ({})", self.file, code.position.line, method.name()), code.text()?)
+        } else {
+            let path = self.file_of(way, method, node, &SCRIPT, "code")?;
+            text_of(&path).and_then(|text| Script::new(&path.display().to_string(), &text))
+        };
+        script.map_err(|complaint| self.complaints.push(complaint)).ok()
+    }
+
+    /// The file that holds a method which does not stand inline under `inline`.
+    fn file_of(
+        &mut self,
+        way: &Way<'_>,
+        method: Method,
+        node: &Node,
+        suffixes: &[&str],
+        inline: &str,
+    ) -> Option<PathBuf> {
         let name = method.name();
         let Some(folder) = self.folder.clone() else {
-            let problem = format!("the method `{name}` has no `mapping`");
+            let problem = format!("the method `{name}` has no `{inline}`");
             self.complain(node.position, &problem, "write it inline here");
             return None;
         };
@@ -85,20 +121,14 @@ impl Loader {
             None => candidates(&folder, way.key, method, suffixes),
         };
         candidates.retain(|path| path.is_file());
-        let Some(path) = candidates.first() else {
+        if candidates.is_empty() {
             let stem = method.stems().first().copied().unwrap_or_default();
             let suffix = suffixes.first().copied().unwrap_or_default();
             let problem = format!("the file of the method `{name}` is missing");
             self.complain(node.position, &problem, &format!("write auth/{stem}{suffix}"));
             return None;
-        };
-        match read(path) {
-            Ok(mapping) => Some((path.display().to_string().into(), mapping)),
-            Err(complaints) => {
-                self.complaints.extend(complaints);
-                None
-            }
         }
+        Some(candidates.swap_remove(0))
     }
 
     fn request(

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::connector::AuthType;
+use crate::connector::{AuthType, Method};
 use crate::document::parse;
 
 fn sample(name: &str) -> (Arc<Connector>, Vec<Complaint>) {
@@ -78,7 +78,7 @@ logoUrl: https://a.example/logo.png
         "spec.yml:13:33: the key `$template` begins with `$` but is no formula; did you mean `$tpl`?",
         "this error key is unknown; did you mean `access_token_expired`?",
         "spec.yml:16:11: this response handler has no `match`",
-        "the method `refreshCredentials` as `javascript` comes with a later version",
+        "spec.yml:17:23: the method `refreshCredentials` has no `code`; write it inline here",
         "the method `getCredentialsFromConnectionParameters` has no `mapping`",
         "spec.yml:19:1: the key `logoUrl` is unknown; did you mean `logoUri`?",
     ];
@@ -94,9 +94,27 @@ fn what_comes_later_is_named() {
         let problem = format!("the auth type `{kind}` comes with a later version");
         assert!(complaints.iter().any(|complaint| complaint.contains(&problem)), "{complaints:?}");
     }
-    let complaints =
-        inline("type: client-credentials\nmakeApiClient: {type: javascript, code: x}\n").unwrap_err();
-    assert!(complaints[0].contains("the method `makeApiClient` as `javascript` comes with a later version"));
+    let text = "type: client-credentials\nmakeApiClient: {type: graphql-api-mapping, mapping: {}}\n";
+    let complaint = &inline(text).unwrap_err()[0];
+    assert!(
+        complaint.contains("`makeApiClient` as `graphql-api-mapping` comes with a later version"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_script_is_named_by_where_it_stands() {
+    let (connector, _) = inline(
+        "type: client-credentials\nmakeApiClient: {type: javascript, code: 'export default () => 1'}\n\
+         test:\n  type: javascript\n  code: |\n    exports.test = () => true\n",
+    )
+    .unwrap();
+    let way = connector.option(None).unwrap();
+    let scripts: Vec<_> = way.scripts().map(|(method, script)| (method, script.file())).collect();
+    let expected =
+        [(Method::MakeApiClient, "spec.yml:2 (makeApiClient)"), (Method::Test, "spec.yml:6 (test)")];
+    assert_eq!(scripts, expected);
+    assert_eq!(way.literal_base_host(), None);
 }
 
 #[test]

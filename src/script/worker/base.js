@@ -248,8 +248,9 @@
       const { resolve, reject } = waiting.get(id)
       waiting.delete(id)
       if (problem === undefined) return resolve({ ...JSON.parse(head), body })
-      const { message, key } = JSON.parse(problem)
-      reject(Object.assign(new Error(message), { key }))
+      const { message, key, status } = JSON.parse(problem)
+      const response = status === null ? undefined : { status }
+      reject(Object.assign(new Error(message), { key: key ?? undefined, response }))
     },
   }
 })

@@ -41,6 +41,7 @@ impl ThirdParty {
                 return Err(HostError {
                     message: "evil.example is not allowed".into(),
                     key: Some("not_allowed".into()),
+                    status: None,
                 });
             }
             "401" => (401, br#"{"error": "expired"}"#),
@@ -71,8 +72,8 @@ impl HostCalls for ThirdParty {
 fn run(text: &str, argument: &str, host: &dyn HostCalls) -> Result<Outcome, ScriptError> {
     Runtime::new().unwrap().block_on(async {
         let program = env!("CARGO_BIN_EXE_sidegate").into();
-        let config = Config { workers: 1, limits: Limits::default() };
-        let scripts = Scripts::new(config, program, Handle::current(), ScriptMetrics::default());
+        let config = Config { program, workers: 1, limits: Limits::default() };
+        let scripts = Scripts::new(config, Handle::current(), ScriptMetrics::default());
         let script = Script::new("test.js", text).unwrap();
         let argument: Value = serde_json::from_str(argument).unwrap();
         scripts.run(&script, "makeApiClient", &argument, host).await
