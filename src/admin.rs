@@ -4,6 +4,7 @@
 pub mod control;
 pub mod health;
 mod page;
+pub mod preview;
 pub mod readiness;
 pub mod rejection;
 pub mod sealing;

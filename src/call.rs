@@ -4,6 +4,7 @@
 mod error;
 mod open;
 mod prepared;
+pub mod preview;
 mod replay;
 pub mod send;
 
@@ -21,13 +22,13 @@ use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::forward::upgrade::Upgrade;
 use crate::inject::target::locate;
-use crate::inject::{self, UnsignedRequest};
+use crate::inject::{self, SignedRequest, UnsignedRequest};
 use crate::method::Methods;
 use crate::names::ConnectionId;
 use crate::refresh::{RefreshError, Refresher};
 use crate::store::{Opened, Store};
 
-use prepared::Clients;
+use prepared::{Clients, Prepared};
 
 /// An answer and how it came about, for the event.
 pub struct Answer {
@@ -162,17 +163,9 @@ impl Calls {
         body: Body,
     ) -> Result<Attempt, CallError> {
         let prepared = self.clients.get(&self.methods, ask.integration, opened).await?;
-        let allowed = open::allowed(ask.integration, opened);
-        let target = locate(&prepared.base, ask.requested, &allowed)?;
-        let unsigned = UnsignedRequest {
-            method: ask.method.clone(),
-            origin: target.origin,
-            path_and_query: target.path_and_query,
-            headers,
-        };
-        let signed = inject::sign(unsigned, &prepared.client)?;
-        let mut response =
-            send::send(&self.client, allowed.egress, signed, body, ask.upgrade.clone()).await?;
+        let signed = signed(ask, headers, opened, &prepared)?;
+        let egress = open::allowed(ask.integration, opened).egress;
+        let mut response = send::send(&self.client, egress, signed, body, ask.upgrade.clone()).await?;
         let staleness = replay::staleness(&prepared.client, &response);
         prepared.echo.take_back(response.headers_mut());
         Ok(Attempt { response, staleness })
@@ -186,6 +179,23 @@ impl Calls {
         };
         CallError::Refresh { source, retry_after }
     }
+}
+
+/// The request for an admitted target, with the connection's credentials in it.
+fn signed(
+    ask: &Ask<'_>,
+    headers: HeaderMap,
+    opened: &Opened,
+    prepared: &Prepared,
+) -> Result<SignedRequest, CallError> {
+    let target = locate(&prepared.base, ask.requested, &open::allowed(ask.integration, opened))?;
+    let unsigned = UnsignedRequest {
+        method: ask.method.clone(),
+        origin: target.origin,
+        path_and_query: target.path_and_query,
+        headers,
+    };
+    Ok(inject::sign(unsigned, &prepared.client)?)
 }
 
 impl Answer {

@@ -115,7 +115,7 @@ impl Scripts {
         host: &dyn HostCalls,
     ) -> Result<Outcome, ScriptError> {
         let error = |kind, place| ScriptError {
-            file: script.file().to_owned(),
+            file: script.short_name().to_owned(),
             place,
             method: method.to_owned(),
             kind,

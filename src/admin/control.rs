@@ -1,4 +1,4 @@
-//! The admin listener: `/status` and `/keys` to look at, `/reload`, `/drain` and `/key-rotate` to act; nothing else.
+//! The admin listener: `/status`, `/keys` and `/dry-run` to look at, `/reload`, `/drain` and `/key-rotate` to act; nothing else.
 //! Never believes that whoever reaches it meant to: a browser on this machine can be made to ask by any web page.
 
 use std::net::IpAddr;
@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
 use super::page::Page;
+use super::preview::Wanted;
 use super::rejection::{Rejection, refused_reload};
 use super::status::Operations;
 use crate::http::headers::{admit, host};
@@ -65,6 +66,12 @@ impl<O: Operations> Control<O> {
                 only(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
                 let keys = self.operations.keys().await.ok_or(Rejection::NoStore)?;
                 Ok(reply::json(StatusCode::OK, &serde_json::json!({ "keys": keys })))
+            }
+            "/dry-run" => {
+                only(head, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+                let wanted = Wanted::of(&head.uri).ok_or(Rejection::NoConnection)?;
+                let preview = self.operations.preview(wanted).await.map_err(Rejection::NoRequest)?;
+                Ok(reply::json(StatusCode::OK, &preview))
             }
             "/key-rotate" => {
                 only(head, &[Method::POST], "POST")?;

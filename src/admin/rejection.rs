@@ -24,11 +24,17 @@ pub enum Rejection {
     #[error("this listener does not answer to other sites")]
     CrossOrigin,
     /// There is no such page.
-    #[error("there is nothing here; there are /status, /keys, /reload, /drain and /key-rotate")]
+    #[error("there is nothing here; there are /status, /keys, /dry-run, /reload, /drain and /key-rotate")]
     NotFound,
     /// What was asked for is about the store.
     #[error("this Sidegate has no store, or it cannot be read; the log tells which")]
     NoStore,
+    /// A dry run of nothing.
+    #[error("name the connection by its id: /dry-run?connection=ID&method=GET&target=PATH")]
+    NoConnection,
+    /// Why no request would be sent.
+    #[error("{0}")]
+    NoRequest(String),
     /// The page is asked in another way: this one.
     #[error("the method is not allowed here")]
     MethodNotAllowed(&'static str),
@@ -44,6 +50,8 @@ impl Rejection {
             Self::CrossOrigin => "cross_origin",
             Self::NotFound => "not_found",
             Self::NoStore => "no_store",
+            Self::NoConnection => "no_connection",
+            Self::NoRequest(_) => "no_request",
             Self::MethodNotAllowed(_) => "method_not_allowed",
         }
     }
@@ -52,7 +60,8 @@ impl Rejection {
     #[must_use]
     pub fn answer(&self) -> Response<Body> {
         let (status, kind) = match self {
-            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Malformed(_) | Self::NoConnection => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::NoRequest(_) => (StatusCode::CONFLICT, "bad_request"),
             Self::HostNotAllowed => (StatusCode::MISDIRECTED_REQUEST, "bad_request"),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "access_denied"),
             Self::NotFound | Self::NoStore => (StatusCode::NOT_FOUND, "not_found"),

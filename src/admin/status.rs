@@ -3,6 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::preview::{Preview, Wanted};
 use super::readiness::Unmet;
 use super::sealing::{KeyRows, Rotation, Sealing};
 use crate::clock::Timestamp;
@@ -17,6 +18,8 @@ pub trait Operations: Send + Sync + 'static {
     fn drain(&self);
     /// Begins to seal everything anew under the first key, or finds that it is under way; none without a store.
     fn rotate(&self) -> Option<Rotation>;
+    /// The request that a call would send, secrets masked; else why there is none.
+    fn preview(&self, wanted: Wanted) -> impl Future<Output = Result<Preview, String>> + Send;
     /// What is under each sealing key; none without a store, or if it cannot be read, which is logged.
     fn keys(&self) -> impl Future<Output = Option<Vec<KeyRows>>> + Send;
 }

@@ -204,6 +204,9 @@ pub enum Rejection {
     /// The store failed.
     #[error("the store does not answer")]
     Store(#[source] StoreError),
+    /// One row of it was damaged or changed in the file.
+    #[error("the stored record does not open")]
+    UnreadableRecord(#[source] StoreError),
     /// Sidegate itself failed.
     #[error("Sidegate failed")]
     Internal,
@@ -249,6 +252,7 @@ impl Rejection {
             Self::NoTest { .. } => "no_test",
             Self::Overtaken => "overtaken",
             Self::Store(_) => "store_down",
+            Self::UnreadableRecord(_) => "unreadable_record",
             Self::Internal => "internal",
         }
     }
@@ -264,7 +268,7 @@ impl Rejection {
                 FailureKind::Misconfigured => Blame::Operator,
             },
             Self::Refresh { source, .. } => source.blame(),
-            Self::Store(_) | Self::Internal => Blame::Us,
+            Self::Store(_) | Self::UnreadableRecord(_) | Self::Internal => Blame::Us,
             _ => Blame::Caller,
         }
     }
@@ -290,9 +294,11 @@ impl Rejection {
             "provider_down" | "throttled_until" | "stopping" | "store_down" => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            "misconfigured_app" | "misconfigured_connector" | "no_public_url" | "internal" => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            "misconfigured_app"
+            | "misconfigured_connector"
+            | "no_public_url"
+            | "unreadable_record"
+            | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -369,7 +375,8 @@ impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::KeyTaken { key } => Self::KeyTaken { key },
-            _ => Self::Store(error),
+            damaged if damaged.is_of_a_row() => Self::UnreadableRecord(damaged),
+            other => Self::Store(other),
         }
     }
 }

@@ -3,11 +3,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands speak to a terminal")]
 
 mod ask;
+mod connections;
 mod control;
 mod demo;
 mod healthcheck;
 mod key;
 mod own;
+mod request;
+mod service;
 mod table;
 mod token;
 
@@ -60,6 +63,12 @@ enum Command {
     Reload(control::Options),
     /// Let a running Sidegate finish what is in flight and end, as SIGTERM does.
     Drain(control::Options),
+    /// List, show, test, change and remove what customers have connected, and show what a call would send.
+    #[command(subcommand)]
+    Connections(connections::ConnectionsCommand),
+    /// List and test third parties.
+    #[command(subcommand)]
+    Integrations(connections::IntegrationsCommand),
     /// List and rotate the keys that seal the store.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -145,6 +154,8 @@ pub fn main() -> ExitCode {
         Command::Status(options) => control::status(&options),
         Command::Reload(options) => control::reload(&options),
         Command::Drain(options) => control::drain(&options),
+        Command::Connections(command) => connections::connections(&command),
+        Command::Integrations(command) => connections::integrations(&command),
         Command::Key(command) => key::key(&command),
         Command::Token(command) => token::token(&command),
         Command::ScriptWorker => crate::script::worker::main().map_err(Failed::from),

@@ -15,6 +15,7 @@ use super::service::ServiceSide;
 use super::workers::{Addresses, Dying, enter, tell_death};
 use crate::admin::control::Control;
 use crate::admin::health::Health;
+use crate::admin::preview::{Preview, Wanted};
 use crate::admin::readiness::Readiness;
 use crate::admin::sealing::{KeyRows, Rotation, Sealing};
 use crate::admin::status::{InFlight, Listener, Operations, Reloaded, Requests, Status};
@@ -109,6 +110,13 @@ impl Operations for Operator {
 
     fn rotate(&self) -> Option<Rotation> {
         self.service.as_ref().map(|service| service.rotate())
+    }
+
+    async fn preview(&self, wanted: Wanted) -> Result<Preview, String> {
+        match &self.service {
+            Some(service) => service.preview(wanted).await,
+            None => Err("this Sidegate has no outbound listener and no store".into()),
+        }
     }
 
     async fn keys(&self) -> Option<Vec<KeyRows>> {

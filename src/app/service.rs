@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::rotation::Rotations;
 use super::{Outside, StartError};
+use crate::admin::preview::{Preview, Wanted};
 use crate::admin::sealing::Rotation;
 use crate::api::{Api, Browsers};
-use crate::call::Calls;
+use crate::call::{self, Calls, Requested};
 use crate::clock::Clock;
 use crate::config::ServiceSettings;
 use crate::connect::{self, Connect};
@@ -25,9 +26,11 @@ use crate::http::egress::Names;
 use crate::http::listener::{Arrival, Handler};
 use crate::http::tls;
 use crate::method::Methods;
+use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
 use crate::refresh::{Refresher, Sources};
+use crate::report::report;
 use crate::script::Scripts;
 use crate::seal::{Keyring, SealingKey};
 use crate::store::{Store, StoreError};
@@ -122,15 +125,11 @@ impl ServiceSide {
 
     /// One worker's listener: its own connections to third parties.
     pub(super) fn listener(&self) -> Result<ServiceListener, StartError> {
-        let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
-        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
-        let calls = Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT);
         let outbound = Outbound::new(
             Arc::clone(&self.callers),
             Arc::clone(&self.catalog),
             self.store.clone(),
-            calls,
+            self.calls(),
             Arc::clone(&self.telemetry),
         );
         Ok(ServiceListener { outbound, api: self.api_door(&self.callers) })
@@ -147,6 +146,31 @@ impl ServiceSide {
 
     fn api_door(&self, callers: &SharedCallers) -> ApiDoor {
         ApiDoor { api: Arc::clone(&self.api), callers: Arc::clone(callers), shared: self.shared.clone() }
+    }
+
+    fn calls(&self) -> Calls {
+        let client = client(&self.tls, &self.names);
+        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts));
+        let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT)
+    }
+
+    /// The request that a call would send, secrets masked; else why there is none.
+    pub(super) async fn preview(&self, wanted: Wanted) -> Result<Preview, String> {
+        let Wanted { connection, method, target } = wanted;
+        let method: Method = method.parse().map_err(|_| "the method is not one".to_owned())?;
+        let id = ConnectionId::from(connection);
+        let found = self.store.connection(&id).await.map_err(|error| report(&error).to_string())?;
+        let found = found.ok_or_else(|| format!("there is no connection `{id}`"))?;
+        let integration = self.catalog.load().get(&found.integration).cloned();
+        let integration = integration
+            .ok_or_else(|| format!("its integration `{}` is not configured", found.integration))?;
+        let is_url = target.starts_with("https://") || target.starts_with("http://");
+        let requested = if is_url { Requested::Url(target) } else { Requested::Path(target) };
+        let preview = self.calls().preview(&integration, &id, &requested, method).await;
+        let call::preview::Preview { method, url, headers } =
+            preview.map_err(|error| report(&error).to_string())?;
+        Ok(Preview { method, url, headers })
     }
 
     /// Seals and opens with these keys from now on.

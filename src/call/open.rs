@@ -1,8 +1,11 @@
 //! A connection opened for one call: its secrets, and what its connector's methods see of them.
 //! Never decides whether its tokens are fresh.
 
+use zeroize::Zeroizing;
+
 use crate::clock::Timestamp;
 use crate::connector::{AuthOption, Integration};
+use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
 use crate::method::{Account, Subject};
@@ -53,6 +56,22 @@ pub(super) fn allowed<'a>(integration: &'a Integration, opened: &'a Opened) -> A
 pub(super) fn can_refresh(integration: &Integration, opened: &Opened) -> bool {
     let option = integration.connector.option(opened.connection.auth_option.as_deref());
     option.is_some_and(AuthOption::can_refresh)
+}
+
+/// Every text among the connection's secrets, for whoever must leave them out.
+pub(super) fn texts(opened: &Opened) -> Vec<Zeroizing<String>> {
+    let secrets = opened.secrets.expose();
+    let mut texts = Vec::new();
+    let mut values = vec![&secrets.credentials, &secrets.input, &secrets.connector_parameters];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) => texts.push(Zeroizing::new(text.clone())),
+            Value::Array(items) => values.extend(items),
+            Value::Object(members) => values.extend(members.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    texts
 }
 
 /// Notes that the third party called the connection defunct. If its credentials were written meanwhile, the verdict was

@@ -19,7 +19,7 @@ use crate::secret::Secret;
 const RESERVED: [HeaderName; 7] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, TE, TRAILER];
 
 /// All but the unreserved characters of RFC 3986 section 2.3.
-pub(super) const NOT_UNRESERVED: &AsciiSet =
+pub(crate) const NOT_UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Removes each header that a server may take for one of `names`: any case, `-` and `_` alike (inbound attack H36).

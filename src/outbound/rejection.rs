@@ -122,6 +122,9 @@ impl Rejection {
             Self::NoConnection { .. } => "no_connection",
             Self::AmbiguousConnection { .. } => "ambiguous_connection",
             Self::IntegrationUnavailable { .. } => "integration_unavailable",
+            Self::Store(error) | Self::Call(CallError::Store(error)) if error.is_of_a_row() => {
+                "unreadable_record"
+            }
             Self::Store(_) | Self::Call(CallError::Store(_)) => "store_down",
             Self::Call(CallError::Disconnected { .. }) => "disconnected",
             Self::Call(CallError::Refresh { source, .. }) => source.code(),
@@ -299,7 +302,7 @@ impl Rejection {
             Self::IntegrationUnavailable { integration } => {
                 format!("integration `{integration}` is not configured, not enabled, or not for this workspace")
             }
-            Self::Store(_) => "the store does not answer".into(),
+            Self::Store(error) => store_sentence(error).into(),
             Self::Call(error) => call_sentence(error),
         }
     }
@@ -336,8 +339,12 @@ fn call_sentence(error: &CallError) -> String {
             "the third party did not answer in time".into()
         }
         CallError::Send(_) => "the third party cannot be reached".into(),
-        CallError::Store(_) => "the store does not answer".into(),
+        CallError::Store(error) => store_sentence(error).into(),
     }
+}
+
+fn store_sentence(error: &StoreError) -> &'static str {
+    if error.is_of_a_row() { "the stored record does not open" } else { "the store does not answer" }
 }
 
 /// Whether the guard said no, and not the resolver.

@@ -44,6 +44,12 @@ impl Script {
         &self.file
     }
 
+    /// The end of its name, for messages that may leave the machine: they tell which script it is, not where the folder lies.
+    pub(super) fn short_name(&self) -> &str {
+        let start = self.file.rmatch_indices('/').nth(2).map_or(0, |(slash, _)| slash + 1);
+        self.file.get(start..).unwrap_or(&self.file)
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -79,6 +85,18 @@ mod tests {
     fn typescript_is_refused_with_its_cure() {
         let complaint = Script::new("connectors/x/auth/test.ts", "export default () => true").unwrap_err();
         assert!(complaint.to_string().starts_with("connectors/x/auth/test.ts: TypeScript is not run here; "));
+    }
+
+    #[test]
+    fn a_short_name_tells_the_connector_and_no_folder_above() {
+        for (file, short) in [
+            ("/etc/sidegate/connectors/crm/auth/test.js", "crm/auth/test.js"),
+            ("/etc/sidegate/connectors/crm/spec.yml:7 (test)", "connectors/crm/spec.yml:7 (test)"),
+            ("a/b/c.js", "a/b/c.js"),
+            ("c.js", "c.js"),
+        ] {
+            assert_eq!(Script::new(file, "").unwrap().short_name(), short);
+        }
     }
 
     #[test]

@@ -149,6 +149,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is about one row that was damaged or changed in the file. Asking again does not help.
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Tampered { .. }
+                | Self::Unreadable { .. }
+                | Self::Misplaced { .. }
+                | Self::Incomplete { .. }
+        )
+    }
+
     /// Whether reading or writing the file failed, and not what was asked of it.
     pub(super) fn is_of_the_file(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Io(_))

@@ -190,7 +190,7 @@ fn rows_that_were_meddled_with_name_themselves_and_nothing_else() {
     assert!(ran.err.contains("3 rows cannot be opened and stay as they are"), "{}", ran.err);
     assert!(ran.out.contains("2 rows sealed anew"), "{}", ran.out);
     assert!(!(ran.out + &ran.err).contains("api-key"));
-    for (number, status) in [(0, 503), (1, 503), (2, 503), (3, 200)] {
+    for (number, status) in [(0, 500), (1, 500), (2, 500), (3, 200)] {
         let mut caller = Peer::to(process.address("outbound"));
         caller.say(format!("GET /connections/c{number}/proxy/x HTTP/1.1\r\nHost: a\r\n{ADA}\r\n"));
         let answer = caller.answer();

@@ -4,6 +4,7 @@ mod admin;
 mod browsers;
 mod commands;
 mod config;
+mod connections;
 mod dice;
 mod docs;
 mod fuzz;

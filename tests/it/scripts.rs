@@ -131,11 +131,8 @@ fn is(limit: Limit) -> impl Fn(&ErrorKind) -> bool {
 
 #[test]
 fn what_the_engine_cannot_interrupt_is_ended_by_the_clock_on_the_wall() {
-    let limits = Limits {
-        wall_clock: Duration::from_millis(400),
-        cpu_time: Duration::from_secs(60),
-        ..Limits::default()
-    };
+    let limits =
+        Limits { wall_clock: Duration::from_secs(2), cpu_time: Duration::from_secs(60), ..Limits::default() };
     each(UNINTERRUPTED, limits, |kind| is(Limit::WallClock)(kind) || is(Limit::Memory)(kind));
 }
 
@@ -186,11 +183,7 @@ fn waiting_ends_with_the_time_for_it() {
         "new Promise((done) => setTimeout(done, 1e9))",
         "new Promise(function again() { setTimeout(again, 5) })",
     ];
-    each(
-        &waits,
-        Limits { wall_clock: Duration::from_millis(300), ..Limits::default() },
-        is(Limit::WallClock),
-    );
+    each(&waits, Limits { wall_clock: Duration::from_secs(2), ..Limits::default() }, is(Limit::WallClock));
 }
 
 #[test]
@@ -221,7 +214,7 @@ fn a_source_and_an_argument_that_are_too_large_reach_no_worker() {
         assert!(is(Limit::Argument)(&error.kind));
         assert_eq!(
             error.to_string(),
-            "connectors/test/auth/test.js: test ran into the limit scripts.argument (100 bytes)"
+            "test/auth/test.js: test ran into the limit scripts.argument (100 bytes)"
         );
     });
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderMap;
 
 use super::*;
+use crate::admin::preview::Preview;
 use crate::admin::readiness::Unmet;
 use crate::admin::sealing::{KeyRows, Rotation, Sealing};
 use crate::admin::status::{InFlight, Key, Listener, Reloaded, Requests, Rule, Status, Upstream, Workspace};
@@ -34,6 +35,13 @@ impl Operations for Process {
 
     fn rotate(&self) -> Option<Rotation> {
         (!self.refuses).then(rotation)
+    }
+
+    async fn preview(&self, wanted: Wanted) -> Result<Preview, String> {
+        match self.refuses {
+            true => Err("there is no connection `c1`".into()),
+            false => Ok(Preview { method: wanted.method, url: wanted.target, headers: Vec::new() }),
+        }
     }
 
     async fn keys(&self) -> Option<Vec<KeyRows>> {

@@ -7,8 +7,8 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::Value;
 
-use super::Failed;
 use super::ask::ask;
+use super::{Failed, table};
 
 /// How long an answer may take: a reload reads files and prepares keys.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,7 +79,9 @@ pub(super) fn asked(address: &str, line: &str, expected: &[u16]) -> anyhow::Resu
     let answer = ask(address, line, PATIENCE)
         .context("the admin listener was not reached; it is off unless `listeners.admin` names it")?;
     if !expected.contains(&answer.status) {
-        return Err(anyhow!("refused ({}): {}", answer.status, answer.body.trim()));
+        let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let said = said["message"].as_str().unwrap_or(answer.body.trim());
+        return Err(anyhow!("refused ({}): {}", answer.status, table::plain(said)));
     }
     serde_json::from_str(&answer.body).context("the answer is not JSON: is this the admin listener?")
 }

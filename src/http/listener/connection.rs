@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::http2::stalling::Stalling;
 use super::preface::{self, Protocol};
 use super::socket::Accepted;
 use super::{Arrival, Handler, Limits, http1, http2};
@@ -31,7 +31,7 @@ pub(super) struct Server<H> {
     pub(super) limits: Limits,
     pub(super) stop: CancellationToken,
     pub(super) date: http1::Date,
-    pub(super) http_2: hyper::server::conn::http2::Builder<TokioExecutor>,
+    pub(super) http_2: hyper::server::conn::http2::Builder<Stalling>,
 }
 
 impl<H: Handler> Server<H> {

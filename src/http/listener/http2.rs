@@ -2,6 +2,7 @@
 //! Never decodes a frame; what it counts is enough to tell a client from a flood.
 
 mod frames;
+pub(super) mod stalling;
 mod streams;
 mod watched;
 
@@ -15,7 +16,7 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::{Builder, Connection};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ use super::{Handler, Limits, rejection};
 use crate::http::body::Body;
 use crate::http::headers::as_http_1;
 use crate::http::timer::Timer;
+use stalling::Stalling;
 use streams::{Notebook, Streams};
 use watched::Watched;
 
@@ -40,8 +42,8 @@ const MAX_FAULTY_STREAMS: usize = 50;
 const MAX_UNSEEN_RESETS: usize = 20;
 
 /// Extended CONNECT stays off, as it is by default. There are no pings: the limits end a connection whose client is gone.
-pub(super) fn builder(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
+pub(super) fn builder(limits: &Limits) -> Builder<Stalling> {
+    let mut http = Builder::new(Stalling::after(limits.stream_idle));
     http.max_concurrent_streams(limits.max_streams);
     http.max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
     http.initial_stream_window_size(STREAM_WINDOW);

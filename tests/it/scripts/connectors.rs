@@ -104,6 +104,23 @@ fn a_connection_whose_script_says_no_is_not_made() {
 }
 
 #[test]
+fn what_a_script_throws_reaches_the_caller_without_secrets_and_folders() {
+    let third_party = answering(&[("", 200, r#"{"session": "planted-session-0123456789"}"#)]);
+    let folder = pipedrive(&third_party);
+    let test = "export default async ({ apiClient, credentials }) => {
+        const { session } = await apiClient.get('/session')
+        throw new Error(`not good: ${credentials.api_token} ${btoa('x:' + credentials.api_token)} ${session}`)
+    }";
+    folder.write_below("connectors/pipedrive/auth/test.js", test);
+    let said = connect(&gate(folder), "pipedrive", &json!({"api_token": TOKEN})).text();
+    assert!(said.contains(": pipedrive/auth/test.js:3:101: test threw Error: not good: [masked] "), "{said}");
+    // `-token` in base64, where it stands behind `x:planted`.
+    for secret in [TOKEN, "planted", "LXRva2Vu", "0123456789"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+#[test]
 fn a_script_sees_what_the_api_said_when_it_refused() {
     let third_party = answering(&[("", 401, r#"{"errorCode": 17}"#)]);
     let folder = pipedrive(&third_party);

@@ -1,14 +1,14 @@
 //! What an HTTP/2 connection is waiting for, until when it may, and how much trouble it may make.
 //! Never closes anything itself.
 //!
-//! One timer serves a connection, however many streams it has: as long as any of them gets on, all may wait. What else
-//! passes (pings, settings, window updates) is no progress, so that nobody keeps a stalled stream alive by chatting.
+//! One timer serves a connection, however many streams it has: as long as any of them gets on, the connection may. A stream
+//! whose client takes nothing is ended for itself, by [`super::stalling`]. What else passes (pings, settings, window updates) is no progress, so that nobody keeps a stalled stream alive by chatting.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Body as _;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::super::Limits;
 use super::frames::{Frames, Read};
+use super::stalling;
 use super::watched::Notes;
 use crate::http::body::{Body, Polled, Tap, Tapped};
 use crate::http::moment::Moment;
@@ -185,10 +186,14 @@ impl Drop for Open {
 
 impl Tap<Body> for Open {
     fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        // It is only asked for once the client has made room for it.
+        stalling::there_is_room();
         let polled = body.poll_frame(cx);
         if polled.is_ready() {
-            // It is only asked for once the client has made room for it.
             self.streams.since.touch();
+        }
+        if matches!(polled, Poll::Ready(Some(_))) {
+            stalling::room_is_awaited();
         }
         polled
     }

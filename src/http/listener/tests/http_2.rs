@@ -194,6 +194,21 @@ async fn h35_a_stream_nobody_reads_is_closed_and_a_slow_one_is_not() {
 }
 
 #[tokio::test]
+async fn h35_a_stream_nobody_reads_is_ended_though_its_connection_is_busy() {
+    const IDLE: Duration = Duration::from_millis(250);
+    let running = run(&with_limits(|limits| limits.stream_idle = IDLE));
+    let (mut client, _) = client_of(&running).await;
+    let unread = soon(client.send_request(get("/large"))).await.unwrap().into_body();
+    let begin = Instant::now();
+    while begin.elapsed() < 4 * IDLE {
+        assert_eq!(text(soon(client.send_request(get("/"))).await.unwrap()).await, "ok");
+    }
+    let error = soon(unread.collect()).await.unwrap_err();
+    assert!(format!("{error:?}").contains("CANCEL"), "{error:?}");
+    assert_eq!(text(soon(client.send_request(get("/"))).await.unwrap()).await, "ok");
+}
+
+#[tokio::test]
 async fn a_connection_that_has_reached_its_age_finishes_what_it_began() {
     let running = run(&with_limits(|limits| limits.max_connection_age = Some(Duration::from_millis(100))));
     let (mut client, connection) = client_of(&running).await;
