@@ -4,6 +4,7 @@
 mod ask;
 mod body;
 mod connections;
+mod cors;
 mod customer;
 mod customers;
 mod integrations;
@@ -12,6 +13,7 @@ mod own_api;
 mod place;
 mod query;
 pub mod rejection;
+mod requests;
 mod seen;
 mod selector;
 mod view;
@@ -33,6 +35,9 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
+pub use crate::store::ConnectionRequest;
+pub use cors::{Browsers, Reader};
+
 use ask::Ask;
 use place::Place;
 use rejection::Rejection;
@@ -47,10 +52,11 @@ pub struct Api {
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
+    browsers: ArcSwap<Browsers>,
 }
 
 impl Api {
-    /// Everything is shared with the other rooms of the service's side.
+    /// Everything is shared with the other rooms of the service's side. Browsers are refused until they are admitted.
     #[must_use]
     pub fn new(
         catalog: Arc<ArcSwap<Catalog>>,
@@ -60,12 +66,22 @@ impl Api {
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        Self { catalog, store, refresher, methods, clock, telemetry, request_ids: RequestIds::default() }
+        Self {
+            catalog,
+            store,
+            refresher,
+            methods,
+            clock,
+            telemetry,
+            request_ids: RequestIds::default(),
+            browsers: ArcSwap::default(),
+        }
     }
 
     /// Answers one request of `caller`; one event either way.
     pub async fn handle(&self, request: Request<Body>, caller: Caller, arrival: Arrival) -> Response<Body> {
-        let mut seen = Seen::of(&request, self.request_ids.of(request.headers()).value(), &caller, arrival);
+        let mut seen =
+            Seen::of(&request, self.request_ids.of(request.headers()).value(), Some(&caller), arrival);
         let (head, body) = request.into_parts();
         let ask = Ask::new(caller, &head.uri, body);
         match self.route(&head, ask, &mut seen).await {
@@ -89,6 +105,7 @@ impl Api {
             "customers" => self.on_customers(method, &place, ask).await,
             "connections" => self.on_connections(method, &place, ask, seen).await,
             "integrations" => self.on_integrations(method, &place, ask, seen).await,
+            "connection-requests" => self.on_connection_requests(method, &place, ask, seen).await,
             "connection-options" if whole => self.on_connection_options(method, ask, seen).await,
             _ => Err(Rejection::NothingHere),
         }

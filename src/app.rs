@@ -159,6 +159,9 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
     let unless_started = stages.hard_stop.clone().drop_guard();
     let (dying, dead) = unbounded_channel();
     traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
+    if let Some(service) = &service {
+        shared.spawn(Arc::clone(service).leave(stages.stop.clone()));
+    }
     let mut addresses = Vec::new();
     let (listeners, count) = (&settings.listeners, settings.workers);
     let (workers, certificates) = traffic.start_workers(listeners, count, &stages, &dying, &mut addresses)?;

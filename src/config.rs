@@ -26,7 +26,7 @@ use crate::document::Complaint;
 use crate::http::listener;
 use crate::inbound::{GateConfig, UpstreamConfig};
 use crate::seal::keyring::SealingKey;
-use crate::{outbound, script, store, token};
+use crate::{connect, outbound, script, store, token};
 
 pub use environment::{environment, log_level};
 pub use fixed::Fixed;
@@ -91,7 +91,7 @@ pub struct Settings {
     pub gate: GateConfig,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
-    /// What the outbound listener needs; there whenever it listens.
+    /// What the outbound and the connect listener need; there whenever one of them listens.
     pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.
     pub warnings: Vec<Complaint>,
@@ -121,17 +121,21 @@ pub struct Listeners {
     pub inbound: Vec<listener::Config>,
     /// For the service.
     pub outbound: Option<listener::Config>,
+    /// For browsers.
+    pub connect: Option<listener::Config>,
     /// For probes and metrics.
     pub health: Option<listener::Config>,
     /// For the operator.
     pub admin: Option<listener::Config>,
 }
 
-/// What the outbound listener needs.
+/// What the outbound and the connect listener need.
 #[derive(Debug)]
 pub struct ServiceSettings {
-    /// Whom it believes.
+    /// Whom the outbound listener believes.
     pub outbound: outbound::Config,
+    /// What browsers may do.
+    pub browsers: connect::Config,
     /// Where connections are kept.
     pub store: store::Config,
     /// The keys that seal them, at least one.

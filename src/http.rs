@@ -7,6 +7,7 @@ pub mod egress;
 pub mod forward;
 pub mod headers;
 pub mod hops;
+pub mod html;
 mod http1;
 pub mod listener;
 mod moment;

@@ -10,6 +10,7 @@
 
 // The listeners and what they stand on, top down.
 pub mod api;
+pub mod connect;
 pub mod inbound;
 pub mod outbound;
 

@@ -6,6 +6,7 @@ mod headers;
 pub mod rejection;
 mod seen;
 pub mod target;
+mod unknown;
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::telemetry::labels::Door;
+
+pub use unknown::Unknown;
 
 use caller::Callers;
 use rejection::Rejection;

@@ -1,7 +1,7 @@
 //! The status page: one HTML document, no script, nothing loaded from anywhere.
 //! Never writes a text into it that was not escaped.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,6 +11,7 @@ use http::HeaderValue;
 
 use super::sealing::{Rotation, Sealing};
 use super::status::{Reloaded, Status, Upstream, Workspace};
+use crate::http::html::Escape;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -277,25 +278,6 @@ impl Html {
 
     fn end(&mut self) {
         self.raw("</tr>");
-    }
-}
-
-/// Writes text so that it stays text, in an element as in a quoted attribute.
-struct Escape<'a>(&'a mut String);
-
-impl fmt::Write for Escape<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            match character {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\'' => self.0.push_str("&#39;"),
-                other => self.0.push(other),
-            }
-        }
-        Ok(())
     }
 }
 

@@ -61,6 +61,11 @@ impl JsonBody {
         value.as_str().map(Some).ok_or(Rejection::WrongField { field: name, expected: "text" })
     }
 
+    /// Whether a value counts as true, if it is there.
+    pub(super) fn truth(&self, name: &str) -> Option<bool> {
+        self.any(name).map(Value::truthy)
+    }
+
     /// An object.
     pub(super) fn object(&self, name: &'static str) -> Result<Option<&Value>, Rejection> {
         match self.any(name) {

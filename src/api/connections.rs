@@ -17,12 +17,15 @@ use super::own_api::INTERNAL_API;
 use super::place::{Place, Selector};
 use super::rejection::Rejection;
 use super::seen::Seen;
-use super::view::{self, ConnectionView, PageView};
+use super::view::{self, ConnectionView, PageView, TestView};
+use crate::connector::Integration;
 use crate::http::Body;
+use crate::method::{FailureKind, RunError, Tested};
 use crate::names::{IntegrationKey, Owner};
 use crate::refresh::RefreshError;
+use crate::report::report;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Filter, Opened};
+use crate::store::{Connection, Filter, Opened, SecretChanges};
 use crate::token::Caller;
 
 /// How often a change is tried again after another write came first.
@@ -50,7 +53,8 @@ impl Api {
             ("", &Method::DELETE) => self.archive_connection(selector, ask, seen).await,
             ("", _) => Err(Rejection::MethodNotAllowed { allow: "GET, PATCH, PUT, DELETE" }),
             ("refresh-credentials", &Method::POST) => self.refresh_connection(selector, ask, seen).await,
-            ("refresh-credentials", _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
+            ("test", &Method::POST) => self.test_connection(selector, ask, seen).await,
+            ("refresh-credentials" | "test", _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
             _ => Err(Rejection::NothingHere),
         }
     }
@@ -101,12 +105,20 @@ impl Api {
         Ok(self.show(&self.archive(connection).await?.connection))
     }
 
-    /// Archives a connection, whatever was written to it in between.
+    /// Archives a connection, whatever was written to it in between. Then the third party is told, if the connector knows how;
+    /// that it does not listen keeps nothing alive here.
     pub(super) async fn archive(&self, mut connection: Connection) -> Result<Opened, Rejection> {
+        // What does not open can be archived all the same.
+        let last = self.open(&connection).await.ok();
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             match self.store.update(&connection, move |one| one.archived_at = Some(now)).await? {
-                Replaced::Stored(stored) => return Ok(stored),
+                Replaced::Stored(stored) => {
+                    if let Some(last) = &last {
+                        self.take_back(last).await;
+                    }
+                    return Ok(stored);
+                }
                 Replaced::Overtaken(current) => connection = live(&current)?,
             }
         }
@@ -125,6 +137,64 @@ impl Api {
         let opened = self.open(&connection).await?;
         let renewed = self.refresher.force(&opened).await.map_err(|error| self.not_refreshed(error))?;
         Ok(self.show(&renewed.connection))
+    }
+
+    /// `POST /connections/{selector}/test`: asks the third party whether it takes the credentials, once more after a refresh where
+    /// it calls them expired.
+    async fn test_connection(
+        &self,
+        selector: &Selector,
+        ask: Ask,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let connection = self.found(selector, &ask.caller, seen).await?;
+        let integration = self.usable(&ask.caller, &connection.integration)?;
+        let fresh = self.refresher.fresh(self.open(&connection).await?).await;
+        let mut opened = fresh.map_err(|error| self.not_refreshed(error))?;
+        let mut tested = self.test(&integration, &opened).await?;
+        if tested.as_ref().is_err_and(RunError::is_stale)
+            && let Ok(renewed) = self.refresher.force(&opened).await
+        {
+            opened = renewed;
+            tested = self.test(&integration, &opened).await?;
+        }
+        match tested {
+            Ok(Tested::Passed) => Ok(view::shown(&TestView { success: true, message: None })),
+            Ok(Tested::NoTest) => Err(Rejection::NoTest { key: integration.key.clone() }),
+            // That the third party does not take them is what was asked for.
+            Err(error) if error.kind() == FailureKind::Refused => {
+                Ok(view::shown(&TestView { success: false, message: Some(error.to_string()) }))
+            }
+            Err(error) => Err(Rejection::Test(error)),
+        }
+    }
+
+    /// `disconnect`: takes the credentials back at the third party.
+    async fn take_back(&self, last: &Opened) {
+        let integration = self.catalog.load().get(&last.connection.integration).cloned();
+        let Some(integration) = integration else { return };
+        let Connection { id, auth_option, app, pinned_origin, .. } = &*last.connection;
+        let secrets = last.secrets_with(SecretChanges::default());
+        let told = async {
+            let with = With::of(&integration, auth_option.as_deref(), app.as_ref())?;
+            let subject = with.subject(&secrets, Some(&secrets.credentials), pinned_origin.as_deref())?;
+            self.methods.disconnect(&subject).await.map_err(Rejection::Test)
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(connection = %id, error = %report(&error), "the third party was not told of a disconnection");
+        }
+    }
+
+    async fn test(
+        &self,
+        integration: &Integration,
+        opened: &Opened,
+    ) -> Result<Result<Tested, RunError>, Rejection> {
+        let Connection { auth_option, app, pinned_origin, .. } = &*opened.connection;
+        let with = With::of(integration, auth_option.as_deref(), app.as_ref())?;
+        let secrets = opened.secrets_with(SecretChanges::default());
+        let subject = with.subject(&secrets, Some(&secrets.credentials), pinned_origin.as_deref())?;
+        Ok(self.methods.test(&subject).await)
     }
 
     /// The selected connection, noted for the event.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value as Json, json};
 
 use crate::connector::{AuthOption, Integration};
 use crate::formula::Value;
@@ -22,9 +21,9 @@ pub(super) struct OptionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    input_schema: Option<&'a Json>,
+    input_schema: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ui: Option<Json>,
+    ui: Option<Value>,
 }
 
 /// The `auth` of a connector's spec: its own way, and its options by key.
@@ -46,20 +45,20 @@ impl<'a> OptionView<'a> {
 
     fn of(option: &'a AuthOption) -> Self {
         let input_schema = option.input_schema.as_ref();
-        let text = |name: &str, text: Option<&String>| text.map(|text| (name.to_owned(), json!(text)));
-        let ui: serde_json::Map<_, _> = input_schema
-            .map(|schema| ("schema".to_owned(), schema.clone()))
-            .into_iter()
-            .chain(text("description", option.ui.description.as_ref()))
-            .chain(text("helpUri", option.ui.help_uri.as_ref()))
-            .collect();
+        let text = |name: &str, text: Option<&String>| Some((name.to_owned(), Value::from(text?.as_str())));
+        let ui = [
+            input_schema.map(|schema| ("schema".to_owned(), schema.clone())),
+            text("description", option.ui.description.as_ref()),
+            text("helpUri", option.ui.help_uri.as_ref()),
+        ];
+        let ui: Vec<_> = ui.into_iter().flatten().collect();
         Self {
             key: option.key.as_deref(),
             kind: option.auth.as_str(),
             title: option.title.as_deref(),
             description: option.description.as_deref(),
             input_schema,
-            ui: (!ui.is_empty()).then_some(Json::Object(ui)),
+            ui: (!ui.is_empty()).then(|| Value::from_iter(ui)),
         }
     }
 

@@ -35,6 +35,9 @@ pub enum Rejection {
         /// Which ones.
         allow: &'static str,
     },
+    /// A browser asks, from a web app that is not listed.
+    #[error("no browser may ask from this origin: `cors.origins` would list it")]
+    OriginNotAllowed,
     /// An admin token without a customer, where one is needed.
     #[error("the token names no customer: use one with `id`, or select a connection by its id")]
     CustomerRequired,
@@ -53,6 +56,12 @@ pub enum Rejection {
         /// Its id.
         id: String,
     },
+    /// There is no such request to connect, it is another customer's, or it is over.
+    #[error("there is no such connection request, or it is older than a day")]
+    UnknownRequest,
+    /// Nobody said where browsers reach the connect pages.
+    #[error("`publicUrl` says where browsers reach the connect pages, and it is not configured")]
+    NoPublicUrl,
     /// There is no such connection, or it is another customer's: callers cannot tell the two apart.
     #[error("there is no connection `{selector}`")]
     UnknownConnection {
@@ -82,6 +91,14 @@ pub enum Rejection {
         key: IntegrationKey,
         /// In what way.
         why: &'static str,
+    },
+    /// Several connections are wanted where a customer may have one.
+    #[error(
+        "a customer may have one connection of integration `{key}`; its `connections: many` would allow several"
+    )]
+    OneOnly {
+        /// Of which integration.
+        key: IntegrationKey,
     },
     /// Another live connection of the customer's has this key.
     #[error("a connection with the key `{key}` already exists")]
@@ -175,6 +192,12 @@ pub enum Rejection {
         /// When asking again may help, where that is known.
         retry_after: Option<Duration>,
     },
+    /// The connector has no test.
+    #[error("the connector of integration `{key}` has no `test`")]
+    NoTest {
+        /// Of which integration.
+        key: IntegrationKey,
+    },
     /// Other writes came first, again and again.
     #[error("the connection is being changed by somebody else: try again")]
     Overtaken,
@@ -197,13 +220,17 @@ impl Rejection {
         match self {
             Self::NothingHere => "nothing_here",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
             Self::CustomerRequired => "customer_required",
             Self::AdminRequired => "admin_required",
             Self::UnknownCustomer { .. } => "unknown_customer",
+            Self::UnknownRequest => "unknown_request",
+            Self::NoPublicUrl => "no_public_url",
             Self::UnknownConnection { .. } => "unknown_connection",
             Self::AmbiguousConnection { .. } => "ambiguous_connection",
             Self::UnknownIntegration { .. } => "unknown_integration",
             Self::IntegrationUnavailable { .. } => "integration_unavailable",
+            Self::OneOnly { .. } => "one_only",
             Self::KeyTaken { .. } | Self::CustomerExists { .. } => "already_exists",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestBody(_) => "request_body",
@@ -222,6 +249,7 @@ impl Rejection {
             },
             Self::Origin { .. } | Self::Egress(_) => "origin_refused",
             Self::Refresh { source, .. } => source.code(),
+            Self::NoTest { .. } => "no_test",
             Self::Overtaken => "overtaken",
             Self::Store(_) => "store_down",
             Self::UnreadableRecord(_) => "unreadable_record",
@@ -233,7 +261,7 @@ impl Rejection {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::IntegrationUnavailable { .. } => Blame::Operator,
+            Self::IntegrationUnavailable { .. } | Self::OneOnly { .. } | Self::NoPublicUrl => Blame::Operator,
             Self::Test(error) => match error.kind() {
                 FailureKind::Refused => Blame::Caller,
                 FailureKind::Down => Blame::ThirdParty,
@@ -249,23 +277,28 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.code() {
-            "customer_required" | "admin_required" => StatusCode::FORBIDDEN,
+            "origin_not_allowed" | "customer_required" | "admin_required" => StatusCode::FORBIDDEN,
             "nothing_here"
             | "unknown_customer"
             | "unknown_connection"
+            | "unknown_request"
             | "unknown_integration"
             | "integration_unavailable" => StatusCode::NOT_FOUND,
             "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
             "body_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             // The request is sound: it is the state of what it asks for that stands in its way.
-            "already_exists" | "overtaken" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
+            "already_exists" | "no_test" | "overtaken" | "needs_reconnect" | "not_refreshable" => {
+                StatusCode::CONFLICT
+            }
             "outcome_unknown" | "rejected_while_fresh" | "third_party_down" => StatusCode::BAD_GATEWAY,
             "provider_down" | "throttled_until" | "stopping" | "store_down" => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            "misconfigured_app" | "misconfigured_connector" | "unreadable_record" | "internal" => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            "misconfigured_app"
+            | "misconfigured_connector"
+            | "no_public_url"
+            | "unreadable_record"
+            | "internal" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -315,7 +348,7 @@ impl Rejection {
             }
             "throttled_until" => ("connection", Some("rate_limit_exceeded")),
             "provider_down" | "third_party_down" | "test_failed" => ("connection", None),
-            "misconfigured_app" | "misconfigured_connector" => ("configuration", None),
+            "misconfigured_app" | "misconfigured_connector" | "no_public_url" => ("configuration", None),
             "already_exists" => ("bad_request", Some("already_exists")),
             "overtaken" => ("concurrency", Some("lock_timeout")),
             _ => match self.status() {

@@ -33,18 +33,26 @@ impl Seen {
     pub(super) fn of(
         request: &Request<Body>,
         request_id: HeaderValue,
-        caller: &Caller,
+        caller: Option<&Caller>,
         arrival: Arrival,
     ) -> Self {
+        let customer = caller.and_then(Caller::customer);
         Self {
             request_id,
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             arrival,
-            workspace: caller.workspace().to_string(),
-            customer: caller.customer().map(ToString::to_string).unwrap_or_default(),
+            workspace: caller.map(|caller| caller.workspace().to_string()).unwrap_or_default(),
+            customer: customer.map(ToString::to_string).unwrap_or_default(),
             integration: String::new(),
             connection: String::new(),
+        }
+    }
+
+    /// Says less of what was asked for: the name at the end of the path is known to few.
+    pub(super) fn nameless(&mut self) {
+        if let Some(end) = self.path.rfind('/') {
+            self.path.replace_range(end + 1.., "*");
         }
     }
 

@@ -227,4 +227,5 @@ mod customers;
 mod door;
 mod integrations;
 mod own_api;
+mod requests;
 mod selectors;

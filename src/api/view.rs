@@ -78,6 +78,15 @@ pub(super) struct PageView<T> {
     pub(super) cursor: Option<String>,
 }
 
+/// What a test came to.
+#[derive(Serialize)]
+pub(super) struct TestView {
+    pub(super) success: bool,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
+}
+
 /// A customer, its credentials left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

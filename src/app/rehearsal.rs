@@ -63,6 +63,11 @@ impl Findings {
             let keys = ["listeners", "inbound", index.as_str(), "tls"];
             self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");
         }
+        let connect = settings.listeners.connect.as_ref().and_then(|listener| listener.tls.as_ref());
+        if let Some(Err(error)) = connect.map(tls::ListenerTls::load) {
+            let keys = ["listeners", "connect", "tls"];
+            self.refuse(&settings.places, &keys, report(&error), "give it PEM files that belong together");
+        }
         for upstream in &settings.upstreams {
             let has_files = upstream.tls.ca.is_some() || upstream.tls.certificate.is_some();
             let Some(Err(error)) = has_files.then(|| tls::client(&upstream.tls)) else { continue };

@@ -238,8 +238,8 @@ impl Reloader {
         certificates.into_iter().for_each(tls::Reloaded::put_in_force);
         self.current.store(Arc::new(snapshot));
         if let Some(service) = &self.service {
-            let outbound = settings.service.map(|service| service.outbound);
-            service.reload(outbound, verifier, Catalog::new(settings.integrations));
+            let settled = settings.service.map(|service| (service.outbound, service.browsers));
+            service.reload(settled, verifier, Catalog::new(settings.integrations));
         }
         self.poll.send_replace(settings.reload.poll);
         Ok(Taken { shutdown: settings.shutdown, described, warnings, needs_restart })

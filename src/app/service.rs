@@ -1,21 +1,24 @@
-//! The service's side of Sidegate put together: the store, the refresher, the SDK API and the credential proxy.
+//! The service's side of Sidegate put together: the store, the refresher, the SDK API, the credential proxy and the connect
+//! pages.
 //! Never sees inbound traffic.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::rotation::Rotations;
 use super::{Outside, StartError};
 use crate::admin::preview::{Preview, Wanted};
 use crate::admin::sealing::Rotation;
-use crate::api::Api;
+use crate::api::{Api, Browsers};
 use crate::call::{self, Calls, Requested};
 use crate::clock::Clock;
 use crate::config::ServiceSettings;
+use crate::connect::{self, Connect};
 use crate::connector::Catalog;
 use crate::http::Body;
 use crate::http::client::Client;
@@ -25,7 +28,7 @@ use crate::http::tls;
 use crate::method::Methods;
 use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
-use crate::outbound::{self, Outbound, caller::Callers};
+use crate::outbound::{self, Outbound, Unknown, caller::Callers};
 use crate::refresh::{Refresher, Sources};
 use crate::report::report;
 use crate::script::Scripts;
@@ -46,13 +49,16 @@ const REPLAY_LIMIT: usize = 64 * 1024;
 type Catalogs = Arc<ArcSwap<Catalog>>;
 type SharedCallers = Arc<ArcSwap<Callers>>;
 
-/// What the outbound listeners of all workers share.
+/// What the outbound and connect listeners of all workers share.
 pub(super) struct ServiceSide {
     catalog: Catalogs,
     store: Store,
     refresher: Arc<Refresher>,
     api: Arc<Api>,
+    connect: Arc<Connect>,
     callers: SharedCallers,
+    /// Whom the connect listener believes: nobody without a token.
+    browsers: SharedCallers,
     scripts: Arc<Scripts>,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
@@ -93,8 +99,15 @@ impl ServiceSide {
             Arc::clone(&clock),
             Arc::clone(&telemetry),
         ));
+        api.admit_browsers(browsers(&settings.browsers));
+        let connect =
+            Connect::new(Arc::clone(&api), Arc::clone(&verifier), settings.browsers, Arc::clone(&telemetry));
+        let only_tokens = outbound::Config { trust_caller: false, service_secret: None };
+        let only_tokens = Callers::new(only_tokens, Arc::clone(&verifier));
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(settings.outbound, verifier)));
         Ok(Self {
+            connect: Arc::new(connect),
+            browsers: Arc::new(ArcSwap::from_pointee(only_tokens)),
             catalog,
             store,
             refresher,
@@ -119,8 +132,20 @@ impl ServiceSide {
             self.calls(),
             Arc::clone(&self.telemetry),
         );
-        let (api, callers) = (Arc::clone(&self.api), Arc::clone(&self.callers));
-        Ok(ServiceListener { outbound, api, callers, shared: self.shared.clone() })
+        Ok(ServiceListener { outbound, api: self.api_door(&self.callers) })
+    }
+
+    /// One worker's listener for browsers.
+    pub(super) fn browser_listener(&self) -> BrowserListener {
+        BrowserListener {
+            connect: Arc::clone(&self.connect),
+            api: self.api_door(&self.browsers),
+            unknown: Unknown::new(Arc::clone(&self.telemetry)),
+        }
+    }
+
+    fn api_door(&self, callers: &SharedCallers) -> ApiDoor {
+        ApiDoor { api: Arc::clone(&self.api), callers: Arc::clone(callers), shared: self.shared.clone() }
     }
 
     fn calls(&self) -> Calls {
@@ -171,10 +196,27 @@ impl ServiceSide {
         self.shared.spawn(async move { rotations.count().await });
     }
 
-    /// Believes other callers and knows other third parties from the next call on.
-    pub(super) fn reload(&self, config: Option<outbound::Config>, verifier: Arc<Verifier>, catalog: Catalog) {
-        self.callers.store(Arc::new(self.callers.load().reloaded(verifier, config)));
+    /// Believes other callers and web apps and knows other third parties from the next call on.
+    pub(super) fn reload(
+        &self,
+        settings: Option<(outbound::Config, connect::Config)>,
+        verifier: Arc<Verifier>,
+        catalog: Catalog,
+    ) {
+        let (config, shown) = settings.unzip();
+        self.callers.store(Arc::new(self.callers.load().reloaded(Arc::clone(&verifier), config)));
+        self.browsers.store(Arc::new(self.browsers.load().reloaded(Arc::clone(&verifier), None)));
+        if let Some(shown) = &shown {
+            self.api.admit_browsers(browsers(shown));
+        }
+        self.connect.reload(verifier, shown);
         self.catalog.store(Arc::new(catalog));
+    }
+
+    /// Lets no browser that waits for an event hold up a stop.
+    pub(super) async fn leave(self: Arc<Self>, stop: CancellationToken) {
+        stop.cancelled().await;
+        self.connect.leave();
     }
 
     /// Waits for token exchanges in flight to be stored.
@@ -188,12 +230,48 @@ fn client(tls: &Arc<rustls::ClientConfig>, names: &Names) -> Arc<Client> {
     Arc::new(Client::new(Arc::clone(tls), names.clone(), CONNECT_TIMEOUT, RESPONSE_HEAD_TIMEOUT))
 }
 
-/// The outbound listener of one worker: calls stay on the worker, the API runs on the shared runtime.
-pub(super) struct ServiceListener {
-    outbound: Outbound,
+/// The web apps that are listed, and our own pages.
+fn browsers(config: &connect::Config) -> Browsers {
+    let own = config.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
+    let own = own.and_then(|url| HeaderValue::try_from(url.origin().ascii_serialization()).ok());
+    Browsers::new(config.origins.iter().cloned().chain(own).collect(), config.public_url.clone())
+}
+
+/// The API on a listener: who asks is found out here, the rest runs on the shared runtime.
+struct ApiDoor {
     api: Arc<Api>,
     callers: SharedCallers,
     shared: Handle,
+}
+
+impl ApiDoor {
+    async fn answer(
+        &self,
+        request: Request<Body>,
+        arrival: Arrival,
+        refuse: impl FnOnce(&Request<Body>, &outbound::rejection::Rejection) -> Response<Body>,
+    ) -> Response<Body> {
+        let reader = match self.api.greet(&request, arrival) {
+            Ok(reader) => reader,
+            Err(answer) => return *answer,
+        };
+        let mut answer = match self.callers.load_full().identify(request.headers()).await {
+            Err(rejection) => refuse(&request, &rejection),
+            Ok(caller) => {
+                let api = Arc::clone(&self.api);
+                let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
+                answer.await.unwrap_or_else(|_| crate::api::rejection::Rejection::Internal.into_response())
+            }
+        };
+        reader.mark(answer.headers_mut());
+        answer
+    }
+}
+
+/// The outbound listener of one worker: calls stay on the worker.
+pub(super) struct ServiceListener {
+    outbound: Outbound,
+    api: ApiDoor,
 }
 
 impl Handler for ServiceListener {
@@ -201,13 +279,26 @@ impl Handler for ServiceListener {
         if self.outbound.is_mine(request.uri().path()) {
             return self.outbound.handle(request, arrival).await;
         }
-        match self.callers.load_full().identify(request.headers()).await {
-            Err(rejection) => self.outbound.refuse(&request, arrival, &rejection),
-            Ok(caller) => {
-                let api = Arc::clone(&self.api);
-                let answer = self.shared.spawn(async move { api.handle(request, caller, arrival).await });
-                answer.await.unwrap_or_else(|_| crate::api::rejection::Rejection::Internal.into_response())
-            }
+        let refuse = |request: &_, rejection: &_| self.outbound.refuse(request, arrival, rejection);
+        self.api.answer(request, arrival, refuse).await
+    }
+}
+
+/// The connect listener of one worker: it has no credential proxy, and believes nothing but tokens.
+pub(super) struct BrowserListener {
+    connect: Arc<Connect>,
+    api: ApiDoor,
+    unknown: Unknown,
+}
+
+impl Handler for BrowserListener {
+    async fn handle(&self, request: Request<Body>, arrival: Arrival) -> Response<Body> {
+        if !Connect::is_mine(request.uri().path()) {
+            let refuse = |request: &_, rejection: &_| self.unknown.refuse(request, arrival, rejection);
+            return self.api.answer(request, arrival, refuse).await;
         }
+        let connect = Arc::clone(&self.connect);
+        let answer = self.api.shared.spawn(async move { connect.handle(request, arrival).await });
+        answer.await.unwrap_or_else(|_| crate::api::rejection::Rejection::Internal.into_response())
     }
 }

@@ -53,6 +53,7 @@ impl TrafficSide {
         let mut configs: Vec<_> =
             listeners.inbound.iter().map(|config| ("inbound", config.clone())).collect();
         configs.extend(listeners.outbound.iter().map(|config| ("outbound", config.clone())));
+        configs.extend(listeners.connect.iter().map(|config| ("connect", config.clone())));
         let mut workers = Vec::new();
         for worker in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -60,7 +61,9 @@ impl TrafficSide {
             let inbound = Arc::new(Inbound::new(Arc::clone(&self.current), Arc::clone(&self.telemetry)));
             let inbound = Leaving::new(inbound, leaving.clone());
             let outbound = self.service.as_ref().map(|service| service.listener()).transpose()?;
-            let outbound = outbound.map(|outbound| Leaving::new(Arc::new(outbound), leaving));
+            let outbound = outbound.map(|outbound| Leaving::new(Arc::new(outbound), leaving.clone()));
+            let browsers = self.service.as_ref().map(|service| Arc::new(service.browser_listener()));
+            let browsers = browsers.map(|browsers| Leaving::new(browsers, leaving));
             let mut serving = Vec::new();
             for (number, (name, config)) in configs.iter_mut().enumerate() {
                 // A Unix socket cannot be bound once per worker; the first worker serves it.
@@ -84,6 +87,9 @@ impl TrafficSide {
                 }
                 match (*name, &outbound) {
                     ("outbound", Some(outbound)) => serving.push(serve(bound, Arc::clone(outbound), stages)),
+                    ("connect", _) => {
+                        serving.extend(browsers.as_ref().map(|one| serve(bound, Arc::clone(one), stages)));
+                    }
                     _ => serving.push(serve(bound, Arc::clone(&inbound), stages)),
                 }
             }

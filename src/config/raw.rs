@@ -58,6 +58,13 @@ pub(super) struct Sidegate {
     pub(super) encryption: Option<Encryption>,
     /// The APIs behind the inbound listener, by name; each may also be a file upstreams/NAME.yaml.
     pub(super) upstreams: BTreeMap<String, Upstream>,
+    /// Where browsers reach the connect listener, like https://auth.example.com.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) public_url: Option<Text>,
+    /// Which web apps may use the SDK API and the connect pages from a browser.
+    pub(super) cors: Origins,
+    /// The connect pages.
+    pub(super) connect: Connect,
     /// The third parties on the outbound side, by key; each may also be a file integrations/KEY.yaml.
     pub(super) integrations: BTreeMap<String, Integration>,
     /// Connector specs, by key; each may also be a folder connectors/KEY/.
@@ -74,6 +81,9 @@ pub(super) struct Listeners {
     /// For the service itself: the SDK API and the way out to third parties.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outbound: Option<Outbound>,
+    /// For browsers: connect pages, their events and the SDK API; never the credential proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) connect: Option<Inbound>,
     /// For probes and metrics: /healthz, /readyz, /metrics and nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) health: Option<Health>,
@@ -82,7 +92,7 @@ pub(super) struct Listeners {
     pub(super) admin: Option<Admin>,
 }
 
-/// A listener for callers of the API.
+/// A listener that anybody may reach: for callers of the API, or for browsers.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Inbound {
@@ -205,6 +215,22 @@ pub(super) struct Health {
 pub(super) struct Admin {
     /// `IP:PORT` of this machine alone, or `unix:/path`.
     pub(super) address: String,
+}
+
+/// Web apps that may ask from a browser.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Origins {
+    /// Their origins, like https://app.example.com; without any, browsers are refused.
+    pub(super) origins: Vec<String>,
+}
+
+/// The connect pages.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Connect {
+    /// Where a browser may be sent afterwards, like https://app.example.com/done; it may bring a query of its own.
+    pub(super) redirect_uris: Vec<String>,
 }
 
 /// When requests are turned away, so that those on their way are served.

@@ -1,6 +1,7 @@
 //! From what was typed to each room's own settings, with every complaint that only the meaning can raise.
 //! Never prints a value that may be secret.
 
+mod browsers;
 mod cors;
 mod gate;
 mod integrations;
@@ -19,7 +20,7 @@ use super::watched::Watched;
 use super::{AccessLogTo, Reading, Reload, ServiceSettings, Settings, Shutdown, Sources, raw};
 use crate::document::{Complaint, did_you_mean};
 use crate::seal::keyring::SealingKey;
-use crate::store;
+use crate::{outbound, store};
 
 /// Connections whose opened credentials are kept in memory.
 const CACHED_CREDENTIALS: u64 = 10_000;
@@ -94,11 +95,16 @@ impl Resolver<'_> {
     }
 
     fn service(&mut self, raw: &raw::Sidegate) -> Option<ServiceSettings> {
+        let browsers = self.browsers(raw);
         let outbound = raw.listeners.outbound.as_ref().map(|outbound| self.callers(outbound));
+        // Without that listener there is nobody to believe.
+        let nobody = || outbound::Config { trust_caller: false, service_secret: None };
+        let outbound = outbound.or_else(|| raw.listeners.connect.as_ref().map(|_| nobody()));
         // The keys are read even where no listener uses them, so that a wrong one is told now.
         let sealing_keys = self.sealing_keys(raw);
         let store = self.store(raw.store.as_ref()?);
-        Some(ServiceSettings { outbound: outbound?, store, sealing_keys, scripts: raw.scripts.config() })
+        let scripts = raw.scripts.config();
+        Some(ServiceSettings { outbound: outbound?, browsers, store, sealing_keys, scripts })
     }
 
     fn store(&self, store: &raw::Store) -> store::Config {
@@ -132,11 +138,16 @@ impl Resolver<'_> {
         let listeners = KeyPath::of(&["listeners"]);
         let inbound = listeners.key("inbound");
         let outbound = listeners.key("outbound");
-        if raw.listeners.inbound.is_none() && raw.listeners.outbound.is_none() {
+        let listeners_of_traffic = [
+            raw.listeners.inbound.is_some(),
+            raw.listeners.outbound.is_some(),
+            raw.listeners.connect.is_some(),
+        ];
+        if !listeners_of_traffic.contains(&true) {
             let cure = "add one under `listeners`; or name your files with --config PATH, or your API with --upstream URL";
             self.absent(
                 &listeners,
-                "nothing listens: there is neither an inbound nor an outbound listener",
+                "nothing listens: there is neither an inbound nor an outbound nor a connect listener",
                 cure,
             );
         }
@@ -151,6 +162,9 @@ impl Resolver<'_> {
         if raw.listeners.outbound.is_some() && raw.store.is_none() {
             let cure = "add `store: {redb: {path: …}}`";
             self.absent(&outbound, "the outbound listener has no store to find connections in", cure);
+        }
+        if raw.listeners.connect.is_some() {
+            self.check_connect(raw, &listeners.key("connect"));
         }
         if raw.store.is_some() && raw.encryption.is_none() {
             let cure = "add `encryption: {keys: [{id: k1, key: {file: …}}]}`";

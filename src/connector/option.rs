@@ -11,6 +11,7 @@ use super::implementation::{Implementation, Method};
 use super::methods::MethodInput;
 use super::oauth_config::OAuthConfig;
 use super::response::ResponseHandlers;
+use super::schema::{Flaw, Schema};
 use crate::formula::{Template, Value, Variables};
 use crate::script::Script;
 
@@ -38,8 +39,8 @@ impl AuthType {
 /// What a customer is shown when it connects.
 #[derive(Debug, Default, Clone)]
 pub struct Ui {
-    /// The JSON Schema of what it types in.
-    pub schema: Option<serde_json::Value>,
+    /// The JSON Schema of what it types in, in the order in which it is to be shown.
+    pub schema: Option<Value>,
     /// What this is and what is needed.
     pub description: Option<String>,
     /// Where more is written.
@@ -60,9 +61,9 @@ pub struct AuthOption {
     /// What a customer is shown.
     pub ui: Ui,
     /// The JSON Schema of what a customer types in: `inputSchema`, else that of `ui`.
-    pub input_schema: Option<serde_json::Value>,
+    pub input_schema: Option<Value>,
     /// The JSON Schema of the connector parameters.
-    pub parameters_schema: Option<serde_json::Value>,
+    pub parameters_schema: Option<Value>,
     pub(super) enabled: Option<Template>,
     pub(super) methods: BTreeMap<Method, Implementation>,
     pub(super) response_handlers: ResponseHandlers,
@@ -77,6 +78,18 @@ impl AuthOption {
         let input =
             MethodInput { connector_parameters, connection_parameters: &none, credentials: None, user: None };
         enabled.evaluate(&input.variables()).ok().flatten().is_some_and(|value| value.truthy())
+    }
+
+    /// Holds what a customer typed in against its schema. A schema with formulas in it, as the vendor allows, says nothing here.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check_input(&self, input: &Value) -> Result<(), Vec<Flaw>> {
+        let schema = self.input_schema.as_ref().and_then(|schema| Schema::new(schema).ok());
+        match schema.map(|schema| schema.flaws(input)).filter(|flaws| !flaws.is_empty()) {
+            Some(flaws) => Err(flaws),
+            None => Ok(()),
+        }
     }
 
     /// How a method is written, if there is one that is supported.

@@ -7,6 +7,7 @@
 //! blocking pool.
 
 mod customers;
+mod requests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
+pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME};
 
 /// Where the store is.
 #[derive(Debug, Clone)]

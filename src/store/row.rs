@@ -16,11 +16,14 @@ pub enum RowId {
     Connection(ConnectionId),
     /// A customer's.
     Customer(Owner),
+    /// That of a request to connect.
+    Request,
 }
 
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Request => f.write_str("request to connect"),
             Self::Connection(id) => write!(f, "connection `{id}`"),
             Self::Customer(Owner { workspace, customer }) => {
                 write!(f, "customer `{customer}` of workspace `{workspace}`")

@@ -28,11 +28,14 @@ const BY_WORKSPACE: Index = TableDefinition::new("connections by workspace");
 /// Workspace and customer to the open part, as JSON, and the sealed part.
 pub(super) const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> =
     TableDefinition::new("customers");
+/// Time of birth and digest of its name to a request to connect, as JSON.
+const REQUESTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("requests to connect");
 /// `format`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const FORMAT_ROW: &str = "format";
 
+type RequestKey = (u64, &'static [u8]);
 pub(super) type CustomerKey = (&'static str, &'static str);
 pub(super) type CustomerParts = (&'static [u8], &'static [u8]);
 type IndexKey = (&'static str, &'static str, u64, &'static str);
@@ -66,6 +69,7 @@ pub(super) struct Tables<'t> {
     by_owner: Table<'t, IndexKey, ()>,
     by_workspace: Table<'t, IndexKey, ()>,
     customers: Table<'t, CustomerKey, CustomerParts>,
+    requests: Table<'t, RequestKey, &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
@@ -76,6 +80,7 @@ impl<'t> Tables<'t> {
             by_owner: transaction.open_table(BY_OWNER)?,
             by_workspace: transaction.open_table(BY_WORKSPACE)?,
             customers: transaction.open_table(CUSTOMERS)?,
+            requests: transaction.open_table(REQUESTS)?,
         })
     }
 
@@ -117,6 +122,18 @@ impl<'t> Tables<'t> {
         if let Some(sealed) = sealed {
             self.secrets.insert(id, sealed)?;
         }
+        Ok(())
+    }
+
+    /// Writes a request to connect, and removes those that were born before `oldest`.
+    pub(super) fn put_request(
+        &mut self,
+        key: (u64, &[u8]),
+        row: &[u8],
+        oldest: u64,
+    ) -> Result<(), StoreError> {
+        self.requests.retain_in::<(u64, &[u8]), _>(..(oldest, &[][..]), |_, _| false)?;
+        self.requests.insert(key, row)?;
         Ok(())
     }
 
@@ -171,6 +188,15 @@ pub(super) fn customer(
 ) -> Result<Option<CustomerRow>, StoreError> {
     let row = transaction.open_table(CUSTOMERS)?.get((owner.workspace.as_str(), owner.customer.as_str()))?;
     Ok(row.map(|row| CustomerRow::of(row.value())))
+}
+
+/// A request to connect.
+pub(super) fn request(
+    transaction: &ReadTransaction,
+    key: (u64, &[u8]),
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = transaction.open_table(REQUESTS)?.get(key)?;
+    Ok(row.map(|row| row.value().to_vec()))
 }
 
 /// Shows `take` the customers of a workspace in the order of their ids, from behind `after`, until it says to stop.

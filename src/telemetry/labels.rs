@@ -10,6 +10,8 @@ pub enum Door {
     Outbound,
     /// The SDK-compatible API.
     Api,
+    /// The pages that a browser connects something on.
+    Connect,
 }
 
 impl Door {
@@ -20,6 +22,7 @@ impl Door {
             Self::Inbound => "inbound",
             Self::Outbound => "outbound",
             Self::Api => "api",
+            Self::Connect => "connect",
         }
     }
 }

@@ -41,6 +41,7 @@ pub struct Metrics {
     inbound: DoorMetrics,
     outbound: DoorMetrics,
     api: DoorMetrics,
+    connect: DoorMetrics,
     refreshes: Family<Labels<1>, Counter>,
     connections: Connections,
     process_start: Gauge<f64, std::sync::atomic::AtomicU64>,
@@ -79,7 +80,8 @@ impl Metrics {
             series: series.of(door, ""),
             active: active.get_or_create_owned(&[("door", door.as_str())]),
         };
-        let (inbound, outbound, api) = (door(Door::Inbound), door(Door::Outbound), door(Door::Api));
+        let (inbound, outbound) = (door(Door::Inbound), door(Door::Outbound));
+        let (api, connect) = (door(Door::Api), door(Door::Connect));
         let refreshes = Family::<Labels<1>, Counter>::default();
         for outcome in RefreshOutcome::ALL {
             drop(refreshes.get_or_create(&outcome_label(outcome)));
@@ -104,6 +106,7 @@ impl Metrics {
             inbound,
             outbound,
             api,
+            connect,
             refreshes,
             connections: Connections::register(&mut registry),
             process_start,
@@ -171,6 +174,7 @@ impl Metrics {
             Door::Inbound => &self.inbound,
             Door::Outbound => &self.outbound,
             Door::Api => &self.api,
+            Door::Connect => &self.connect,
         }
     }
 }

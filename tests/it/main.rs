@@ -1,6 +1,7 @@
 //! The integration tests, one binary: each module is a list of sentences about Sidegate.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test that fails says so by panicking
 mod admin;
+mod browsers;
 mod commands;
 mod config;
 mod connections;

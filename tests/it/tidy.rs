@@ -31,10 +31,11 @@ const FLOORS: &[(&str, &str)] = &[
     ("inbound", "names secret clock report telemetry http token formula"),
     ("outbound", "names secret clock report telemetry http token connector store call"),
     ("api", "names secret clock report telemetry http token formula connector method refresh store"),
+    ("connect", "names report telemetry http token formula api"),
     ("admin", "names secret clock report telemetry http"),
     (
         "config",
-        "names secret report document http formula connector script token seal store inbound outbound",
+        "names secret report document http formula connector script token seal store inbound outbound connect",
     ),
 ];
 

@@ -26,7 +26,7 @@ impl Api {
         let integration = self.usable(&caller, &draft::integration(&body)?)?;
         seen.integration(&integration.key);
         let draft = Draft::read(&body)?;
-        let replace = integration.connections == Connections::One;
+        let replace = replaces(&integration, body.truth("allowMultipleConnections"))?;
         let app = integration.app(None).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
         let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?;
@@ -71,5 +71,14 @@ impl Api {
             updated_at: now,
             archived_at: None,
         }
+    }
+}
+
+/// Whether a new connection takes the place of the old: where a customer may have one only, and where several are not wanted.
+fn replaces(integration: &Integration, wants_several: Option<bool>) -> Result<bool, Rejection> {
+    match (integration.connections, wants_several) {
+        (Connections::One, Some(true)) => Err(Rejection::OneOnly { key: integration.key.clone() }),
+        (Connections::One, _) | (Connections::Many, Some(false)) => Ok(true),
+        (Connections::Many, _) => Ok(false),
     }
 }

@@ -120,6 +120,7 @@ impl Api {
                 Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
             }
             (AuthType::ClientCredentials, Source::Input) => {
+                with.option.check_input(&secrets.input).map_err(Rejection::Schema)?;
                 secrets.credentials = self.made_from_input(with, secrets).await?;
                 Ok(Renewal::Renewed(can_refresh.then(|| ends(&secrets.credentials)).flatten()))
             }

@@ -36,6 +36,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
         ("PUT /connections", "GET, POST"),
         ("POST /connections/a", "GET, PATCH, PUT, DELETE"),
         ("GET /connections/a/refresh-credentials", "POST"),
+        ("GET /connections/a/test", "POST"),
         ("POST /connection?id=a", "GET, PATCH, PUT, DELETE"),
         ("DELETE /customers", "GET, POST"),
         ("POST /customer?id=ada", "GET, PATCH, PUT, DELETE"),

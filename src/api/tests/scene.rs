@@ -166,7 +166,7 @@ fn integrations(token_uri: &str) -> Vec<Integration> {
         Integration { workspaces: vec!["globex".into()], ..integration("foreign", keys) },
         Integration {
             workspaces: vec!["globex".into()],
-            credentials_schema: Some(Schema::new(own_api_schema()).unwrap()),
+            credentials_schema: Some(Schema::new(&own_api_schema().into()).unwrap()),
             ..integration("internal-api", keys)
         },
     ]

@@ -64,8 +64,13 @@ impl Resolver<'_> {
         if any {
             return Origins::Any;
         }
+        Origins::Listed(self.listed_origins(&typed.origins, &list))
+    }
+
+    /// Origins, each as a browser writes it.
+    pub(super) fn listed_origins(&mut self, typed: &[String], list: &KeyPath) -> Vec<HeaderValue> {
         let mut origins = Vec::new();
-        for (path, typed) in self.places.items(&list, &typed.origins) {
+        for (path, typed) in self.places.items(list, typed) {
             let as_browsers_do = url::Url::parse(typed).map(|url| url.origin().ascii_serialization());
             match HeaderValue::from_str(typed) {
                 Ok(origin) if as_browsers_do.as_deref() == Ok(typed.as_str()) => origins.push(origin),
@@ -75,6 +80,6 @@ impl Resolver<'_> {
                 }
             }
         }
-        Origins::Listed(origins)
+        origins
     }
 }

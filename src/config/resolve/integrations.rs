@@ -120,7 +120,7 @@ impl Resolver<'_> {
     fn credentials_schema(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<Schema> {
         typed.credentials_schema.as_ref()?;
         let node = self.places.written(path)?;
-        match Schema::new(serde_json::to_value(Value::from(node)).unwrap_or_default()) {
+        match Schema::new(&Value::from(node)) {
             Ok(schema) => Some(schema),
             Err(problem) => {
                 let problem = format!("`{path}` is no JSON Schema: {problem}");

@@ -17,6 +17,7 @@ impl Resolver<'_> {
             let address = self.address(&raw.address, &path.key("outbound"))?;
             Some(listener::Config { address, tls: None, limits: Limits::default() })
         });
+        let browsers = raw.connect.as_ref().and_then(|one| self.public(one, &path.key("connect")));
         let health = raw.health.as_ref().and_then(|raw| {
             let address = self.address(&raw.address, &path.key("health"))?;
             Some(listener::Config { address, tls: None, limits: Limits::default() })
@@ -25,10 +26,12 @@ impl Resolver<'_> {
         let mut taken: Vec<(KeyPath, &Address)> =
             inbound.iter().map(|(path, one)| (path.clone(), &one.address)).collect();
         taken.extend(outbound.iter().map(|one| (path.key("outbound"), &one.address)));
+        taken.extend(browsers.iter().map(|one| (path.key("connect"), &one.address)));
         taken.extend(health.iter().map(|one| (path.key("health"), &one.address)));
         taken.extend(admin.iter().map(|one| (path.key("admin"), &one.address)));
         self.refuse_same_addresses(&taken);
-        Listeners { inbound: inbound.into_iter().map(|(_, one)| one).collect(), outbound, health, admin }
+        let inbound = inbound.into_iter().map(|(_, one)| one).collect();
+        Listeners { inbound, outbound, connect: browsers, health, admin }
     }
 
     fn inbound(
@@ -42,11 +45,17 @@ impl Resolver<'_> {
             Some(OneOrMany::Many(many)) => self.places.items(path, many),
         };
         let resolve = |(path, one): (KeyPath, &raw::Inbound)| {
-            let address = self.address(&one.address, &path);
-            let tls = one.tls.as_ref().map(|tls| self.server_tls(tls, &path.key("tls")));
-            Some((path, listener::Config { address: address?, tls, limits: limits(&one.limits) }))
+            let listener = self.public(one, &path)?;
+            Some((path, listener))
         };
         typed.into_iter().filter_map(resolve).collect()
+    }
+
+    /// A listener that anybody may reach.
+    fn public(&mut self, one: &raw::Inbound, path: &KeyPath) -> Option<listener::Config> {
+        let address = self.address(&one.address, path);
+        let tls = one.tls.as_ref().map(|tls| self.server_tls(tls, &path.key("tls")));
+        Some(listener::Config { address: address?, tls, limits: limits(&one.limits) })
     }
 
     /// Whoever reaches it may stop the process, so only this machine may.

@@ -182,17 +182,16 @@ impl Loader {
         let ui = self.ui(root, spec);
         let (methods, response_handlers) = self.methods(way, auth);
         let text = |name| spec.get(name).and_then(Node::text).map(str::to_owned);
-        let schema = |node: &Node| serde_json::Value::from(&Value::from(node));
         Some(AuthOption {
             key: way.key.map(str::to_owned),
             auth: auth?,
             title: text("title"),
             description: text("description").or_else(|| ui.description.clone()),
-            input_schema: spec.get("inputSchema").map(schema).or_else(|| ui.schema.clone()),
+            input_schema: spec.get("inputSchema").map(Value::from).or_else(|| ui.schema.clone()),
             parameters_schema: spec
                 .get("parametersSchema")
                 .or_else(|| root.get("parametersSchema"))
-                .map(schema),
+                .map(Value::from),
             enabled: enabled.flatten(),
             ui,
             methods,
@@ -205,7 +204,7 @@ impl Loader {
         let ui = spec.get("ui").cloned().or_else(|| self.ui_file()).or_else(|| root.get("ui").cloned());
         let Some(ui) = ui else { return Ui::default() };
         let text = |name| ui.get(name).and_then(Node::text).map(str::to_owned);
-        let schema = ui.get("schema").map(|schema| serde_json::Value::from(&Value::from(schema)));
+        let schema = ui.get("schema").map(Value::from);
         Ui { schema, description: text("description"), help_uri: text("helpUri") }
     }
 

@@ -39,7 +39,7 @@ fn the_older_form_may_stand_inline_and_under_args() {
     .unwrap();
     let connector = connector.option(None).unwrap();
     assert_eq!(connector.literal_base_host(), Some(("a.example".into(), 8443)));
-    assert_eq!(connector.input_schema, Some(serde_json::json!({"type": "object"})));
+    assert_eq!(connector.input_schema, Some(serde_json::json!({"type": "object"}).into()));
     assert_eq!(warnings.len(), 1, "the missing test: {warnings:?}");
 }
 

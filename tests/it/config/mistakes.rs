@@ -197,11 +197,43 @@ fn a_key_of_a_later_version_is_refused() {
     let folder = small();
     folder.write(
         "sidegate.yaml",
-        &format!("{SMALL}publicUrl: https://auth.example.com\ncors: {{origins: []}}\n"),
+        &format!("{SMALL}tracing: {{otlp: http://127.0.0.1:4318}}\ntenants: {{a: {{}}}}\n"),
     );
     let complaints = folder.complaints(&[]);
-    contains(&complaints, "sidegate.yaml:4:1: this version does not know `publicUrl` here");
-    contains(&complaints, "sidegate.yaml:5:1: this version does not know `cors` here");
+    contains(&complaints, "sidegate.yaml:4:1: this version does not know `tracing` here");
+    contains(&complaints, "sidegate.yaml:5:1: this version does not know `tenants` here");
+}
+
+#[test]
+fn what_browsers_may_do_is_checked_for_what_it_means() {
+    let folder = small();
+    folder.write(
+        "sidegate.yaml",
+        &format!(
+            "{SMALL}publicUrl: auth.example.com\n\
+             cors: {{origins: [https://app.example.com/, '*']}}\n\
+             connect: {{redirectUris: [https://app.example.com, /done, 'https://app.example.com/done?x=1']}}\n"
+        ),
+    );
+    let complaints = folder.complaints(&[]);
+    contains(&complaints, "`auth.example.com` is no address of a web site");
+    contains(&complaints, "`https://app.example.com/` is not an origin");
+    contains(&complaints, "`*` is not an origin");
+    contains(&complaints, "`https://app.example.com` is not in its usual spelling");
+    contains(&complaints, "`/done` is no place to send a browser to");
+    contains(&complaints, "`https://app.example.com/done?x=1` is no place to send a browser to");
+}
+
+#[test]
+fn the_connect_listener_says_what_else_it_needs() {
+    let folder = small();
+    folder.write(
+        "sidegate.yaml",
+        &SMALL.replace("listeners: {", "listeners: {connect: {address: 127.0.0.1:8082}, "),
+    );
+    let complaints = folder.complaints(&[]);
+    contains(&complaints, "the connect listener has no store to keep connections in");
+    contains(&complaints, "the connect listener does not know where browsers reach it");
 }
 
 #[test]

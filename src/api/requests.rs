@@ -1,0 +1,132 @@
+//! Requests to connect that a server makes for a customer, who follows their address in a browser.
+//! Never lets a request's name do more than connect the one thing that it is for.
+
+use http::{Method, Response};
+use serde::Serialize;
+
+use super::Api;
+use super::ask::Ask;
+use super::body::JsonBody;
+use super::connections::integration_key;
+use super::place::{Place, Selector};
+use super::rejection::Rejection;
+use super::seen::{Seen, random_id};
+use super::view;
+use crate::clock::Timestamp;
+use crate::http::Body;
+use crate::names::ConnectionId;
+use crate::store::ConnectionRequest;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestView<'a> {
+    request_id: &'a str,
+    tenant_id: &'a str,
+    url: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_connection_id: Option<&'a str>,
+    created_at: String,
+}
+
+impl Api {
+    /// Everything at `/connection-requests`.
+    pub(super) async fn on_connection_requests(
+        &self,
+        method: &Method,
+        place: &Place<'_>,
+        ask: Ask,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        match (&place.selector, method) {
+            _ if !place.operation.is_empty() => Err(Rejection::NothingHere),
+            (None, &Method::POST) => self.make_request(ask, seen).await,
+            (None, _) => Err(Rejection::MethodNotAllowed { allow: "POST" }),
+            (Some(name), _) => {
+                seen.nameless();
+                match *method {
+                    Method::GET => self.read_request(name.text()?, ask).await,
+                    _ => Err(Rejection::MethodNotAllowed { allow: "GET" }),
+                }
+            }
+        }
+    }
+
+    /// `POST /connection-requests`
+    async fn make_request(&self, ask: Ask, seen: &mut Seen) -> Result<Response<Body>, Rejection> {
+        let (owner, caller) = (ask.customer()?, ask.caller.clone());
+        let base = self.public_url()?;
+        let body = ask.body().await?;
+        if body.any("connectorParameters").is_some() {
+            let why = "a request holds no secrets: set them on the connection, or on the integration";
+            return Err(Rejection::FieldNotTaken { field: "connectorParameters".into(), why });
+        }
+        let connection = match body.one_of(&["connectionId", "connectionKey"], JsonBody::text)? {
+            Some(name) => Some(self.found(&Selector::Name(name.to_owned()), &caller, seen).await?),
+            None => None,
+        };
+        let integration = match &connection {
+            Some(connection) => connection.integration.clone(),
+            None => integration_key(&body)?,
+        };
+        let integration = self.usable(&caller, &integration)?;
+        seen.integration(&integration.key);
+        let created_at = self.clock.now();
+        let request = ConnectionRequest {
+            owner,
+            integration: integration.key.clone(),
+            connection: connection.map(|connection| connection.id),
+            name: body.text("name")?.map(str::to_owned),
+            several: body.truth("allowMultipleConnections") == Some(true),
+            redirect_uri: body.text("redirectUri")?.map(str::to_owned),
+            result: None,
+            created_at,
+        };
+        // Its time of birth leads to its row, and the rest cannot be guessed.
+        let name = format!("{:x}-{}", created_at.as_millis(), random_id());
+        self.store.put_request(&name, &request).await?;
+        Ok(shown(&base, &name, &request))
+    }
+
+    /// `GET /connection-requests/{requestId}`
+    async fn read_request(&self, name: &str, ask: Ask) -> Result<Response<Body>, Rejection> {
+        let owner = ask.customer()?;
+        let request = self.connection_request(name).await?.filter(|request| request.owner == owner);
+        Ok(shown(&self.public_url()?, name, &request.ok_or(Rejection::UnknownRequest)?))
+    }
+
+    /// The request of this name, if it is one and not too old.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn connection_request(&self, name: &str) -> Result<Option<ConnectionRequest>, Rejection> {
+        let born = name.split('-').next().and_then(|time| u64::from_str_radix(time, 16).ok());
+        let Some(born) = born else { return Ok(None) };
+        Ok(self.store.request(name, Timestamp::from_millis(born)).await?)
+    }
+
+    /// Notes what came of a request.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn fulfil(&self, name: &str, request: ConnectionRequest, made: &str) -> Result<(), Rejection> {
+        let request = ConnectionRequest { result: Some(ConnectionId::from(made)), ..request };
+        Ok(self.store.put_request(name, &request).await?)
+    }
+
+    /// Where browsers reach the connect pages.
+    fn public_url(&self) -> Result<String, Rejection> {
+        self.browsers.load().address().map(str::to_owned).ok_or(Rejection::NoPublicUrl)
+    }
+}
+
+fn shown(base: &str, name: &str, request: &ConnectionRequest) -> Response<Body> {
+    view::shown(&RequestView {
+        request_id: name,
+        tenant_id: request.owner.customer.as_str(),
+        url: format!("{base}/screens/connections?connectionRequestId={name}"),
+        status: if request.result.is_some() { "success" } else { "pending" },
+        result_connection_id: request.result.as_ref().map(ConnectionId::as_str),
+        created_at: request.created_at.to_string(),
+    })
+}

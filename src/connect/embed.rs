@@ -1,0 +1,134 @@
+//! The forms: for a new connection, and for one that is to be connected again.
+//! Never keeps what was typed; it goes to the API, or back into the form if it is no secret.
+
+use http::{Method, Response};
+
+use super::Connect;
+use super::ask::{Visit, segment};
+use super::field::{self, Complaint, Field, Typed};
+use super::flow::connected;
+use super::form::Form;
+use super::page::{self, Told};
+use super::rejection::{self, Rejection};
+use super::seen::Seen;
+use super::subject::Subject;
+use crate::api::ConnectionRequest;
+use crate::formula::Value;
+use crate::http::Body;
+use crate::token::Caller;
+
+/// Says that a form came back filled in; the SDKs open these pages by POST too.
+pub(super) const FILLED_IN: &str = "filledIn";
+
+impl Connect {
+    /// `/embed/integrations/{key}/connect`
+    pub(super) async fn new_connection(
+        &self,
+        integration: &str,
+        visit: Visit,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let caller = self.caller(visit.wish.token(), seen).await?;
+        let subject = self.subject(&caller, &visit, integration, None).await?;
+        self.form(&caller, &visit, &subject, None, seen).await
+    }
+
+    /// `/screens/connections?connectionRequestId=…`: whoever knows a request's name may connect what it is for.
+    pub(super) async fn requested(
+        &self,
+        mut visit: Visit,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let name = visit.wish.text("connectionRequestId").ok_or(Rejection::NothingToConnect)?.to_owned();
+        let found = self.api.connection_request(&name).await?;
+        let request = found.ok_or(Rejection::UnknownRequest)?;
+        if request.result.is_some() {
+            return Ok(page::page(&self.config.load(), "Connected", &connected(), &Told::default()));
+        }
+        let caller = Caller::trusted(request.owner.workspace.clone(), request.owner.customer.clone());
+        seen.caller(&caller);
+        visit.wish.fulfils(&request);
+        let connection = request.connection.as_ref().map(ToString::to_string);
+        let integration = segment(request.integration.as_str());
+        let subject = self.subject(&caller, &visit, &integration, connection).await?;
+        self.form(&caller, &visit, &subject, Some((&name, request)), seen).await
+    }
+
+    /// `/embed/connections/{selector}/refresh`
+    pub(super) async fn connect_again(
+        &self,
+        connection: &str,
+        visit: Visit,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let caller = self.caller(visit.wish.token(), seen).await?;
+        let path = format!("/connections/{connection}");
+        let found = self.ask(&caller, &visit, (Method::GET, path), None).await.map_err(Rejection::Api)?;
+        let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
+        let integration = segment(text("integrationKey"));
+        let subject = self.subject(&caller, &visit, &integration, Some(text("id").to_owned())).await?;
+        self.form(&caller, &visit, &subject, None, seen).await
+    }
+
+    async fn subject(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        integration: &str,
+        connection: Option<String>,
+    ) -> Result<Subject, Rejection> {
+        let path = format!("/integrations/{integration}");
+        let found = self.ask(caller, visit, (Method::GET, path), None).await.map_err(Rejection::Api)?;
+        Ok(Subject::of(&found, connection))
+    }
+
+    /// Shows the form, or takes what was typed into it. `request`: what is fulfilled by it.
+    async fn form(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        subject: &Subject,
+        request: Option<(&str, ConnectionRequest)>,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        seen.integration(&subject.integration);
+        let config = self.config.load();
+        let redirect = visit.wish.redirect(&config.redirects)?;
+        let Some((way, option)) = subject.chosen(&visit.wish) else {
+            return Ok(page::page(&config, &subject.title(), &subject.ways(visit), &Told::default()));
+        };
+        let fields = Field::all(option.get("inputSchema").unwrap_or(&Value::Null));
+        let is_filled_in = visit.wish.text(FILLED_IN).is_some();
+        let show = |complaints: &[Complaint]| {
+            let typed = is_filled_in.then_some(Typed(&visit.typed));
+            let form = Form { fields: &fields, typed, complaints };
+            let content = subject.form(visit, (way, option), &form, redirect.as_ref());
+            page::page(&config, &subject.title(), &content, &Told::default())
+        };
+        if !is_filled_in {
+            return Ok(show(&[]));
+        }
+        let input = match field::object(&fields, &Typed(&visit.typed)) {
+            Ok(input) => input,
+            Err(complaints) => return Ok(rejection::again(show(&complaints))),
+        };
+        let wanted = visit.wish.connection(&subject.integration, option.get("key"), Some(input));
+        match self.make(caller, visit, &wanted, subject.connection.as_deref()).await {
+            Ok(connection) => {
+                if let Some((name, request)) = request {
+                    let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
+                    self.api.fulfil(name, request, id).await?;
+                }
+                let is_awaited = visit.wish.text("requestId").is_some();
+                Ok(self.ended(visit, redirect, Some(caller), Ok(connection), is_awaited))
+            }
+            // Nothing has ended yet: whoever sits in front of it may type something else.
+            Err(refused) => {
+                let complaints = refused.complaints(&fields);
+                let rejection = Rejection::Api(refused);
+                seen.refused(&rejection);
+                Ok(rejection.marked(show(&complaints)))
+            }
+        }
+    }
+}
