@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::commands::Ran;
-use crate::support::service::{LISTENERS, fill, folder, settings};
+use crate::support::service::{LISTENERS, api_key, fill, folder, settings};
 use crate::support::{Origin, Process, SECRET};
 
 const KEYS: &[(&str, u8)] = &[("k1", 1)];
@@ -167,7 +167,8 @@ fn a_running_sidegate_and_a_store_that_nobody_holds_answer_alike_and_show_no_sec
         operator.done(more);
     }
     printed += &operator.printed;
-    assert!(third_party.seen().is_empty(), "nothing was sent");
+    // The connector's own test is all that was sent.
+    assert!(third_party.seen().iter().all(|asked| asked.line() == "GET /me HTTP/1.1"));
 
     assert!(printed.contains("Eve's") && printed.contains("k1"));
     let sealing_key = base64::engine::general_purpose::STANDARD.encode([1; 32]);
@@ -177,6 +178,40 @@ fn a_running_sidegate_and_a_store_that_nobody_holds_answer_alike_and_show_no_sec
         }
     }
     assert!(!printed.contains("eyJ"), "a token:\n{printed}");
+}
+
+#[test]
+fn a_test_tells_which_connections_work_and_a_script_by_its_exit_code() {
+    let third_party = Origin::played(|peer| {
+        while let Some(asked) = peer.request() {
+            let takes = asked.line() == "GET /me HTTP/1.1" && asked.values("x-api-key") == [api_key(0)];
+            let status = if takes { "200 OK" } else { "401 Unauthorized" };
+            peer.try_say(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}"));
+        }
+    });
+    let files = folder(third_party.address, KEYS);
+    fill(files.path(), KEYS, 2);
+    let mut process = Process::within(files, LISTENERS);
+    for running in [true, false] {
+        if !running {
+            process.kill();
+        }
+        let mut operator = if running { Operator::of(&process) } else { Operator::alone(process.folder()) };
+        assert_eq!(operator.done(&["connections", "test", "c0"]), "c0 works\n");
+        operator.refused(&["connections", "test", "c1"], "c1 does not work");
+        let ran = operator.told("", &["integrations", "test", "crm"]);
+        assert!(
+            ran.code == Some(1) && ran.err.contains("1 of 2 connections failed"),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+        let rows: Vec<_> = ran.out.lines().collect();
+        assert!(rows[1].starts_with("c0") && rows[1].ends_with("works"), "{}", ran.out);
+        assert!(rows[2].starts_with("c1") && !rows[2].ends_with("works"), "{}", ran.out);
+        operator.refused(&["integrations", "test", "nowhere"], "nowhere");
+        assert!(!operator.printed.contains("api-key-of"), "{}", operator.printed);
+    }
 }
 
 /// A secret raw, in hex, in base64 wherever it may begin within a group of three bytes, and as URLs and JSON write it.

@@ -54,6 +54,7 @@ encryption:
       makeApiClient:
         implementationType: mapping
         mapping: {{baseUri: 'http://{third_party}', headers: {{X-Api-Key: {{$var: credentials.apiKey}}}}}}
+      test: {{implementationType: rest-api-mapping, mapping: {{path: /me, method: GET}}}}
 integrations:
   crm: {{connector: crm, connections: many, egress: {{allowPrivate: true, allowPlain: true}}}}
 ",
