@@ -29,7 +29,7 @@ impl<'a> Site<'a> {
 /// Where credentials may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hosts {
-    /// The site of the base URI, which must be a literal ([`super::Connector::literal_base_host`]).
+    /// The site of the base URI, which must be a literal ([`super::AuthOption::literal_base_host`]).
     OfBaseUri,
     /// Any host that fits one of these.
     Listed(Vec<HostPattern>),
