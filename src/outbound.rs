@@ -111,6 +111,8 @@ impl Outbound {
         headers::keep_here(&mut head.headers);
         let request = Request::from_parts(head, body);
         let Target { integration, connection, requested } = target;
+        // So that a worker sends on together what it has decided together, as on the way in.
+        tokio::task::yield_now().await;
         let answer = self.calls.call(&integration, &connection, &requested, request, upgrade).await?;
         Ok(answer)
     }
