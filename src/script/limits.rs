@@ -59,16 +59,24 @@ impl Limits {
 
 /// A limit that a script ran into. Its name is the key that sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[allow(missing_docs)] // the names of the keys
 pub enum Limit {
+    /// What it and its worker may hold.
     Memory,
+    /// How deeply it may call.
     Stack,
+    /// How long it may calculate.
     CpuTime,
+    /// How long it may take, waiting included.
     WallClock,
+    /// The length of its text.
     Source,
+    /// The length of what it is given.
     Argument,
+    /// The length of what it gives.
     Result,
+    /// The length of an answer to one of its requests.
     Response,
+    /// How many requests it may make.
     Requests,
 }
 
