@@ -115,7 +115,7 @@ impl Door {
             403 if !self.has_customer => anyhow!(
                 "there is no connection of this id in the workspace; its key or its integration selects with --customer"
             ),
-            _ => anyhow!("{} ({status} {})", said("message"), said("key")),
+            _ => anyhow!("{} ({})", said("message"), format!("{status} {}", said("key")).trim_end()),
         })
     }
 
