@@ -101,7 +101,7 @@ impl Connect {
 }
 
 /// The message that the SDKs wait for.
-fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
+pub(super) fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     let mut message = match made {
         Ok(connection) => Value::from_iter([
             ("source", Value::from("integration.app")),
@@ -138,7 +138,8 @@ pub(super) fn refused_at(redirect: &Url, error: &str, data: &Value) -> Url {
     redirect
 }
 
-fn sent_to(url: &Url) -> Response<Body> {
+/// Sends a browser on.
+pub(super) fn sent_to(url: &Url) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(place) = HeaderValue::from_str(url.as_str()) {
