@@ -8,26 +8,18 @@ use super::target::Target;
 use crate::call::{Answer, Requested};
 use crate::http::Body;
 use crate::http::listener::Arrival;
+use crate::http::served::Served;
 use crate::report::report;
 use crate::telemetry::RequestEvent;
 use crate::telemetry::labels::{Blame, Door};
 use crate::token::Caller;
 
-/// One request as far as it is known. Names that are not known are empty.
+/// One request as far as it is known.
 #[derive(Debug)]
 pub(super) struct Seen {
-    request_id: HeaderValue,
-    method: String,
+    served: Served,
     /// What is asked of the third party, without its query; set once that is known.
     requested: Option<String>,
-    path: String,
-    door: Door,
-    arrival: Arrival,
-    workspace: String,
-    customer: String,
-    kid: String,
-    integration: String,
-    connection: String,
 }
 
 /// How a request ended.
@@ -42,29 +34,18 @@ pub(super) struct Outcome {
 
 impl Seen {
     pub(super) fn of(request: &Request<Body>, request_id: HeaderValue, door: Door, arrival: Arrival) -> Self {
-        Self {
-            request_id,
-            method: request.method().to_string(),
-            requested: None,
-            path: without_secrets(request.uri().path()),
-            door,
-            arrival,
-            workspace: String::new(),
-            customer: String::new(),
-            kid: String::new(),
-            integration: String::new(),
-            connection: String::new(),
-        }
+        let mut served = Served::of(request, request_id, door, arrival);
+        served.path = without_secrets(&served.path);
+        Self { served, requested: None }
     }
 
     pub(super) fn caller(&mut self, caller: &Caller) {
-        self.workspace = caller.workspace().to_string();
-        self.customer = caller.customer().map(ToString::to_string).unwrap_or_default();
+        self.served.caller(caller.workspace(), caller.customer());
     }
 
     pub(super) fn target(&mut self, target: &Target) {
-        self.integration = target.integration.key.to_string();
-        self.connection = target.connection.to_string();
+        self.served.integration = target.integration.key.to_string();
+        self.served.connection = target.connection.to_string();
         let (Requested::Path(text) | Requested::Url(text)) = &target.requested;
         self.requested = Some(without_secrets(text));
     }
@@ -72,25 +53,15 @@ impl Seen {
     /// What its rejection is about.
     pub(super) fn subject(&self) -> Subject<'_> {
         let url = self.requested.as_deref();
-        Subject { request_id: &self.request_id, method: &self.method, url }
+        Subject { request_id: &self.served.request_id, method: &self.served.method, url }
     }
 
     pub(super) fn event<'a>(&'a self, outcome: &'a Outcome) -> RequestEvent<'a> {
         RequestEvent {
-            request_id: self.request_id.to_str().unwrap_or_default(),
-            method: &self.method,
-            path: &self.path,
-            target: &self.integration,
-            workspace: &self.workspace,
-            customer: &self.customer,
-            kid: &self.kid,
-            connection: &self.connection,
-            peer: self.arrival.peer,
-            duration: self.arrival.at.elapsed(),
             replayed: outcome.replayed,
             refreshed: outcome.refreshed,
             detail: (!outcome.detail.is_empty()).then_some(&outcome.detail as _),
-            ..RequestEvent::new(self.door, outcome.reason, outcome.status, outcome.blame)
+            ..self.served.event(outcome.status, outcome.reason, outcome.blame)
         }
     }
 }
