@@ -107,6 +107,39 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A new one, of which nothing is known yet but whose it is and what for.
+    #[must_use]
+    pub fn new(
+        id: ConnectionId,
+        owner: Owner,
+        integration: IntegrationKey,
+        name: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            owner,
+            integration,
+            key: None,
+            name,
+            auth_option: None,
+            app: None,
+            version: Version::FIRST,
+            health: Health::Ready,
+            pinned_origin: None,
+            expires_at: None,
+            refresh_at: None,
+            refreshed_at: None,
+            refreshing: Refreshing::default(),
+            granted_scopes: None,
+            is_test: false,
+            meta: None,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+        }
+    }
+
     /// Why its credentials could not be refreshed, if the last attempt with just these failed.
     #[must_use]
     pub fn refresh_failure(&self) -> Option<&RefreshFailure> {

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Config, Connection, Health, Refreshing, Store, StoreError};
+use super::{Config, Connection, Store, StoreError};
 use crate::clock::{Clock, Timestamp};
-use crate::names::{Owner, Version};
+use crate::names::Owner;
 use crate::seal::{Keyring, SealingKey};
 
 /// A folder of its own, removed at the end.
@@ -54,26 +54,6 @@ impl Drop for Folder {
 
 /// Ada's connection as it is before it is stored.
 pub(crate) fn connection(id: &str, now: Timestamp) -> Connection {
-    Connection {
-        id: id.into(),
-        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
-        integration: "crm".into(),
-        key: None,
-        name: "Ada".into(),
-        auth_option: None,
-        app: None,
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        refreshing: Refreshing::default(),
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: now,
-        updated_at: now,
-        archived_at: None,
-    }
+    let owner = Owner { workspace: "acme".into(), customer: "ada".into() };
+    Connection::new(id.into(), owner, "crm".into(), "Ada".into(), now)
 }

@@ -12,10 +12,10 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use sidegate::clock::{SystemClock, Timestamp};
 use sidegate::formula::Value;
-use sidegate::names::{Owner, Version};
+use sidegate::names::Owner;
 use sidegate::seal::{Keyring, SealingKey};
 use sidegate::secret::Secret;
-use sidegate::store::{Config, Connection, Customer, Health, Refreshing, Secrets, Store, StoreError};
+use sidegate::store::{Config, Connection, Customer, Secrets, Store, StoreError};
 
 /// Where a helper process finds its store.
 const FOLDER: &str = "SIDEGATE_TEST_STORE";
@@ -55,28 +55,7 @@ fn owner() -> Owner {
 
 fn connection(number: usize) -> Connection {
     let at = Timestamp::from_secs(1_700_000_000);
-    Connection {
-        id: format!("c{number}").into(),
-        owner: owner(),
-        integration: "crm".into(),
-        key: None,
-        name: String::new(),
-        auth_option: None,
-        app: None,
-        version: Version::FIRST,
-        health: Health::Ready,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        refreshing: Refreshing::default(),
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: at,
-        updated_at: at,
-        archived_at: None,
-    }
+    Connection::new(format!("c{number}").into(), owner(), "crm".into(), String::new(), at)
 }
 
 fn secrets(token: &str) -> Secret<Secrets> {

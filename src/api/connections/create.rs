@@ -11,8 +11,8 @@ use crate::api::rejection::Rejection;
 use crate::api::seen::{Seen, random_id};
 use crate::connector::{Connections, Integration};
 use crate::http::Body;
-use crate::names::{AppId, ConnectionId, Owner, Version};
-use crate::store::{Connection, Health, Refreshing};
+use crate::names::{AppId, ConnectionId, Owner};
+use crate::store::Connection;
 
 impl Api {
     /// `POST /connections`. Where a customer has one connection of the integration, the new one replaces it.
@@ -50,28 +50,8 @@ impl Api {
         app: Option<AppId>,
     ) -> Connection {
         let now = self.clock.now();
-        Connection {
-            id: ConnectionId::from(random_id()),
-            owner,
-            integration: integration.key.clone(),
-            key: None,
-            name: integration.connector.name.clone(),
-            auth_option: None,
-            app,
-            version: Version::FIRST,
-            health: Health::Ready,
-            pinned_origin: None,
-            expires_at: None,
-            refresh_at: None,
-            refreshed_at: None,
-            refreshing: Refreshing::default(),
-            granted_scopes: None,
-            is_test: false,
-            meta: None,
-            created_at: now,
-            updated_at: now,
-            archived_at: None,
-        }
+        let (key, name) = (integration.key.clone(), integration.connector.name.clone());
+        Connection { app, ..Connection::new(ConnectionId::from(random_id()), owner, key, name, now) }
     }
 }
 

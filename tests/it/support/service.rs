@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sidegate::clock::{SystemClock, Timestamp};
 use sidegate::formula::Value;
-use sidegate::names::{Owner, Version};
+use sidegate::names::Owner;
 use sidegate::seal::{Keyring, SealingKey};
 use sidegate::secret::Secret;
-use sidegate::store::{Config, Connection, Customer, Health, Refreshing, Secrets, Store};
+use sidegate::store::{Config, Connection, Customer, Secrets, Store};
 
 use super::{Folder, OTHER_SECRET, SECRET};
 
@@ -123,26 +123,6 @@ fn secrets(number: usize) -> Secret<Secrets> {
 
 fn connection(number: usize) -> Connection {
     let at = Timestamp::from_secs(1_700_000_000);
-    Connection {
-        id: format!("c{number}").into(),
-        owner: if number < 10 { owner("ada") } else { owner(&format!("customer-{number}")) },
-        integration: "crm".into(),
-        key: None,
-        name: format!("number {number}"),
-        app: None,
-        version: Version::FIRST,
-        health: Health::Ready,
-        auth_option: None,
-        pinned_origin: None,
-        expires_at: None,
-        refresh_at: None,
-        refreshed_at: None,
-        refreshing: Refreshing::default(),
-        granted_scopes: None,
-        is_test: false,
-        meta: None,
-        created_at: at,
-        updated_at: at,
-        archived_at: None,
-    }
+    let owner = if number < 10 { owner("ada") } else { owner(&format!("customer-{number}")) };
+    Connection::new(format!("c{number}").into(), owner, "crm".into(), format!("number {number}"), at)
 }
