@@ -8,9 +8,7 @@ use std::sync::Arc;
 use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
-use crate::connector::{
-    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Schema,
-};
+use crate::connector::{App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, Schema};
 use crate::document::{Entry, Kind, Node, Position};
 use crate::formula::Value;
 use crate::secret::Secret;
@@ -197,7 +195,7 @@ impl Resolver<'_> {
     /// Without `hosts`, credentials may go to the host of baseUri, which then must be a literal; and an app's secret only to
     /// a token endpoint that is one.
     fn check_hosts(&mut self, hosts: &Hosts, connector: &Connector, path: &KeyPath) {
-        let computed = |way: &AuthOption| way.auth == AuthType::OAuth2 && !way.has_literal_token_endpoint();
+        let computed = |way: &AuthOption| way.auth.is_oauth() && !way.has_literal_token_endpoint();
         if connector.ways().iter().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
             let problem =
                 format!("`{}` lists no host: the connector computes its tokenUri", path.key("hosts"));

@@ -62,7 +62,7 @@ const AUTH_KEYS: [&str; 13] = [
     "name",
 ];
 
-const LATER_TYPES: [&str; 2] = ["oauth1", "proxy"];
+const LATER_TYPES: [&str; 1] = ["proxy"];
 const TYPES: [&str; 6] =
     ["client-credentials", "oauth2", "oauth1", "proxy", "integration-app-token", "membrane-token"];
 
@@ -222,6 +222,7 @@ impl Loader {
         match node.text().unwrap_or_default() {
             "client-credentials" => Some(AuthType::ClientCredentials),
             "oauth2" => Some(AuthType::OAuth2),
+            "oauth1" => Some(AuthType::OAuth1),
             "integration-app-token" => Some(AuthType::IntegrationAppToken),
             "membrane-token" => Some(AuthType::MembraneToken),
             later if LATER_TYPES.contains(&later) => {
@@ -253,7 +254,7 @@ impl Loader {
         if !auth.is_some_and(AuthType::is_minted) {
             self.require(way, Method::MakeApiClient);
         }
-        if auth == Some(AuthType::OAuth2) {
+        if auth.is_some_and(AuthType::is_oauth) {
             self.require(way, Method::GetOAuthConfig);
         }
         let (api_client, handlers) = self.api_client(way);
