@@ -32,6 +32,8 @@ struct Outage {
     seen_down: bool,
     tells: bool,
     back: Option<Timestamp>,
+    /// That it is back was gathered from an answer without a grant.
+    guessed: bool,
 }
 
 /// The endpoints that were down last.
@@ -45,10 +47,10 @@ impl Endpoints {
     /// An exchange that began at `begun` brought no answer to go by.
     pub(super) fn failed(&self, endpoint: &Endpoint, begun: Timestamp, now: Timestamp) {
         self.0.entry_by_ref(endpoint).and_compute_with(|entry| {
-            let new = Outage { asked: now, seen_down: false, tells: true, back: None };
+            let new = Outage { asked: now, seen_down: false, tells: true, back: None, guessed: false };
             let known = entry.map_or(new, moka::Entry::into_value);
             // It was thought to be back, and was not.
-            let misled = known.back.is_some_and(|back| begun >= back);
+            let misled = known.guessed && known.back.is_some_and(|back| begun >= back);
             Op::Put(Outage { tells: known.tells && !misled, ..known })
         });
     }
@@ -57,7 +59,10 @@ impl Endpoints {
     pub(super) fn works(&self, endpoint: &Endpoint, now: Timestamp) {
         self.0.entry_by_ref(endpoint).and_compute_with(|entry| match entry {
             None => Op::Nop,
-            Some(_) => Op::Put(Outage { asked: now, seen_down: false, tells: true, back: Some(now) }),
+            Some(_) => {
+                let back = Some(now);
+                Op::Put(Outage { asked: now, seen_down: false, tells: true, back, guessed: false })
+            }
         });
     }
 
@@ -88,7 +93,7 @@ impl Endpoints {
             let Some(outage) = entry.map(moka::Entry::into_value) else { return Op::Nop };
             Op::Put(match (answers, outage.seen_down) {
                 (false, _) => Outage { seen_down: true, ..outage },
-                (true, true) => Outage { seen_down: false, back: Some(now), ..outage },
+                (true, true) => Outage { seen_down: false, back: Some(now), guessed: true, ..outage },
                 (true, false) => Outage { tells: false, ..outage },
             })
         });
