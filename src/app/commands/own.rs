@@ -23,7 +23,7 @@ use crate::token::{self, Verifier};
 /// What of the settings is needed.
 pub(super) struct Parts {
     pub(super) service: Option<ServiceSettings>,
-    pub(super) integrations: Vec<Integration>,
+    pub(super) integrations: Vec<Arc<Integration>>,
     pub(super) tokens: token::Config,
     pub(super) places: Places,
 }
