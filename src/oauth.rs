@@ -1,6 +1,7 @@
 //! OAuth as a client: token requests of 2.0, the exchanges of 1.0a, and their many answers.
 //! Never stores anything, never decides when to refresh.
 
+mod app_fingerprint;
 mod client_authentication;
 mod error;
 #[cfg(test)]
@@ -11,6 +12,7 @@ pub mod token_endpoint;
 mod token_reply;
 mod token_request;
 
+pub use app_fingerprint::AppFingerprint;
 pub use client_authentication::ClientAuthentication;
 pub use error::{ExchangeError, Sent};
 pub use three_legged::OAuth1Request;

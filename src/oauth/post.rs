@@ -22,7 +22,7 @@ use super::error::{ExchangeError, Sent};
 pub(super) const REPLY_LIMIT: usize = 1 << 20;
 
 /// Some providers refuse requests that do not name their sender (GitHub does).
-const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
+pub(super) const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
 
 /// A form that is to be sent.
 pub(super) struct Post<'a> {
