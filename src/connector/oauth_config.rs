@@ -94,7 +94,7 @@ impl OAuthConfig {
 }
 
 /// A list of texts, or one text with blanks between.
-fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
+pub(super) fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
     match fields.get(&["scopes"]) {
         None => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(text.split_whitespace().map(str::to_owned).collect()),
@@ -134,7 +134,7 @@ fn grant_type(fields: &Fields<'_>) -> Result<GrantType, MethodError> {
     }
 }
 
-fn extra(fields: &Fields<'_>) -> Result<Vec<(String, String)>, MethodError> {
+pub(super) fn extra(fields: &Fields<'_>) -> Result<Vec<(String, String)>, MethodError> {
     let mut extra = Vec::new();
     for (name, value) in fields.members(&["extra"])? {
         let text = scalar(value).ok_or_else(|| fields.wrong(&format!("extra parameter {name}"), "text"))?;

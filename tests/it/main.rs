@@ -13,6 +13,7 @@ mod ids;
 mod inbound;
 mod keys;
 mod lifecycle;
+mod oauth1;
 mod origins;
 mod outbound;
 mod reload;
