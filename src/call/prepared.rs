@@ -16,7 +16,7 @@ use crate::store::{Opened, Store};
 
 /// How many connections' clients are kept, and how long after their last use. They hold what is put into requests, and
 /// wipe it when they go.
-const KEPT: u64 = 1000;
+const KEPT: u64 = 4096;
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// An API client, and what follows from it for each of its calls.
