@@ -1,6 +1,7 @@
-//! OAuth 2.0 as a client: token requests and their many answers.
+//! OAuth 2.0 as a client: requests for consent, token requests and their many answers.
 //! Never stores anything, never decides when to refresh.
 
+pub mod authorization;
 mod client_authentication;
 mod error;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Never sends a customer's request, never knows who asked.
 
 mod exchange;
+mod first;
 mod flight;
 pub mod freshness;
 mod memory;
@@ -25,6 +26,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
+pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 use outcome::Failure;

@@ -10,7 +10,7 @@ use super::api_client::ApiClient;
 use super::fields::MethodError;
 use super::implementation::{Implementation, Method};
 use super::methods::MethodInput;
-use super::oauth_config::OAuthConfig;
+use super::oauth_config::{self, OAuthConfig};
 use super::response::ResponseHandlers;
 use super::schema::{Flaw, Schema};
 use crate::formula::{Template, Value, Variables};
@@ -215,6 +215,20 @@ impl AuthOption {
     pub fn has_literal_token_endpoint(&self) -> bool {
         self.mapping(Method::GetOAuthConfig)
             .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
+    }
+
+    /// Whether the authorization endpoint is a literal of `getOAuthConfig`.
+    #[must_use]
+    pub fn has_literal_authorization_endpoint(&self) -> bool {
+        self.mapping(Method::GetOAuthConfig)
+            .is_some_and(|mapping| literal_host(mapping, &["authorizeUri"]).is_some())
+    }
+
+    /// The scopes that `getOAuthConfig` has as literals.
+    #[must_use]
+    pub fn literal_scopes(&self) -> Option<Vec<String>> {
+        let scopes = self.mapping(Method::GetOAuthConfig)?.member("scopes")?.literal()?;
+        oauth_config::scopes_of(&scopes)
     }
 
     /// Its methods that are scripts.

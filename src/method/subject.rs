@@ -7,6 +7,7 @@ use crate::formula::{Value, Variables};
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
 use crate::names::{AppId, Owner};
+use crate::secret::Secret;
 
 /// What is known of a connection, stored or still being made.
 #[derive(Clone, Copy)]
@@ -36,6 +37,7 @@ pub struct Subject<'a> {
     account: Account<'a>,
     parameters: Variables,
     user: Option<Variables>,
+    more: Variables,
 }
 
 impl<'a> Subject<'a> {
@@ -50,7 +52,21 @@ impl<'a> Subject<'a> {
             .ok_or_else(|| RunError::NoOption { option: account.option.unwrap_or_default().to_owned() })?;
         let parameters = integration.connector_parameters(account.app, account.connector_parameters);
         let user = account.customer.map(|(owner, fields)| user(owner, fields));
-        Ok(Self { integration, option, account, parameters, user })
+        Ok(Self { integration, option, account, parameters, user, more: Variables::new() })
+    }
+
+    /// Lets its methods see one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &Value) -> Self {
+        self.more.set(name, value);
+        self
+    }
+
+    /// Lets its methods see one more variable, which is secret.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, text: &Secret<String>) -> Self {
+        self.more.set_secret(name, text);
+        self
     }
 
     /// What its methods see.
@@ -84,7 +100,9 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn variables(&self, method: Method) -> Variables {
-        self.option.variables(method, &self.input())
+        let mut variables = self.option.variables(method, &self.input());
+        variables.set_all(&self.more);
+        variables
     }
 }
 

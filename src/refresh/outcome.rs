@@ -171,6 +171,6 @@ fn label(error: &ExchangeError) -> RefreshOutcome {
     }
 }
 
-fn told(code: &str, description: &str) -> String {
+pub(super) fn told(code: &str, description: &str) -> String {
     if description.is_empty() { code.to_owned() } else { format!("{code}: {description}") }
 }

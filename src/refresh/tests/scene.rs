@@ -179,6 +179,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: None,
+        oauth_callback: None,
         credentials_schema: None,
     };
     let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
