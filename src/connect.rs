@@ -9,6 +9,7 @@ mod flow;
 mod form;
 mod page;
 pub mod rejection;
+mod result;
 mod seen;
 mod subject;
 mod wish;

@@ -6,15 +6,16 @@ use http::{Method, Response};
 use super::Connect;
 use super::ask::{Visit, segment};
 use super::field::{self, Complaint, Field, Typed};
-use super::flow::connected;
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Rejection};
+use super::result;
 use super::seen::Seen;
 use super::subject::Subject;
 use crate::api::ConnectionRequest;
 use crate::formula::Value;
 use crate::http::Body;
+use crate::steps::Steps;
 use crate::token::Caller;
 
 /// Says that a form came back filled in; the SDKs open these pages by POST too.
@@ -43,7 +44,8 @@ impl Connect {
         let found = self.api.connection_request(&name).await?;
         let request = found.ok_or(Rejection::UnknownRequest)?;
         if request.result.is_some() {
-            return Ok(page::page(&self.config.load(), "Connected", &connected(), &Told::default()));
+            let content = result::connected(&Steps::default());
+            return Ok(page::page(&self.config.load(), "Connected", &content, &Told::default()));
         }
         let caller = Caller::trusted(request.owner.workspace.clone(), request.owner.customer.clone());
         seen.caller(&caller);
