@@ -4,6 +4,7 @@
 mod ask;
 mod body;
 mod connections;
+mod consent;
 mod cors;
 mod customer;
 mod customers;
@@ -36,6 +37,8 @@ use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
 pub use crate::store::ConnectionRequest;
+pub use crate::store::Consent;
+pub use consent::{Asked, Brought, ConsentWish};
 pub use cors::{Browsers, Reader};
 
 use ask::Ask;

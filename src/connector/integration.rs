@@ -107,7 +107,8 @@ impl Integration {
         let parsed = |uri: &str| url::Url::parse(uri).ok();
         let Some(url) = config.authorize_uri.as_deref().and_then(parsed) else { return false };
         let Some(site) = Site::of(&url) else { return false };
-        let beside_tokens = || parsed(&config.token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
+        let beside_tokens =
+            || parsed(&config.token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
         (self.allow_plain || site.scheme == "https")
             && (option.has_literal_authorization_endpoint() || self.hosts.lists(&site) || beside_tokens())
     }

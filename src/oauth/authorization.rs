@@ -97,7 +97,11 @@ mod tests {
         list.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
     }
 
-    fn asked(authorize_uri: &str, scopes: &[String], extra: &[(String, String)]) -> (String, Vec<(String, String)>) {
+    fn asked(
+        authorize_uri: &str,
+        scopes: &[String],
+        extra: &[(String, String)],
+    ) -> (String, Vec<(String, String)>) {
         let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned());
         let request = AuthorizationRequest {
             authorize_uri,

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{self, authentication, lay_over};
-use super::outcome::{Failure, told};
+use super::outcome::Failure;
 use super::{RefreshError, Refresher, flight, freshness};
 
 /// What a customer's browser brought back.
@@ -47,11 +47,21 @@ pub struct FirstCredentials {
 /// Why a code brought no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
-    /// The provider does not take the code.
-    #[error("the provider does not take the code that it gave: {reason}")]
+    /// The provider refused.
+    #[error("the third party gave no tokens for the code: {code}{}", described(.description))]
     Refused {
-        /// What it said.
-        reason: String,
+        /// Its `error`.
+        code: String,
+        /// Its `error_description`.
+        description: String,
+    },
+    /// The provider does not take the OAuth app.
+    #[error("the third party does not take the app: {code}{}", described(.description))]
+    App {
+        /// Its `error`.
+        code: String,
+        /// Its `error_description`.
+        description: String,
     },
     /// What it means as for any other exchange.
     #[error(transparent)]
@@ -144,11 +154,21 @@ impl Refresher {
         match reply {
             Ok(response) => Ok(exchange::fields(&response)),
             Err(Failure::Exchange(ExchangeError::DeadGrant { code, description })) => {
-                Err(CodeError::Refused { reason: told(&code, &description) })
+                Err(CodeError::Refused { code, description })
+            }
+            Err(Failure::Exchange(ExchangeError::Unknown { status, code })) => {
+                Err(CodeError::Refused { code, description: format!("status {status}") })
+            }
+            Err(Failure::Exchange(ExchangeError::DeadApp { code, description })) => {
+                Err(CodeError::App { code, description })
             }
             Err(failure) => Err(failure.meaning(now).into()),
         }
     }
+}
+
+fn described(description: &str) -> String {
+    if description.is_empty() { String::new() } else { format!(" ({description})") }
 }
 
 /// A code is all that the connector's own exchange has, so it sees everything.

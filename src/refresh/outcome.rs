@@ -171,6 +171,6 @@ fn label(error: &ExchangeError) -> RefreshOutcome {
     }
 }
 
-pub(super) fn told(code: &str, description: &str) -> String {
+fn told(code: &str, description: &str) -> String {
     if description.is_empty() { code.to_owned() } else { format!("{code}: {description}") }
 }

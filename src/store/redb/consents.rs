@@ -13,6 +13,7 @@ use crate::formula::Value;
 use crate::names::{AppId, ConnectionId, IntegrationKey, Owner};
 use crate::seal::Keyring;
 use crate::secret::Secret;
+use crate::steps::Steps;
 use crate::store::sealed::{open_consent, seal_consent};
 use crate::store::tables::Tables;
 
@@ -43,6 +44,8 @@ pub struct Consent {
     pub browser: Vec<u8>,
     /// What whoever sent it away wants to know afterwards.
     pub afterwards: Value,
+    /// What was done so far.
+    pub steps: Steps,
     /// When it was sent away.
     pub created_at: Timestamp,
 }
@@ -136,6 +139,7 @@ mod tests {
             proof: Some(Secret::new("planted-verifier".to_owned())),
             browser: vec![1, 2, 3],
             afterwards: Value::Null,
+            steps: Steps::default(),
             created_at: NOW,
         }
     }
