@@ -36,8 +36,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
-pub use crate::store::ConnectionRequest;
-pub use crate::store::Consent;
+pub use crate::store::{ConnectionRequest, Consent, Outcome};
 pub use consent::{Asked, Brought, ConsentWish};
 pub use cors::{Browsers, Reader};
 

@@ -11,6 +11,7 @@ mod flow;
 mod form;
 mod page;
 pub mod rejection;
+mod requested;
 mod result;
 mod seen;
 mod subject;
@@ -149,7 +150,7 @@ impl Connect {
         let (head, body) = request.into_parts();
         let place = Place::of(head.uri.path()).ok_or(Rejection::NothingHere)?;
         if let Place::Events(request) = place {
-            return self.follow(&head, request, seen).await;
+            return self.follow(&head, request, arrival, seen).await;
         }
         if let Place::Callback = place {
             return self.callback(&head, arrival, seen).await;

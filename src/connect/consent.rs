@@ -99,8 +99,9 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        if let (Ok(connection), Some(request)) = (&made, visit.wish.text("connectionRequestId")) {
-            self.fulfil(request, connection).await?;
+        let request = visit.wish.text("connectionRequestId");
+        if let Some(followed) = self.followed(request.unwrap_or_default()).await? {
+            self.conclude(&followed, &made, &steps).await?;
         }
         let mut answer = self.ended(&visit, redirect, Some(&caller), made, &steps, true);
         if let Some(cookie) = browser::forget(&config, name) {
@@ -148,15 +149,6 @@ impl Connect {
             seen.refused(rejection);
         }
         Ok(self.ended(&visit, redirect, Some(&caller), made, &steps, true))
-    }
-
-    /// Notes that a connection request came to its end.
-    async fn fulfil(&self, name: &str, connection: &Value) -> Result<(), Rejection> {
-        let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-        if let Some(request) = self.api.connection_request(name).await? {
-            self.api.fulfil(name, request, id).await?;
-        }
-        Ok(())
     }
 }
 

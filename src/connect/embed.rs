@@ -10,10 +10,9 @@ use super::flow::Made;
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Rejection};
-use super::result;
+use super::requested::Followed;
 use super::seen::Seen;
-use super::subject::Subject;
-use crate::api::ConnectionRequest;
+use super::subject::{Cancel, Subject};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::steps::Steps;
@@ -33,28 +32,6 @@ impl Connect {
         let caller = self.caller(visit.wish.token(), seen).await?;
         let subject = self.subject(&caller, &visit, integration, None).await?;
         self.form(&caller, &visit, &subject, None, seen).await
-    }
-
-    /// `/screens/connections?connectionRequestId=…`: whoever knows a request's name may connect what it is for.
-    pub(super) async fn requested(
-        &self,
-        mut visit: Visit,
-        seen: &mut Seen,
-    ) -> Result<Response<Body>, Rejection> {
-        let name = visit.wish.text("connectionRequestId").ok_or(Rejection::NothingToConnect)?.to_owned();
-        let found = self.api.connection_request(&name).await?;
-        let request = found.ok_or(Rejection::UnknownRequest)?;
-        if request.result.is_some() {
-            let content = result::connected(&Steps::default());
-            return Ok(page::page(&self.config.load(), "Connected", &content, &Told::default()));
-        }
-        let caller = Caller::trusted(request.owner.workspace.clone(), request.owner.customer.clone());
-        seen.caller(&caller);
-        visit.wish.fulfils(&request);
-        let connection = request.connection.as_ref().map(ToString::to_string);
-        let integration = segment(request.integration.as_str());
-        let subject = self.subject(&caller, &visit, &integration, connection).await?;
-        self.form(&caller, &visit, &subject, Some((&name, request)), seen).await
     }
 
     /// `/embed/connections/{selector}/refresh`
@@ -109,7 +86,7 @@ impl Connect {
         self.subject(caller, visit, &integration, Some(text("id").to_owned())).await
     }
 
-    async fn subject(
+    pub(super) async fn subject(
         &self,
         caller: &Caller,
         visit: &Visit,
@@ -121,13 +98,13 @@ impl Connect {
         Ok(Subject::of(&found, connection))
     }
 
-    /// Shows the form, or takes what was typed into it. `request`: what is fulfilled by it.
-    async fn form(
+    /// Shows the form, or takes what was typed into it. `followed`: the request that is fulfilled by it.
+    pub(super) async fn form(
         &self,
         caller: &Caller,
         visit: &Visit,
         subject: &Subject,
-        request: Option<(&str, ConnectionRequest)>,
+        followed: Option<&Followed>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         seen.integration(&subject.integration);
@@ -141,7 +118,8 @@ impl Connect {
         let show = |complaints: &[Complaint]| {
             let typed = is_filled_in.then_some(Typed(&visit.typed));
             let form = Form { fields: &fields, typed, complaints };
-            let content = subject.form(visit, (way, option), &form, redirect.as_ref());
+            let cancel = Cancel::of(followed.is_some(), redirect.as_ref());
+            let content = subject.form(visit, (way, option), &form, cancel);
             page::page(&config, &subject.title(), &content, &Told::default())
         };
         if !is_filled_in {
@@ -156,12 +134,12 @@ impl Connect {
         match self.make(caller, visit, &wanted, again, &mut steps).await {
             Ok(Made::NotYet(answer)) => Ok(answer),
             Ok(Made::Connection(connection)) => {
-                if let Some((name, request)) = request {
-                    let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-                    self.api.fulfil(name, request, id).await?;
+                let made = Ok(connection);
+                if let Some(followed) = followed {
+                    self.conclude(followed, &made, &steps).await?;
                 }
                 let is_awaited = visit.wish.text("requestId").is_some();
-                Ok(self.ended(visit, redirect, Some(caller), Ok(connection), &steps, is_awaited))
+                Ok(self.ended(visit, redirect, Some(caller), made, &steps, is_awaited))
             }
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {

@@ -125,7 +125,7 @@ impl Connect {
 }
 
 /// The message that the SDKs wait for.
-fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
+pub(super) fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     let mut message = match made {
         Ok(connection) => Value::from_iter([
             ("source", Value::from("integration.app")),

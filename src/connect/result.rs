@@ -20,6 +20,14 @@ pub(super) fn connected(steps: &Steps) -> Html {
     html
 }
 
+/// Whoever followed a request does not want to.
+pub(super) fn cancelled() -> Html {
+    let mut html = Html::new();
+    html.raw("<h1>Not connected</h1><p role=\"status\">You cancelled it, and can close this window. ");
+    html.raw("The link that led here works until it is a day old.</p>");
+    html
+}
+
 /// It did not. What to do stands above the steps.
 pub(super) fn refused(rejection: &Rejection, steps: &Steps) -> Html {
     let mut html = Html::new();

@@ -141,6 +141,11 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// A request to connect.
+    pub(super) fn request(&self, key: (u64, &[u8])) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.requests.get(key)?.map(|row| row.value().to_vec()))
+    }
+
     /// Writes a sealed consent.
     pub(super) fn put_consent(&mut self, key: (u64, &[u8]), sealed: &[u8]) -> Result<(), StoreError> {
         self.consents.insert(key, sealed)?;
