@@ -17,7 +17,7 @@ use super::place::Selector;
 use super::rejection::Rejection;
 use super::seen::random_id;
 use crate::clock::Timestamp;
-use crate::connector::{AuthType, GrantType, Integration, OAuthConfig};
+use crate::connector::{AuthOption, AuthType, GrantType, Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::oauth::authorization::{AuthorizationRequest, code_verifier};
 use crate::refresh::RefreshError;
@@ -83,17 +83,17 @@ impl Api {
             Some(again) => again.connection.owner.clone(),
             None => caller.owner().ok_or(Rejection::CustomerRequired)?,
         };
-        let app = integration.app(None).map(|app| app.id.clone());
         let secrets = draft.secrets_over(again.as_ref());
         let option = draft.auth_option_over(again.as_ref());
+        let app = integration.new_app(option.as_deref()).map(|app| app.id.clone());
         let with = With::chosen(&integration, option.as_deref(), app.as_ref(), &secrets)?.whose(&owner);
-        if with.option.auth != AuthType::OAuth2 || draft.source() == Source::Sent {
+        if !needs_consent(with) || draft.source() == Source::Sent {
             return Ok(None);
         }
         if again.is_none() {
             replaces(&integration, &body)?;
         }
-        let (now, callback) = (self.clock.now(), self.callback(&integration)?);
+        let (now, callback) = (self.clock.now(), self.callback(with)?);
         let name = format!("{:x}-{}", now.as_millis(), random_id());
         let custom = wish.custom_state.map(|custom| format!("{name}:{custom}"));
         let state = custom.unwrap_or_else(|| name.clone());
@@ -146,8 +146,8 @@ impl Api {
     }
 
     /// Where the provider sends browsers back to.
-    fn callback(&self, integration: &Integration) -> Result<String, Rejection> {
-        match &integration.oauth_callback {
+    fn callback(&self, with: With<'_>) -> Result<String, Rejection> {
+        match &with.integration.app_owner(with.option).oauth_callback {
             Some(callback) => Ok(callback.clone()),
             None => Ok(format!("{}{CALLBACK}", self.public_url()?)),
         }
@@ -195,7 +195,8 @@ fn authorization(
     let Some(authorize_uri) = &config.authorize_uri else {
         return Err(misconfigured("the connector gives no authorizeUri"));
     };
-    if !with.integration.admits_authorization_endpoint(with.option, config) {
+    let (owner, option) = app_owner(*with);
+    if !owner.admits_authorization_endpoint(option, config) {
         let why = "its authorizeUri is not https, or is computed and not listed in the integration's `hosts`";
         return Err(misconfigured(why));
     }
@@ -204,7 +205,7 @@ fn authorization(
         authorize_uri,
         client_id: &config.client_id,
         redirect_uri: callback,
-        scopes: wanted_scopes(with.integration, config),
+        scopes: wanted_scopes(*with, config),
         state,
         verifier: verifier.as_ref(),
         extra: &config.extra,
@@ -213,7 +214,22 @@ fn authorization(
     Ok((url, verifier))
 }
 
-/// What is asked for: the integration's own list goes before the connector's.
-fn wanted_scopes<'a>(integration: &'a Integration, config: &'a OAuthConfig) -> &'a [String] {
-    integration.scopes.as_ref().unwrap_or(&config.scopes)
+/// Whether a customer must say yes at the third party.
+fn needs_consent(with: With<'_>) -> bool {
+    app_owner(with).1.auth == AuthType::OAuth2
+}
+
+/// Whose app asks, and by which way of its connector.
+fn app_owner<'a>(with: With<'a>) -> (&'a Integration, &'a AuthOption) {
+    let (mut integration, mut option) = (with.integration, with.option);
+    while let Some(lender) = option.lender() {
+        (integration, option) = (lender.integration(), lender.option());
+    }
+    (integration, option)
+}
+
+/// What is asked for: the integration's own list goes before its lender's, and that before the connector's.
+fn wanted_scopes<'a>(with: With<'a>, config: &'a OAuthConfig) -> &'a [String] {
+    let own = with.integration.scopes.as_ref().or_else(|| app_owner(with).0.scopes.as_ref());
+    own.unwrap_or(&config.scopes)
 }

@@ -102,7 +102,8 @@ impl Subject {
     /// Whether the way that was chosen sends the browser to the third party, and something must be typed in before.
     pub(super) fn asks_before_consent(&self, wish: &Wish) -> bool {
         let Some((_, option)) = self.chosen(wish) else { return false };
-        let is_consent = matches!(option.get("type").and_then(Value::as_str), Some("oauth1" | "oauth2"));
+        let is_consent =
+            matches!(option.get("type").and_then(Value::as_str), Some("oauth1" | "oauth2" | "proxy"));
         let fields = Field::all(option.get("inputSchema").unwrap_or(&Value::Null));
         is_consent && !fields.is_empty() && wish.input().is_none()
     }

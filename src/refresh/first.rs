@@ -77,7 +77,7 @@ impl Refresher {
     /// # Errors
     /// The app is not configured as it must be.
     pub async fn oauth_config(&self, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
-        exchange::config(&self.sources.methods, subject).await
+        exchange::config(&self.sources.methods, subject.for_app_owner()).await
     }
 
     /// Exchanges a code for tokens, once: `getTokenData`, else the standard request. `account` has no credentials yet.
@@ -143,7 +143,7 @@ impl Refresher {
             grant: Grant::AuthorizationCode { code, redirect_uri: callback, code_verifier: verifier },
             scope: None,
             extra: &[],
-            egress: subject.allowed().egress,
+            egress: subject.for_app_owner().allowed().egress,
         };
         let started = Instant::now();
         let reply = self.sources.tokens.exchange(&request).await.map_err(Failure::Exchange);

@@ -471,3 +471,31 @@ fn what_a_provider_needs_typed_in_is_asked_for_before_the_browser_is_sent_there(
     let kept = json(&scene.api(&format!("GET /connections/{id}?includeSecrets=true"), &admin));
     assert_eq!(kept["input"]["domain"], "acme");
 }
+
+#[test]
+fn a_customer_who_began_at_the_third_party_is_connected_by_its_apps_token() {
+    let scene = Scene::with(&Setting { integration: ", connections: many", ..Setting::default() });
+    let anna = token(&json!({}));
+    let come = |more: &str| {
+        let code = scene.provider.unasked_code("a1", OURS);
+        scene.browser().come_back(&format!("integration=crm&code={code}{more}"))
+    };
+    let done = come(&format!("&token={anna}&redirectUri={APP}/done&name=Mine"));
+    let id = sent_to(&done)["connectionId"].clone();
+    assert_eq!(
+        (scene.connections()[0]["id"].as_str(), scene.connections()[0]["name"].as_str()),
+        (Some(id.as_str()), Some("Mine"))
+    );
+    assert_eq!(scene.call("crm").status, 200);
+    let failed =
+        scene.browser().come_back(&format!("integration=crm&code=x&token={anna}&redirectUri={APP}/done"));
+    assert!(sent_to(&failed)["error"].contains("invalid_grant"));
+    for (more, code) in [
+        ("", "unknown_state"),
+        ("&token=planted.token.junk", "invalid_token"),
+        (&format!("&token={anna}&redirectUri=https://evil.example/done"), "redirect_not_allowed"),
+    ] {
+        assert_eq!(come(more).code(), code, "{more}");
+    }
+    assert_eq!(scene.connections().len(), 1);
+}

@@ -13,7 +13,7 @@ use crate::api::seen::{Seen, random_id};
 use crate::connector::{Connections, Integration};
 use crate::http::Body;
 use crate::names::{AppId, ConnectionId, Owner, Version};
-use crate::store::{Connection, Health};
+use crate::store::{Connection, Health, Refreshing};
 
 impl Api {
     /// `POST /connections`. Where a customer has one connection of the integration, the new one replaces it.
@@ -28,7 +28,7 @@ impl Api {
         seen.integration(&integration.key);
         let draft = Draft::read(&body)?;
         let replace = replaces(&integration, &body)?;
-        let app = integration.app(None).map(|app| app.id.clone());
+        let app = integration.new_app(draft.auth_option()).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
         let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?.whose(&owner);
         let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;
@@ -65,6 +65,7 @@ impl Api {
             expires_at: None,
             refresh_at: None,
             refreshed_at: None,
+            refreshing: Refreshing::default(),
             granted_scopes: None,
             is_test: false,
             meta: None,

@@ -4,14 +4,14 @@
 use super::answer::Brought;
 use super::rejection::ConsentError;
 use super::trail::{self, Trail};
-use super::{Question, wanted_scopes};
+use super::{Question, needs_consent, wanted_scopes};
 use crate::api::Api;
 use crate::api::body::JsonBody;
 use crate::api::connections::{ATTEMPTS, Draft, With, connect, integration_key, live, replaces};
 use crate::api::rejection::Rejection;
 use crate::api::view::ConnectionView;
 use crate::clock::Timestamp;
-use crate::connector::{AuthType, Hosts, Integration, OAuthConfig};
+use crate::connector::{Hosts, Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::refresh::{Consented, FirstCredentials, FirstTokens};
 use crate::steps::{Payload, Stage, Steps};
@@ -74,14 +74,14 @@ impl Api {
         let body = JsonBody::of(wanted.clone())?;
         let integration = self.usable(caller, &integration_key(&body)?)?;
         let draft = Draft::read(&body)?;
-        let app = integration.app(None).map(|app| app.id.clone());
+        let app = integration.new_app(draft.auth_option_over(None).as_deref()).map(|app| app.id.clone());
         let with = With::chosen(
             &integration,
             draft.auth_option_over(None).as_deref(),
             app.as_ref(),
             &draft.secrets_over(None),
         )?;
-        if with.option.auth != AuthType::OAuth2 {
+        if !needs_consent(with) {
             return Err(ConsentError::NotByConsent.into());
         }
         let mut trail = Trail::new(&*self.clock, steps);
@@ -93,7 +93,7 @@ impl Api {
             connection: None,
             app: app.clone(),
             wanted,
-            callback: self.callback(&integration)?,
+            callback: self.callback(with)?,
             state: String::new(),
             proof: None,
             browser: Vec::new(),
@@ -142,7 +142,7 @@ impl Api {
             Consented { code: &code, verifier: consent.proof.as_ref(), callback, query: brought.query() };
         let tokens = self.redeemed(with, &secrets, &config, &consented, trail).await?;
         // RFC 6749 section 5.1: a reply that names no scope grants what was asked for.
-        let asked = wanted_scopes(integration, &config);
+        let asked = wanted_scopes(with, &config);
         let granted = tokens.scopes.clone().unwrap_or_else(|| asked.to_vec());
         trail.begin(Stage::Credentials);
         let account = with.account(&secrets);

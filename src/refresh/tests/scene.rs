@@ -78,6 +78,18 @@ impl Scene {
         Self { server, clock, store, telemetry, refresher, id: "c1".into(), _folder: folder }
     }
 
+    /// Another process with the same store: it remembers nothing.
+    pub(super) fn restarted(self) -> Self {
+        let refresher = refresher(&self.server.url(), "", &self.store, &self.clock, &self.telemetry);
+        Self { refresher, ..self }
+    }
+
+    /// When the row says that somebody may ask again.
+    pub(super) async fn next_try(&self) -> Timestamp {
+        let opened = self.opened().await;
+        opened.connection.refresh_failure().expect("a failure").next_try.expect("another try")
+    }
+
     pub(super) async fn opened(&self) -> Opened {
         self.store.open_secrets(&self.id).await.unwrap().expect("the connection")
     }
@@ -140,13 +152,8 @@ pub(super) fn access_token(opened: &Opened) -> String {
     credentials(opened)["access_token"].as_str().unwrap().to_owned()
 }
 
-fn refresher(
-    token_uri: &str,
-    more: &str,
-    store: &Store,
-    clock: &Arc<ManualClock>,
-    telemetry: &Arc<Telemetry>,
-) -> Arc<Refresher> {
+/// The integration of a scene: its token endpoint, and further lines of getOAuthConfig's mapping.
+pub(in crate::refresh) fn integration_at(token_uri: &str, more: &str) -> Integration {
     let spec = format!(
         "name: CRM
 auth:
@@ -166,11 +173,12 @@ auth:
     let node = document::parse("spec.yml", &spec).unwrap();
     let (connector, _) = Connector::from_node("crm".into(), "spec.yml", &node).unwrap();
     let client_secret = Some(Secret::new(String::from("planted-client-secret")));
-    let integration = Integration {
+    Integration {
         key: "crm".into(),
         connector,
         workspaces: Vec::new(),
         parameters: Secret::new(Value::from(json!({}))),
+        options: [].into(),
         scopes: None,
         apps: vec![App { id: "own".into(), client_id: "client".into(), client_secret }],
         enabled: true,
@@ -181,8 +189,22 @@ auth:
         route: None,
         oauth_callback: None,
         credentials_schema: None,
-    };
-    let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
+    }
+}
+
+/// One that nobody exchanges with.
+pub(in crate::refresh) fn integration() -> Arc<Integration> {
+    Arc::new(integration_at("https://auth.example.com/token", ""))
+}
+
+fn refresher(
+    token_uri: &str,
+    more: &str,
+    store: &Store,
+    clock: &Arc<ManualClock>,
+    telemetry: &Arc<Telemetry>,
+) -> Arc<Refresher> {
+    let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration_at(token_uri, more)])));
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();

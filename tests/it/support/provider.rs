@@ -100,11 +100,6 @@ impl Provider {
         seen.iter().filter(|seen| seen.line().starts_with("POST /token ")).map(fields).collect()
     }
 
-    /// Everything that it was asked.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.origin.seen()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
