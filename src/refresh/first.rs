@@ -50,6 +50,8 @@ pub enum CodeError {
     /// The provider refused.
     #[error("the third party gave no tokens for the code: {code}{}", described(.description))]
     Refused {
+        /// The status of its answer, where the code says nothing known.
+        status: Option<u16>,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -154,10 +156,11 @@ impl Refresher {
         match reply {
             Ok(response) => Ok(exchange::fields(&response)),
             Err(Failure::Exchange(ExchangeError::DeadGrant { code, description })) => {
-                Err(CodeError::Refused { code, description })
+                Err(CodeError::Refused { status: None, code, description })
             }
             Err(Failure::Exchange(ExchangeError::Unknown { status, code })) => {
-                Err(CodeError::Refused { code, description: format!("status {status}") })
+                let description = format!("status {status}");
+                Err(CodeError::Refused { status: Some(status), code, description })
             }
             Err(Failure::Exchange(ExchangeError::DeadApp { code, description })) => {
                 Err(CodeError::App { code, description })

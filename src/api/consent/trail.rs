@@ -42,9 +42,9 @@ impl<'a> Trail<'a> {
         match &made {
             Ok(made) => self.steps.done(now, None, payload(made)),
             Err(rejection) => {
-                let (code, description) = said(rejection);
+                let Said { status, code, description } = said(rejection);
                 let told = [("error", &*code), ("error_description", &*description)];
-                self.steps.failed(now, None, Some(&code), Payload::from_iter(told));
+                self.steps.failed(now, status, Some(&code), Payload::from_iter(told));
             }
         }
         made
@@ -52,16 +52,26 @@ impl<'a> Trail<'a> {
 }
 
 /// What a third party said where it refused; else what we say.
-fn said(rejection: &Rejection) -> (Cow<'_, str>, Cow<'_, str>) {
-    match rejection {
+struct Said<'r> {
+    status: Option<u16>,
+    code: Cow<'r, str>,
+    description: Cow<'r, str>,
+}
+
+fn said(rejection: &Rejection) -> Said<'_> {
+    let (status, code, description) = match rejection {
+        Rejection::Consent(ConsentError::Code(CodeError::Refused { status, code, description })) => {
+            (*status, code, description)
+        }
         Rejection::Consent(
             ConsentError::Refused { code, description }
-            | ConsentError::Code(
-                CodeError::Refused { code, description } | CodeError::App { code, description },
-            ),
-        ) => (code.into(), description.into()),
-        other => (other.code().into(), other.to_string().into()),
-    }
+            | ConsentError::Code(CodeError::App { code, description }),
+        ) => (None, code, description),
+        other => {
+            return Said { status: None, code: other.code().into(), description: other.to_string().into() };
+        }
+    };
+    Said { status, code: code.into(), description: description.into() }
 }
 
 /// What a connector says of its provider.
