@@ -17,6 +17,7 @@ use crate::store::{Connection, Opened, SecretChanges, Secrets, StoreError};
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan, Reply};
+use super::failed::Tried;
 use super::freshness::{Freshness, Jitter, refresh_at};
 use super::outcome::{Failure, RefreshError};
 use super::single_flight::{Landing, Outcome};
@@ -45,18 +46,19 @@ impl Refresher {
             Ok(admitted) => admitted,
             Err(error) => return landing.land(Err(error)),
         };
-        let started = Instant::now();
+        let (started, begun) = (Instant::now(), self.clock.now());
         let reply = self.exchange(&integration, &plan, &current).await;
         let at = self.clock.now();
         match reply {
             Ok(reply) => {
-                self.memory.succeeded(&id);
+                self.succeeded(&current.connection, &integration, &plan, cause);
                 let brought = Brought { integration, plan, reply, at };
                 self.save(&current, &brought, started, landing).await;
             }
             Err(error) => {
                 self.record(&current.connection, error.label(), started, &error.detail());
-                landing.land(self.failed(&current, &integration, &error, at).await);
+                let tried = Tried { integration: &integration, plan: &plan, begun };
+                landing.land(self.failed(&current, &tried, &error, at).await);
             }
         }
     }
@@ -76,34 +78,15 @@ impl Refresher {
         connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
     }
 
-    /// Whether to send at all, and what.
-    async fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
-        let (connection, now) = (&current.connection, self.clock.now());
-        let integration = self.integration(connection)?;
-        if let Some(error) = self.memory.paused(connection, &integration, now) {
-            return Err(error);
+    /// What an exchange that succeeded says of the connection, its app and its endpoint.
+    fn succeeded(&self, connection: &Connection, integration: &Integration, plan: &Plan, cause: Cause) {
+        let (memory, now) = (&self.memory, self.clock.now());
+        memory.succeeded(&connection.id);
+        plan.app(integration).iter().for_each(|app| memory.apps.works(app));
+        plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));
+        if cause == Cause::Rejection {
+            memory.forced(&connection.id, connection.version, now);
         }
-        if cause == Cause::Rejection && self.memory.just_refused(&connection.id, connection.version, now) {
-            return Err(RefreshError::RejectedWhileFresh);
-        }
-        let plan = self.plan(current, &integration).await.inspect_err(|error| {
-            // No exchange, so nothing for the row.
-            drop(self.memory.failed(connection, &integration, now, error));
-        })?;
-        Ok((integration, plan))
-    }
-
-    async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
-        let subject = Subject::new(integration, account(current)).map_err(|error| misfit(&error))?;
-        Plan::of(&self.sources.methods, &subject, open(current)).await
-    }
-
-    /// The connection's integration as it is configured now.
-    pub(super) fn integration(&self, connection: &Connection) -> Result<Arc<Integration>, RefreshError> {
-        let known = self.catalog.load().get(&connection.integration).map(Arc::clone);
-        known.ok_or_else(|| RefreshError::MisconfiguredApp {
-            reason: format!("the integration {} is not configured", connection.integration),
-        })
     }
 
     async fn exchange(
@@ -231,12 +214,12 @@ pub(super) fn good_for_use(opened: Opened) -> Outcome {
     connected(&opened).map(|()| opened)
 }
 
-fn open(opened: &Opened) -> &Secrets {
+pub(super) fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
 }
 
 /// The connection as its connector's methods see it.
-fn account(opened: &Opened) -> Account<'_> {
+pub(super) fn account(opened: &Opened) -> Account<'_> {
     let (connection, secrets) = (&opened.connection, open(opened));
     Account {
         option: connection.auth_option.as_deref(),
