@@ -119,7 +119,7 @@ impl Methods {
         subject: &Subject<'_>,
         response: &Value,
     ) -> Result<Option<Zeroizing<Value>>, RunError> {
-        self.from_response(&[Method::CredentialsFromAccessToken], subject, response).await
+        self.of_response(&[Method::CredentialsFromAccessToken], subject, response).await
     }
 
     /// What a later token response adds to the credentials, if the connector has a method for it:
@@ -133,11 +133,11 @@ impl Methods {
         response: &Value,
     ) -> Result<Option<Zeroizing<Value>>, RunError> {
         let methods = [Method::CredentialsFromRefreshToken, Method::CredentialsFromAccessToken];
-        self.from_response(&methods, subject, response).await
+        self.of_response(&methods, subject, response).await
     }
 
     /// What the first of these methods that there is makes of a token response.
-    async fn from_response(
+    async fn of_response(
         &self,
         methods: &[Method],
         subject: &Subject<'_>,

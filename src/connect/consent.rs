@@ -9,7 +9,7 @@ use super::Connect;
 use super::ask::Visit;
 use super::browser::{self, Mark};
 use super::embed::FILLED_IN;
-use super::flow::sent_to;
+use super::flow::{End, sent_to};
 use super::page::{self, Html, Told};
 use super::rejection::{Refused, Rejection};
 use super::seen::Seen;
@@ -103,7 +103,8 @@ impl Connect {
         if let Some(followed) = self.followed(request.unwrap_or_default()).await? {
             self.conclude(&followed, &made, &steps).await?;
         }
-        let mut answer = self.ended(&visit, redirect, Some(&caller), made, &steps, true);
+        let mut answer =
+            self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true });
         if let Some(cookie) = browser::forget(&config, name) {
             answer.headers_mut().append(SET_COOKIE, cookie);
         }
@@ -148,7 +149,7 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        Ok(self.ended(&visit, redirect, Some(&caller), made, &steps, true))
+        Ok(self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true }))
     }
 }
 

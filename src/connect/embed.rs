@@ -6,7 +6,7 @@ use http::{Method, Response};
 use super::Connect;
 use super::ask::{Visit, segment};
 use super::field::{self, Complaint, Field, Typed};
-use super::flow::Made;
+use super::flow::{End, Made};
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Rejection};
@@ -139,7 +139,7 @@ impl Connect {
                     self.conclude(followed, &made, &steps).await?;
                 }
                 let is_awaited = visit.wish.text("requestId").is_some();
-                Ok(self.ended(visit, redirect, Some(caller), made, &steps, is_awaited))
+                Ok(self.ended(visit, redirect, Some(caller), End { made, steps: &steps, is_awaited }))
             }
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {

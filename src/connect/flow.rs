@@ -25,6 +25,16 @@ pub(super) enum Made {
     NotYet(Response<Body>),
 }
 
+/// How a request to connect ended.
+pub(super) struct End<'s> {
+    /// The connection, or why there is none.
+    pub(super) made: Result<Value, Rejection>,
+    /// What was done for it.
+    pub(super) steps: &'s Steps,
+    /// Whether somebody waits for a message of it.
+    pub(super) is_awaited: bool,
+}
+
 impl Connect {
     /// `/connect` and `/connection-popup`
     pub(super) async fn connect(&self, visit: Visit, seen: &mut Seen) -> Result<Response<Body>, Rejection> {
@@ -41,7 +51,8 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        Ok(self.ended(&visit, redirect, caller.as_ref(), made, &steps, true))
+        let end = End { made, steps: &steps, is_awaited: true };
+        Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 
     async fn connect_as(
@@ -91,10 +102,9 @@ impl Connect {
         visit: &Visit,
         redirect: Option<Url>,
         caller: Option<&Caller>,
-        made: Result<Value, Rejection>,
-        steps: &Steps,
-        is_awaited: bool,
+        end: End<'_>,
     ) -> Response<Body> {
+        let End { made, steps, is_awaited } = end;
         let request = visit.wish.text("requestId");
         let message = message(request, &made);
         if let (Some(request), Some(caller)) = (request, caller)
