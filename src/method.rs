@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 pub use error::{FailureKind, RunError};
 pub use subject::{Account, Subject};
 
-use crate::connector::{ApiClient, Implementation, Method, MethodError, OAuthConfig};
+use crate::clock::Clock;
+use crate::connector::{ApiClient, AuthType, Implementation, Method, MethodError, OAuth1Config, OAuthConfig};
 use crate::formula::{Template, Value};
 use crate::http::client::Client;
 use crate::script::Scripts;
@@ -26,6 +27,7 @@ pub struct Methods {
     client: Arc<Client>,
     keys: Keys,
     scripts: Arc<Scripts>,
+    clock: Arc<dyn Clock>,
 }
 
 /// The keys of the workspaces, as they are now.
@@ -45,10 +47,10 @@ type Made = Result<Option<Zeroizing<Value>>, RunError>;
 
 impl Methods {
     /// `client`: what a method's requests are sent with, through the egress guard. `scripts`: what runs those in JavaScript.
-    /// `keys`: what tokens of ours are signed with.
+    /// `keys`: what tokens of ours are signed with. `clock`: the time in signatures.
     #[must_use]
-    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>, keys: Keys) -> Self {
-        Self { client, keys, scripts }
+    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>, keys: Keys, clock: Arc<dyn Clock>) -> Self {
+        Self { client, keys, scripts, clock }
     }
 
     /// `makeApiClient`.
@@ -59,6 +61,10 @@ impl Methods {
         let made = self.computed(Method::MakeApiClient, subject).await?.unwrap_or_else(nothing);
         let mut client = subject.option.api_client(&made)?;
         self.add_token(&mut client, subject)?;
+        if subject.option.auth == AuthType::OAuth1 {
+            let token = subject.option.oauth1_token(subject.input().credentials)?;
+            client.signer = Some(self.oauth1_config(subject).await?.signer(Some(token)));
+        }
         Ok(client)
     }
 
@@ -84,6 +90,15 @@ impl Methods {
     pub async fn oauth_config(&self, subject: &Subject<'_>) -> Result<OAuthConfig, RunError> {
         let made = self.computed(Method::GetOAuthConfig, subject).await?.unwrap_or_else(nothing);
         Ok(subject.option.oauth_config(&made)?)
+    }
+
+    /// `getOAuthConfig`, of an oauth1 connector.
+    ///
+    /// # Errors
+    /// If a required field is missing or malformed.
+    pub async fn oauth1_config(&self, subject: &Subject<'_>) -> Result<OAuth1Config, RunError> {
+        let made = self.computed(Method::GetOAuthConfig, subject).await?.unwrap_or_else(nothing);
+        Ok(subject.option.oauth1_config(&made)?)
     }
 
     /// The credentials to store for what the customer typed in: `getCredentialsFromConnectionParameters`; without it, just that.

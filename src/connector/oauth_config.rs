@@ -100,7 +100,7 @@ impl OAuthConfig {
     }
 }
 
-fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
+pub(super) fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
     let Some(scopes) = fields.get(&["scopes"]) else { return Ok(Vec::new()) };
     scopes_of(scopes).ok_or_else(|| fields.wrong("scopes", "a list of texts"))
 }
@@ -140,7 +140,7 @@ fn grant_type(fields: &Fields<'_>) -> Result<GrantType, MethodError> {
     }
 }
 
-fn extra(fields: &Fields<'_>) -> Result<Vec<(String, String)>, MethodError> {
+pub(super) fn extra(fields: &Fields<'_>) -> Result<Vec<(String, String)>, MethodError> {
     let mut extra = Vec::new();
     for (name, value) in fields.members(&["extra"])? {
         let text = scalar(value).ok_or_else(|| fields.wrong(&format!("extra parameter {name}"), "text"))?;

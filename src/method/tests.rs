@@ -304,3 +304,48 @@ async fn a_token_of_ours_needs_a_customer_and_a_secret() {
     let error = methods().api_client(&subject).await.unwrap_err();
     assert_eq!(error.to_string(), "the workspace `acme` has no secret to sign tokens with");
 }
+
+const OAUTH1: &str = "consumerKey: k, consumerSecret: {$var: connectorParameters.clientSecret}, requestTokenUri: \
+                      'https://a.example/r', authorizeUri: 'https://a.example/a', tokenUri: 'https://a.example/t'";
+
+fn oauth1(more: &str) -> Arc<Connector> {
+    let text = format!(
+        "type: oauth1\nmakeApiClient: {{type: mapping, mapping: {{baseUri: 'https://a.example'}}}}\n\
+         getOAuthConfig: {{type: mapping, mapping: {{{OAUTH1}{more}}}}}\n"
+    );
+    Connector::from_node("sample".into(), "spec.yml", &parse("spec.yml", &text).unwrap()).unwrap().0
+}
+
+#[tokio::test]
+async fn an_api_client_of_oauth1_signs_with_the_app_and_the_token_of_the_credentials() {
+    let credentials = r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#;
+    let signer = client(oauth1(""), credentials).await.unwrap().signer.unwrap();
+    assert_eq!((signer.consumer_key.as_str(), signer.method.name(), signer.realm), ("k", "HMAC-SHA1", None));
+    assert_eq!(signer.consumer_secret.expose(), "planted-secret");
+    let token = signer.token.unwrap();
+    assert_eq!((token.key.as_str(), token.secret.expose().as_str()), ("t", "s"));
+    let plain = client(oauth1(", signatureMethod: PLAINTEXT, realm: 1_SB"), credentials).await.unwrap();
+    let signer = plain.signer.unwrap();
+    assert_eq!((signer.method.name(), signer.realm.as_deref()), ("PLAINTEXT", Some("1_SB")));
+}
+
+#[tokio::test]
+async fn an_oauth1_configuration_says_what_is_wrong_with_it() {
+    for (more, credentials, expected) in [
+        ("", "{}", "the credentials have no oauth_token"),
+        ("", r#"{"oauth_token": "t"}"#, "the credentials have no oauth_token_secret"),
+        (
+            ", signatureMethod: RSA-SHA1",
+            r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#,
+            "the signatureMethod that getOAuthConfig gives is not `HMAC-SHA1`, `HMAC-SHA256` or `PLAINTEXT`",
+        ),
+        (
+            ", realm: 'a\"b'",
+            r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#,
+            "the realm that getOAuthConfig gives is not visible ASCII without quotes",
+        ),
+    ] {
+        let error = client(oauth1(more), credentials).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}

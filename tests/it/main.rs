@@ -14,6 +14,7 @@ mod ids;
 mod inbound;
 mod keys;
 mod lifecycle;
+mod oauth1;
 mod origins;
 mod outbound;
 mod reload;

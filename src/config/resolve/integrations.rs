@@ -12,8 +12,7 @@ use crate::config::raw;
 use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings,
-    Schema,
+    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
 };
 use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
@@ -240,7 +239,7 @@ impl Resolver<'_> {
         let path = &KeyPath::of(&["integrations", key.as_str()]);
         // A lender's app stays with the lender's hosts.
         let computed = |way: &AuthOption| {
-            way.auth == AuthType::OAuth2 && way.lender().is_none() && !way.has_literal_token_endpoint()
+            way.auth.is_oauth() && way.lender().is_none() && !way.has_literal_token_endpoint()
         };
         if connector.ways().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
             let problem =
