@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
-use super::{AuthOption, Connector, OAuthConfig};
+use super::{AuthOption, Connector};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -137,15 +137,19 @@ impl Integration {
         option.has_literal_token_endpoint() || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
     }
 
-    /// Whether a customer's browser may be sent to the authorization endpoint of `config`: the option has it as a literal,
+    /// Whether a customer's browser may be sent to `authorize_uri`: the option has it as a literal,
     /// `hosts` lists its host, or it is on the host of the token endpoint. Without `allow_plain` it must be https.
     #[must_use]
-    pub fn admits_authorization_endpoint(&self, option: &AuthOption, config: &OAuthConfig) -> bool {
+    pub fn admits_authorization_endpoint(
+        &self,
+        option: &AuthOption,
+        authorize_uri: &str,
+        token_uri: &str,
+    ) -> bool {
         let parsed = |uri: &str| url::Url::parse(uri).ok();
-        let Some(url) = config.authorize_uri.as_deref().and_then(parsed) else { return false };
+        let Some(url) = parsed(authorize_uri) else { return false };
         let Some(site) = Site::of(&url) else { return false };
-        let beside_tokens =
-            || parsed(&config.token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
+        let beside_tokens = || parsed(token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
         (self.allow_plain || site.scheme == "https")
             && (option.has_literal_authorization_endpoint() || self.hosts.lists(&site) || beside_tokens())
     }
