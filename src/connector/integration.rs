@@ -119,6 +119,13 @@ impl Integration {
         self.app_owner(self.connector.option(option)?).apps.first()
     }
 
+    /// The scopes that a customer is asked for, where no formula has to be evaluated to know them.
+    #[must_use]
+    pub fn known_scopes(&self, option: &AuthOption) -> Option<Vec<String>> {
+        let lenders = || option.lender().map(|lender| lender.integration().known_scopes(lender.option()));
+        self.scopes.clone().or_else(|| lenders().unwrap_or_else(|| option.literal_scopes()))
+    }
+
     /// Its own app of this id.
     #[must_use]
     pub fn app(&self, id: &AppId) -> Option<&App> {
