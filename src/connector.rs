@@ -21,7 +21,7 @@ pub use catalog::Catalog;
 pub use fields::MethodError;
 pub use hosts::Site;
 pub use implementation::{Implementation, Method};
-pub use integration::{App, Connections, HostPattern, Hosts, Integration};
+pub use integration::{App, Connections, HostPattern, Hosts, Integration, Rotation};
 pub use methods::MethodInput;
 pub use oauth_config::{ClientAuthentication, GrantType, OAuthConfig};
 pub use option::{AuthOption, AuthType, Ui};

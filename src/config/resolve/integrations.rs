@@ -9,7 +9,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Schema,
+    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Rotation, Schema,
 };
 use crate::document::{Entry, Kind, Node, Position};
 use crate::formula::Value;
@@ -110,11 +110,27 @@ impl Resolver<'_> {
                 raw::Connections::One => Connections::One,
                 raw::Connections::Many => Connections::Many,
             },
+            rotation: self.rotation(&typed.rotation, &path.key("rotation")),
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
+    }
+
+    fn rotation(&mut self, typed: &raw::Rotation, path: &KeyPath) -> Rotation {
+        match typed {
+            raw::Rotation::Word(raw::RotationWord::Strict) => Rotation::Strict,
+            raw::Rotation::Word(raw::RotationWord::None) => Rotation::None,
+            raw::Rotation::Window(window) => {
+                if window.reuse.0.is_zero() {
+                    let path = path.key("reuse");
+                    let cure = "write how long, such as 30s, or `rotation: strict`";
+                    self.error(&path, format!("`{path}` is no time at all"), cure);
+                }
+                Rotation::Reuse(window.reuse.0)
+            }
+        }
     }
 
     fn credentials_schema(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<Schema> {

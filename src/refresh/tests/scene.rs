@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::ManualClock;
 use crate::clock::Timestamp;
-use crate::connector::{App, Connections, Connector, Hosts};
+use crate::connector::{App, Connections, Connector, Hosts, Rotation};
 use crate::document;
 use crate::formula::Value;
 use crate::method::testing::methods;
@@ -64,6 +64,15 @@ impl Scene {
 
     /// `more`: further lines of getOAuthConfig's mapping.
     pub(super) async fn with(answer: Answer, more: &str, credentials: serde_json::Value) -> Self {
+        Self::of(answer, more, credentials, Rotation::Strict).await
+    }
+
+    /// `rotation`: what the integration's file says of the provider.
+    pub(super) async fn rotating(answer: Answer, rotation: Rotation) -> Self {
+        Self::of(answer, "", first_credentials(), rotation).await
+    }
+
+    async fn of(answer: Answer, more: &str, credentials: serde_json::Value, rotation: Rotation) -> Self {
         crate::http::tls::install_crypto();
         let server = HostileServer::start(answer).await;
         let clock = Arc::new(ManualClock::at(NOW));
@@ -74,8 +83,14 @@ impl Scene {
         ended.refresh_at = Some(NOW.minus(HOUR));
         store.insert(ended, Secret::new(secrets(credentials)), false).await.unwrap();
         let telemetry = Telemetry::new(AccessLog::off(), clock.clone());
-        let refresher = refresher(&server.url(), more, &store, &clock, &telemetry);
+        let catalog = Arc::new(ArcSwap::from_pointee(catalog(&server.url(), more, rotation)));
+        let refresher = refresher(catalog, &store, &clock, &telemetry);
         Self { server, clock, store, telemetry, refresher, id: "c1".into(), _folder: folder }
+    }
+
+    /// A further refresher on the same store, as another replica or a restarted process has it.
+    pub(super) fn another(&self) -> Arc<Refresher> {
+        refresher(Arc::clone(&self.refresher.catalog), &self.store, &self.clock, &self.telemetry)
     }
 
     pub(super) async fn opened(&self) -> Opened {
@@ -140,13 +155,8 @@ pub(super) fn access_token(opened: &Opened) -> String {
     credentials(opened)["access_token"].as_str().unwrap().to_owned()
 }
 
-fn refresher(
-    token_uri: &str,
-    more: &str,
-    store: &Store,
-    clock: &Arc<ManualClock>,
-    telemetry: &Arc<Telemetry>,
-) -> Arc<Refresher> {
+/// One integration whose token endpoint is at `token_uri`.
+pub(super) fn catalog(token_uri: &str, more: &str, rotation: Rotation) -> Catalog {
     let spec = format!(
         "name: CRM
 auth:
@@ -176,12 +186,21 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        rotation,
         allow_private: true,
         allow_plain: true,
         route: None,
         credentials_schema: None,
     };
-    let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
+    Catalog::new(vec![integration])
+}
+
+pub(super) fn refresher(
+    catalog: Arc<ArcSwap<Catalog>>,
+    store: &Store,
+    clock: &Arc<ManualClock>,
+    telemetry: &Arc<Telemetry>,
+) -> Arc<Refresher> {
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
