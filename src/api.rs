@@ -35,7 +35,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
-pub use crate::store::ConnectionRequest;
+pub use crate::store::{ConnectionRequest, Outcome};
 pub use cors::{Browsers, Reader};
 
 use ask::Ask;

@@ -9,6 +9,8 @@ mod flow;
 mod form;
 mod page;
 pub mod rejection;
+mod requested;
+mod result;
 mod seen;
 mod subject;
 mod wish;
@@ -143,7 +145,7 @@ impl Connect {
         let (head, body) = request.into_parts();
         let place = Place::of(head.uri.path()).ok_or(Rejection::NothingHere)?;
         if let Place::Events(request) = place {
-            return self.follow(&head, request, seen).await;
+            return self.follow(&head, request, arrival, seen).await;
         }
         if !matches!(head.method, Method::GET | Method::POST) {
             return Err(Rejection::MethodNotAllowed { allow: "GET, POST" });

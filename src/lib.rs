@@ -27,6 +27,7 @@ pub mod connector;
 pub mod formula;
 pub mod script;
 pub mod seal;
+pub mod steps;
 
 pub mod admin;
 pub mod http;

@@ -2,6 +2,7 @@
 //! Never sends a customer's request, never knows who asked.
 
 mod exchange;
+mod failed;
 mod flight;
 pub mod freshness;
 mod lease;
@@ -186,7 +187,8 @@ impl Refresher {
 
     fn refresh_behind(self: &Arc<Self>, opened: &Opened) {
         let connection = &opened.connection;
-        if self.memory.paused(&connection.id, connection.version, self.clock.now()).is_none() {
+        let Ok(integration) = self.integration(connection) else { return };
+        if self.memory.paused(connection, &integration, self.clock.now()).is_none() {
             drop(self.join(opened, Cause::Expiry));
         }
     }

@@ -13,9 +13,10 @@ use super::rejection::Rejection;
 use super::seen::{Seen, random_id};
 use super::view;
 use crate::clock::Timestamp;
+use crate::formula::Value;
 use crate::http::Body;
-use crate::names::ConnectionId;
-use crate::store::ConnectionRequest;
+use crate::steps::Steps;
+use crate::store::{ConnectionRequest, Outcome};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +27,10 @@ struct RequestView<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_connection_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_error: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Steps::is_empty")]
+    steps: &'a Steps,
     created_at: String,
 }
 
@@ -79,7 +84,8 @@ impl Api {
             name: body.text("name")?.map(str::to_owned),
             several: body.truth("allowMultipleConnections") == Some(true),
             redirect_uri: body.text("redirectUri")?.map(str::to_owned),
-            result: None,
+            outcome: None,
+            steps: Steps::default(),
             created_at,
         };
         // Its time of birth leads to its row, and the rest cannot be guessed.
@@ -105,13 +111,19 @@ impl Api {
         Ok(self.store.request(name, Timestamp::from_millis(born)).await?)
     }
 
-    /// Notes what came of a request.
+    /// Notes what came of a request, and what was done for it. A success stays whatever comes after it.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn fulfil(&self, name: &str, request: ConnectionRequest, made: &str) -> Result<(), Rejection> {
-        let request = ConnectionRequest { result: Some(ConnectionId::from(made)), ..request };
-        Ok(self.store.put_request(name, &request).await?)
+    pub async fn conclude(
+        &self,
+        name: &str,
+        request: &ConnectionRequest,
+        outcome: Outcome,
+        steps: &Steps,
+    ) -> Result<(), Rejection> {
+        let steps = steps.clone();
+        Ok(self.store.conclude_request(name, request.created_at, outcome, steps).await?)
     }
 
     /// Where browsers reach the connect pages.
@@ -121,12 +133,20 @@ impl Api {
 }
 
 fn shown(base: &str, name: &str, request: &ConnectionRequest) -> Response<Body> {
+    let (status, connection, error) = match &request.outcome {
+        None => ("pending", None, None),
+        Some(Outcome::Success(connection)) => ("success", Some(connection.as_str()), None),
+        Some(Outcome::Cancelled) => ("cancelled", None, None),
+        Some(Outcome::Error(error)) => ("error", None, Some(error)),
+    };
     view::shown(&RequestView {
         request_id: name,
         tenant_id: request.owner.customer.as_str(),
         url: format!("{base}/screens/connections?connectionRequestId={name}"),
-        status: if request.result.is_some() { "success" } else { "pending" },
-        result_connection_id: request.result.as_ref().map(ConnectionId::as_str),
+        status,
+        result_connection_id: connection,
+        result_error: error,
+        steps: &request.steps,
         created_at: request.created_at.to_string(),
     })
 }

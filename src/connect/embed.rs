@@ -6,15 +6,15 @@ use http::{Method, Response};
 use super::Connect;
 use super::ask::{Visit, segment};
 use super::field::{self, Complaint, Field, Typed};
-use super::flow::connected;
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Rejection};
+use super::requested::Followed;
 use super::seen::Seen;
-use super::subject::Subject;
-use crate::api::ConnectionRequest;
+use super::subject::{Cancel, Subject};
 use crate::formula::Value;
 use crate::http::Body;
+use crate::steps::Steps;
 use crate::token::Caller;
 
 /// Says that a form came back filled in; the SDKs open these pages by POST too.
@@ -33,27 +33,6 @@ impl Connect {
         self.form(&caller, &visit, &subject, None, seen).await
     }
 
-    /// `/screens/connections?connectionRequestId=…`: whoever knows a request's name may connect what it is for.
-    pub(super) async fn requested(
-        &self,
-        mut visit: Visit,
-        seen: &mut Seen,
-    ) -> Result<Response<Body>, Rejection> {
-        let name = visit.wish.text("connectionRequestId").ok_or(Rejection::NothingToConnect)?.to_owned();
-        let found = self.api.connection_request(&name).await?;
-        let request = found.ok_or(Rejection::UnknownRequest)?;
-        if request.result.is_some() {
-            return Ok(page::page(&self.config.load(), "Connected", &connected(), &Told::default()));
-        }
-        let caller = Caller::trusted(request.owner.workspace.clone(), request.owner.customer.clone());
-        seen.caller(&caller);
-        visit.wish.fulfils(&request);
-        let connection = request.connection.as_ref().map(ToString::to_string);
-        let integration = segment(request.integration.as_str());
-        let subject = self.subject(&caller, &visit, &integration, connection).await?;
-        self.form(&caller, &visit, &subject, Some((&name, request)), seen).await
-    }
-
     /// `/embed/connections/{selector}/refresh`
     pub(super) async fn connect_again(
         &self,
@@ -70,7 +49,7 @@ impl Connect {
         self.form(&caller, &visit, &subject, None, seen).await
     }
 
-    async fn subject(
+    pub(super) async fn subject(
         &self,
         caller: &Caller,
         visit: &Visit,
@@ -82,13 +61,13 @@ impl Connect {
         Ok(Subject::of(&found, connection))
     }
 
-    /// Shows the form, or takes what was typed into it. `request`: what is fulfilled by it.
-    async fn form(
+    /// Shows the form, or takes what was typed into it. `followed`: the request that is fulfilled by it.
+    pub(super) async fn form(
         &self,
         caller: &Caller,
         visit: &Visit,
         subject: &Subject,
-        request: Option<(&str, ConnectionRequest)>,
+        followed: Option<&Followed>,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         seen.integration(&subject.integration);
@@ -102,7 +81,8 @@ impl Connect {
         let show = |complaints: &[Complaint]| {
             let typed = is_filled_in.then_some(Typed(&visit.typed));
             let form = Form { fields: &fields, typed, complaints };
-            let content = subject.form(visit, (way, option), &form, redirect.as_ref());
+            let cancel = Cancel::of(followed.is_some(), redirect.as_ref());
+            let content = subject.form(visit, (way, option), &form, cancel);
             page::page(&config, &subject.title(), &content, &Told::default())
         };
         if !is_filled_in {
@@ -115,12 +95,12 @@ impl Connect {
         let wanted = visit.wish.connection(&subject.integration, option.get("key"), Some(input));
         match self.make(caller, visit, &wanted, subject.connection.as_deref()).await {
             Ok(connection) => {
-                if let Some((name, request)) = request {
-                    let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-                    self.api.fulfil(name, request, id).await?;
+                let made = Ok(connection);
+                if let Some(followed) = followed {
+                    self.conclude(followed, &made, &Steps::default()).await?;
                 }
                 let is_awaited = visit.wish.text("requestId").is_some();
-                Ok(self.ended(visit, redirect, Some(caller), Ok(connection), is_awaited))
+                Ok(self.ended(visit, redirect, Some(caller), made, is_awaited))
             }
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {

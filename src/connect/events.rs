@@ -15,9 +15,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Connect;
+use super::ask::Visit;
 use super::rejection::Rejection;
 use super::seen::Seen;
-use super::wish::Wish;
+use crate::http::listener::Arrival;
 use crate::http::{Body, BoxError};
 use crate::names::Owner;
 
@@ -122,6 +123,7 @@ impl Connect {
         &self,
         head: &Parts,
         request: &str,
+        arrival: Arrival,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         if head.method != Method::GET {
@@ -130,13 +132,12 @@ impl Connect {
         if !LENGTHS.contains(&request.len()) {
             return Err(Rejection::UnsafeRequestId);
         }
-        let query = head.uri.query().unwrap_or_default();
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let wish = Wish::of(&pairs)?;
-        let asker = match wish.token() {
+        let visit = Visit::read(head, Body::empty(), arrival).await?;
+        let asker = match visit.wish.token() {
             Some(token) => self.caller(Some(token), seen).await?.owner(),
             None => None,
         };
+        self.tell_stored(request, &visit).await?;
         let mut answer = Response::new(self.events.stream(request, asker)?);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         self.api.reader(&head.headers).mark(answer.headers_mut());

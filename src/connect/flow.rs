@@ -8,11 +8,13 @@ use url::Url;
 
 use super::Connect;
 use super::ask::{Visit, segment};
-use super::page::{self, Html, Told};
+use super::page::{self, Told};
 use super::rejection::{Refused, Rejection};
+use super::result;
 use super::seen::Seen;
 use crate::formula::Value;
 use crate::http::Body;
+use crate::steps::Steps;
 use crate::token::Caller;
 
 impl Connect {
@@ -87,18 +89,19 @@ impl Connect {
         match made {
             Ok(connection) => {
                 let told = Told { message, connection: Some(connection) };
-                page::page(&config, "Connected", &connected(), &told)
+                page::page(&config, "Connected", &result::connected(&Steps::default()), &told)
             }
             Err(rejection) => {
                 let told = Told { message, connection: None };
-                rejection.marked(page::page(&config, "Not connected", &refused(&rejection), &told))
+                let content = result::refused(&rejection, &Steps::default());
+                rejection.marked(page::page(&config, "Not connected", &content, &told))
             }
         }
     }
 }
 
 /// The message that the SDKs wait for.
-fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
+pub(super) fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     let mut message = match made {
         Ok(connection) => Value::from_iter([
             ("source", Value::from("integration.app")),
@@ -118,20 +121,6 @@ fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     message
 }
 
-pub(super) fn connected() -> Html {
-    let mut html = Html::new();
-    html.raw("<h1 class=\"good\">Connected</h1><p role=\"status\">You can close this window.</p>");
-    html
-}
-
-fn refused(rejection: &Rejection) -> Html {
-    let mut html = Html::new();
-    html.raw("<h1>Not connected</h1><div class=\"alert\" role=\"alert\"><p>")
-        .text(rejection)
-        .raw("</p></div>");
-    html
-}
-
 fn connected_at(mut redirect: Url, connection: &Value) -> Url {
     let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
     redirect.query_pairs_mut().append_pair("connectionId", id);
@@ -149,7 +138,8 @@ pub(super) fn refused_at(redirect: &Url, error: &str, data: &Value) -> Url {
     redirect
 }
 
-fn sent_to(url: &Url) -> Response<Body> {
+/// Sends a browser on.
+pub(super) fn sent_to(url: &Url) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(place) = HeaderValue::from_str(url.as_str()) {

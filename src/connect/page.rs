@@ -37,6 +37,11 @@ impl Html {
         let _ = write!(Escape(&mut self.0), "{text}");
         self
     }
+
+    #[cfg(test)]
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
 }
 
 /// What the script of a page tells.

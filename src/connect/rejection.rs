@@ -58,6 +58,9 @@ pub enum Rejection {
     /// There is no such connection request, or it is over.
     #[error("This link has been used up or is older than a day. Ask for a new one.")]
     UnknownRequest,
+    /// Whoever was to connect did not want to.
+    #[error("Connecting was cancelled.")]
+    Cancelled,
     /// The API refused.
     #[error("{}", .0.message())]
     Api(Refused),
@@ -77,6 +80,11 @@ impl Refused {
     pub(super) fn unreadable() -> Self {
         let error = json!({"type": "internal", "message": "Sidegate failed"});
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, error: error.into() }
+    }
+
+    /// One that was told before.
+    pub(super) fn told(error: Value) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error }
     }
 
     /// What is wrong with which field: what the API says of a place in what was typed in, else the sentence for all.
@@ -128,6 +136,7 @@ impl Rejection {
             Self::TooManyWaiting => "too_many_waiting",
             Self::NothingToConnect => "nothing_to_connect",
             Self::UnknownRequest => "unknown_request",
+            Self::Cancelled => "cancelled",
             Self::Api(_) => "not_connected",
         }
     }

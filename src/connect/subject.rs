@@ -8,6 +8,7 @@ use super::embed::FILLED_IN;
 use super::flow::refused_at;
 use super::form::Form;
 use super::page::Html;
+use super::requested::CANCEL;
 use super::wish::Wish;
 use crate::formula::Value;
 
@@ -24,6 +25,43 @@ const CARRIED: [&str; 8] = [
 ];
 /// Which of several ways was chosen, by its number.
 const WAY: &str = "way";
+
+/// How a form is left without connecting.
+#[derive(Clone, Copy)]
+pub(super) enum Cancel<'u> {
+    /// It is sent, and says so: somebody waits for what comes of it.
+    Sent,
+    /// By a link to where the browser goes afterwards.
+    Leads(&'u Url),
+    /// By the page's script, which knows what holds or opened it.
+    Script,
+}
+
+impl<'u> Cancel<'u> {
+    pub(super) fn of(is_requested: bool, redirect: Option<&'u Url>) -> Self {
+        match redirect {
+            _ if is_requested => Self::Sent,
+            Some(redirect) => Self::Leads(redirect),
+            None => Self::Script,
+        }
+    }
+
+    fn write(self, html: &mut Html) {
+        match self {
+            Self::Sent => {
+                html.raw("<button name=\"").raw(CANCEL);
+                html.raw("\" value=\"1\" class=\"plain\" formnovalidate>Cancel</button>");
+            }
+            Self::Leads(redirect) => {
+                let away = refused_at(redirect, "cancelled", &Value::Null);
+                html.raw("<a class=\"button plain\" id=\"cancel\" href=\"").text(away).raw("\">Cancel</a>");
+            }
+            Self::Script => {
+                html.raw("<button type=\"button\" class=\"plain\" id=\"cancel\" hidden>Cancel</button>");
+            }
+        }
+    }
+}
 
 /// What is connected.
 pub(super) struct Subject {
@@ -88,7 +126,7 @@ impl Subject {
         visit: &Visit,
         (number, option): (usize, &Value),
         form: &Form<'_>,
-        redirect: Option<&Url>,
+        cancel: Cancel<'_>,
     ) -> Html {
         let mut html = self.head();
         let text = |of: &Value, name: &str| of.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -109,15 +147,7 @@ impl Subject {
         form.write(&mut html);
         html.raw("<div class=\"actions\"><button>");
         html.raw(if self.connection.is_some() { "Reconnect" } else { "Connect" }).raw("</button>");
-        match redirect {
-            Some(redirect) => {
-                let away = refused_at(redirect, "cancelled", &Value::Null);
-                html.raw("<a class=\"button plain\" id=\"cancel\" href=\"").text(away).raw("\">Cancel</a>");
-            }
-            None => {
-                html.raw("<button type=\"button\" class=\"plain\" id=\"cancel\" hidden>Cancel</button>");
-            }
-        }
+        cancel.write(&mut html);
         html.raw("</div></form>");
         html
     }

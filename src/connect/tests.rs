@@ -7,7 +7,7 @@ use super::ask::Visit;
 use super::field::{Complaint, Field, Kind, Typed, object};
 use super::form::Form;
 use super::page::{self, Told};
-use super::subject::Subject;
+use super::subject::{Cancel, Subject};
 use super::*;
 use crate::formula::Value;
 use crate::http::body::{Collected, collect_within};
@@ -167,7 +167,7 @@ async fn nobodys_text_becomes_markup_or_leaves_its_place() {
     let form = Form { fields: &fields, typed: Some(Typed(&typed)), complaints: &complaints };
     let message = Told { message: Some(Value::from(told.as_str())), connection: None };
     let (way, option) = subject.chosen(&visit.wish).unwrap();
-    for content in [subject.form(&visit, (way, option), &form, None), subject.ways(&visit)] {
+    for content in [subject.form(&visit, (way, option), &form, Cancel::Script), subject.ways(&visit)] {
         let page = text(page::page(&Config::default(), &subject.title(), &content, &message)).await;
         assert!(!page.contains("<script>alert") && !page.contains("<!--"), "{page}");
         assert_eq!(page.matches("</script>").count(), 2, "{page}");
@@ -185,7 +185,7 @@ async fn a_help_link_leads_to_the_web_and_nowhere_else() {
             format!(r#"{{"key": "crm", "name": "CRM", "authOptions": [{{"ui": {{"helpUri": "{uri}"}}}}]}}"#);
         let subject = Subject::of(&value(&integration), None);
         let (visit, form) = (visit("").await, Form { fields: &[], typed: None, complaints: &[] });
-        let content = subject.form(&visit, subject.chosen(&visit.wish).unwrap(), &form, None);
+        let content = subject.form(&visit, subject.chosen(&visit.wish).unwrap(), &form, Cancel::Script);
         let page = text(page::page(&Config::default(), "t", &content, &Told::default())).await;
         assert_eq!(page.contains(uri), is_shown, "{page}");
     }

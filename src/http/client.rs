@@ -34,10 +34,14 @@ pub struct Client {
 
 #[derive(Default)]
 struct Pools {
-    by_key: HashMap<(Origin, Egress), Used>,
+    by_key: HashMap<Key, Used>,
     /// Counts look-ups, so that the pool used longest ago can be told.
     clock: u64,
+    /// The last of them: most calls of a worker go where the one before went.
+    newest: Option<(Key, Arc<Pool>)>,
 }
+
+type Key = (Origin, Egress);
 
 struct Used {
     pool: Arc<Pool>,
@@ -84,18 +88,27 @@ impl Client {
 
     fn pool(&self, origin: &Origin, egress: Egress) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.newest(origin, egress) {
+            return pool;
+        }
         pools.clock += 1;
         let now = pools.clock;
         let key = (origin.clone(), egress);
-        if let Some(used) = pools.by_key.get_mut(&key) {
-            used.last = now;
-            return Arc::clone(&used.pool);
-        }
-        if pools.by_key.len() >= MAX_POOLS {
-            pools.forget_oldest();
-        }
-        let pool = Arc::new(Pool::new(key.0.clone(), self.settings(egress)));
-        pools.by_key.insert(key, Used { pool: Arc::clone(&pool), last: now });
+        let pool = match pools.by_key.get_mut(&key) {
+            Some(used) => {
+                used.last = now;
+                Arc::clone(&used.pool)
+            }
+            None => {
+                if pools.by_key.len() >= MAX_POOLS {
+                    pools.forget_oldest();
+                }
+                let pool = Arc::new(Pool::new(key.0.clone(), self.settings(egress)));
+                pools.by_key.insert(key.clone(), Used { pool: Arc::clone(&pool), last: now });
+                pool
+            }
+        };
+        pools.newest = Some((key, Arc::clone(&pool)));
         pool
     }
 
@@ -116,6 +129,11 @@ impl Client {
 }
 
 impl Pools {
+    fn newest(&self, origin: &Origin, egress: Egress) -> Option<Arc<Pool>> {
+        let (key, pool) = self.newest.as_ref()?;
+        (key.1 == egress && key.0 == *origin).then(|| Arc::clone(pool))
+    }
+
     fn forget_oldest(&mut self) {
         let oldest = self.by_key.iter().min_by_key(|(_, used)| used.last).map(|(key, _)| key.clone());
         if let Some(key) = oldest {

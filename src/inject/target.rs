@@ -145,11 +145,14 @@ fn join(base: &str, rest: &str) -> Result<String, TargetError> {
     let base = if path.is_empty() { base } else { base.strip_suffix('/').unwrap_or(base) };
     let seamless = path.starts_with('/') || (path.is_empty() && !base.is_empty());
     let seam = if seamless { "" } else { "/" };
-    Ok(format!("{base}{seam}{rest}"))
+    Ok([base, seam, rest].concat())
 }
 
 /// Whether a segment is `..` once a server has decoded it, split it at encoded slashes and dropped its `;parameters`.
 fn climbs(path: &str) -> bool {
+    if !path.bytes().any(|byte| matches!(byte, b'.' | b'%')) {
+        return false;
+    }
     let decoded: Vec<u8> = percent_decode_str(path).collect();
     decoded
         .split(|byte| matches!(byte, b'/' | b'\\'))

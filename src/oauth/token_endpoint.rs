@@ -17,7 +17,7 @@ use crate::report::report;
 use super::client_authentication::ClientAuthentication;
 use super::error::{ExchangeError, Sent};
 use super::token_reply::{OwnSecrets, Reply, TokenResponse};
-use super::token_request::{Grant, TokenRequest};
+use super::token_request::TokenRequest;
 
 /// A reply of more bytes is refused: token replies are a few kilobytes.
 const REPLY_LIMIT: usize = 1 << 20;
@@ -78,17 +78,20 @@ fn admit(token_uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
 }
 
 fn form(request: &TokenRequest<'_>, authentication: ClientAuthentication) -> String {
-    const RESERVED: [&str; 7] =
-        ["grant_type", "refresh_token", "scope", "client_id", "client_secret", "client_assertion", "code"];
+    const RESERVED: [&str; 10] = [
+        "grant_type",
+        "refresh_token",
+        "code",
+        "redirect_uri",
+        "code_verifier",
+        "scope",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+    ];
     let mut form = Serializer::new(String::new());
-    match request.grant {
-        Grant::RefreshToken(token) => {
-            form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token.expose());
-        }
-        Grant::ClientCredentials => {
-            form.append_pair("grant_type", "client_credentials");
-        }
-    }
+    request.grant.write(&mut form);
     if let Some(scope) = &request.scope {
         form.append_pair("scope", scope);
     }

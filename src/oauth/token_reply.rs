@@ -14,7 +14,7 @@ use crate::secret::Secret;
 
 use super::client_authentication::basic;
 use super::error::{ExchangeError, Sent};
-use super::token_request::{Grant, TokenRequest};
+use super::token_request::TokenRequest;
 
 /// How much of a provider's `error` and `error_description` is kept.
 const CODE_LIMIT: usize = 64;
@@ -154,10 +154,8 @@ pub(super) struct OwnSecrets(Vec<Zeroizing<String>>);
 
 impl OwnSecrets {
     pub(super) fn of(request: &TokenRequest<'_>) -> Self {
-        let mut own = Vec::new();
-        if let Grant::RefreshToken(token) = request.grant {
-            own.push(Zeroizing::new(token.expose().clone()));
-        }
+        let mut own: Vec<_> =
+            request.grant.secrets().map(|secret| Zeroizing::new(secret.expose().clone())).collect();
         if let Some(secret) = request.client_secret {
             own.push(basic(request.client_id, secret));
             own.push(Zeroizing::new(secret.expose().clone()));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode;
 
 use super::Config;
@@ -13,10 +13,14 @@ use crate::names::{CustomerId, Owner, WorkspaceKey};
 use crate::token::{Caller, Policy, Verifier};
 
 /// Headers that hold nothing but a token.
-const TOKEN_HEADERS: [&str; 3] = ["x-membrane-token", "x-integration-app-token", "x-sidegate-token"];
+static TOKEN_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-membrane-token"),
+    HeaderName::from_static("x-integration-app-token"),
+    HeaderName::from_static("x-sidegate-token"),
+];
 /// The pair by which a trusted service names its customer, as the inbound side named it to the service.
-const WORKSPACE: &str = "x-sidegate-workspace";
-const CUSTOMER: &str = "x-sidegate-customer";
+static WORKSPACE: HeaderName = HeaderName::from_static("x-sidegate-workspace");
+static CUSTOMER: HeaderName = HeaderName::from_static("x-sidegate-customer");
 
 /// Finds out who asks. Shared by the credential proxy and the API; a reload swaps it whole.
 pub struct Callers {
@@ -69,7 +73,7 @@ impl Callers {
         let bearers = bearers(headers).filter(|bearer| {
             !self.is_service_secret(bearer) && bearer.iter().filter(|byte| **byte == b'.').count() == 2
         });
-        let named = TOKEN_HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(HeaderValue::as_bytes);
+        let named = TOKEN_HEADERS.iter().flat_map(|name| headers.get_all(name)).map(HeaderValue::as_bytes);
         let mut tokens = bearers.chain(named);
         let Some(token) = tokens.next() else { return Ok(None) };
         if tokens.any(|other| other != token) {
@@ -101,7 +105,7 @@ fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 
 /// The pair, both or neither, percent-decoded.
 fn pair(headers: &HeaderMap) -> Result<Option<Owner>, Rejection> {
-    match (named(headers, WORKSPACE)?, named(headers, CUSTOMER)?) {
+    match (named(headers, &WORKSPACE)?, named(headers, &CUSTOMER)?) {
         (Some(workspace), Some(customer)) => {
             Ok(Some(Owner { workspace: WorkspaceKey::from(workspace), customer: CustomerId::from(customer) }))
         }
@@ -110,7 +114,7 @@ fn pair(headers: &HeaderMap) -> Result<Option<Owner>, Rejection> {
     }
 }
 
-fn named(headers: &HeaderMap, name: &str) -> Result<Option<String>, Rejection> {
+fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Rejection> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::rejection::Rejection;
@@ -15,7 +15,7 @@ use crate::store::{Connection, Reach, Selected, Store};
 use crate::token::Caller;
 
 /// Chooses a connection on a transparent route.
-const CONNECTION: &str = "x-sidegate-connection";
+static CONNECTION: HeaderName = HeaderName::from_static("x-sidegate-connection");
 
 /// First segments of the API's paths: they win over a transparent route.
 const API: [&str; 11] = [
@@ -72,7 +72,7 @@ impl Targets {
             return Ok(Target { integration, connection: connection.id.clone(), requested: requested(rest) });
         }
         let (integration, rest) = self.routed(caller, uri)?;
-        let connection = match headers.get(CONNECTION) {
+        let connection = match headers.get(&CONNECTION) {
             None => self.only(caller, &integration.key).await?,
             Some(chosen) => {
                 let selector = decoded(chosen.to_str().unwrap_or_default())?;
@@ -90,8 +90,9 @@ impl Targets {
     fn routed(&self, caller: &Caller, uri: &Uri) -> Result<(Arc<Integration>, String), Rejection> {
         let catalog = self.catalog.load();
         let (integration, rest) = catalog.route(uri.path()).ok_or(Rejection::NothingHere)?;
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Ok((self.usable(caller, &integration.key)?, format!("{rest}{query}")))
+        let integration = self.usable(caller, &integration.key)?;
+        let rest = uri.query().map_or_else(|| rest.to_owned(), |query| [rest, "?", query].concat());
+        Ok((integration, rest))
     }
 
     fn usable(&self, caller: &Caller, key: &IntegrationKey) -> Result<Arc<Integration>, Rejection> {

@@ -13,7 +13,7 @@ use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, Spend, StoreError, TokenDigest};
+use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan, Reply, refresh_token};
@@ -54,7 +54,7 @@ impl Refresher {
             let label = if spent { RefreshOutcome::Unknown } else { failure.label() };
             self.record(&ready.current.connection, label, started, &failure.detail());
             if !spent {
-                let outcome = self.failed(&ready.current, &failure, at).await;
+                let outcome = self.failed(&ready.current, &ready.integration, &failure, at).await;
                 return self.give_back(&ready.held, outcome, landing).await;
             }
             if let Err(error) = ready.held.give_back(true).await {
@@ -82,7 +82,9 @@ impl Refresher {
                 }
                 Ok(Asked::Busy) => tokio::time::sleep(lease::LOOK_AGAIN).await,
                 Ok(Asked::Overtaken) => {}
-                Ok(Asked::Spent(spend)) => return Err(Box::new(self.unknown(&current, &spend, now).await)),
+                Ok(Asked::Spent(spend)) => {
+                    return Err(Box::new(self.in_doubt(&current, &integration, &spend, now).await));
+                }
                 Err(error) => return Err(Box::new(Err(store_down(&error)))),
             }
         }
@@ -106,27 +108,31 @@ impl Refresher {
     /// Whether to send at all, and what.
     async fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
         let (connection, now) = (&current.connection, self.clock.now());
-        let (id, version) = (&connection.id, connection.version);
-        if let Some(error) = self.memory.paused(id, version, now) {
+        let integration = self.integration(connection)?;
+        if let Some(error) = self.memory.paused(connection, &integration, now) {
             return Err(error);
         }
-        if cause == Cause::Rejection && self.memory.just_refused(id, version, now) {
+        if cause == Cause::Rejection && self.memory.just_refused(&connection.id, connection.version, now) {
             return Err(RefreshError::RejectedWhileFresh);
         }
-        self.plan(current).await.inspect_err(|error| self.memory.failed(id, version, now, error))
+        let plan = self.plan(current, &integration).await.inspect_err(|error| {
+            // No exchange, so nothing for the row.
+            drop(self.memory.failed(connection, &integration, now, error));
+        })?;
+        Ok((integration, plan))
     }
 
-    async fn plan(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
-        let connection = &current.connection;
-        let Some(integration) = self.catalog.load().get(&connection.integration).map(Arc::clone) else {
-            let reason = format!("the integration {} is not configured", connection.integration);
-            return Err(RefreshError::MisconfiguredApp { reason });
-        };
-        let plan = {
-            let subject = Subject::new(&integration, account(current)).map_err(|error| misfit(&error))?;
-            Plan::of(&self.sources.methods, &subject, open(current)).await?
-        };
-        Ok((integration, plan))
+    async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
+        let subject = Subject::new(integration, account(current)).map_err(|error| misfit(&error))?;
+        Plan::of(&self.sources.methods, &subject, open(current)).await
+    }
+
+    /// The connection's integration as it is configured now.
+    pub(super) fn integration(&self, connection: &Connection) -> Result<Arc<Integration>, RefreshError> {
+        let known = self.catalog.load().get(&connection.integration).map(Arc::clone);
+        known.ok_or_else(|| RefreshError::MisconfiguredApp {
+            reason: format!("the integration {} is not configured", connection.integration),
+        })
     }
 
     async fn exchange(&self, ready: &Ready) -> Result<Reply, Failure> {
@@ -229,50 +235,6 @@ impl Refresher {
         brought.reply.granted(&self.sources.methods, &ready.integration, account(base), brought.at).await
     }
 
-    /// The token was sent, or may have been, and no answer came: a second time could end the whole grant.
-    async fn unknown(&self, current: &Opened, spend: &Spend, now: Timestamp) -> Outcome {
-        let connection = &current.connection;
-        let reason = format!("the refresh token was sent at {} and no answer came", spend.at);
-        tracing::warn!(connection = connection.id.as_str(), reason, "a connection must be connected again");
-        let error = RefreshError::OutcomeUnknown { reason };
-        if let Some(newer) = self.disconnect(current, &error, now).await {
-            return good_for_use(newer);
-        }
-        self.memory.failed(&connection.id, connection.version, now, &error);
-        Err(error)
-    }
-
-    async fn failed(&self, current: &Opened, error: &Failure, now: Timestamp) -> Outcome {
-        let connection = &current.connection;
-        let meaning = error.meaning(now);
-        if let RefreshError::NeedsReconnect { .. } = &meaning
-            && let Some(newer) = self.disconnect(current, &meaning, now).await
-        {
-            return good_for_use(newer);
-        }
-        self.memory.failed(&connection.id, connection.version, now, &meaning);
-        Err(meaning)
-    }
-
-    /// Marks the connection, unless newer credentials have been stored meanwhile: these are returned. If the mark
-    /// cannot be stored, the pause in memory stands in for it.
-    async fn disconnect(&self, current: &Opened, error: &RefreshError, now: Timestamp) -> Option<Opened> {
-        let seen = current.connection.version;
-        let stored = self.store.open_secrets(&current.connection.id).await.ok()??;
-        if stored.connection.version != seen {
-            return Some(stored);
-        }
-        let (RefreshError::NeedsReconnect { reason } | RefreshError::OutcomeUnknown { reason }) = error
-        else {
-            return None;
-        };
-        let dead = Health::Disconnected { code: error.code().into(), message: reason.to_owned(), at: now };
-        match self.store.update(&stored.connection, |connection| connection.health = dead).await {
-            Ok(Replaced::Overtaken(newer)) => Some(newer),
-            Ok(Replaced::Stored(_)) | Err(_) => None,
-        }
-    }
-
     fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
         let (integration, id) = (connection.integration.as_str(), connection.id.as_str());
         self.telemetry.refresh(integration, id, outcome, started.elapsed(), detail);
@@ -308,6 +270,7 @@ impl Granted {
         connection.expires_at = self.expires_at;
         connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), jitter));
         connection.refreshed_at = Some(at);
+        connection.refreshing.succeeded();
         connection.granted_scopes = self.scopes.or(connection.granted_scopes.take());
     }
 
@@ -326,7 +289,7 @@ fn longer(pause: Duration) -> Duration {
 }
 
 /// Credentials to go on with: those of a connection that lives.
-fn good_for_use(opened: Opened) -> Outcome {
+pub(super) fn good_for_use(opened: Opened) -> Outcome {
     if opened.connection.archived_at.is_some() {
         return Err(gone());
     }

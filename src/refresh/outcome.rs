@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::method::{FailureKind, RunError};
 use crate::oauth::ExchangeError;
 use crate::report::report;
+use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
 /// The longest pause that a provider may ask for.
@@ -88,6 +89,48 @@ impl RefreshError {
             | Self::RejectedWhileFresh => Blame::ThirdParty,
             Self::MisconfiguredApp { .. } => Blame::Operator,
             Self::Stopping | Self::StoreDown { .. } => Blame::Us,
+        }
+    }
+
+    /// The same as a connection remembers it; none for what says nothing about the connection.
+    pub(super) fn class(&self) -> Option<FailureClass> {
+        match self {
+            Self::NeedsReconnect { .. } => Some(FailureClass::DeadGrant),
+            Self::MisconfiguredApp { .. } => Some(FailureClass::DeadApp),
+            Self::ThrottledUntil(_) => Some(FailureClass::Throttled),
+            Self::ProviderDown { .. } => Some(FailureClass::Transient),
+            Self::OutcomeUnknown { .. } => Some(FailureClass::Unknown),
+            Self::NotRefreshable { .. }
+            | Self::RejectedWhileFresh
+            | Self::Stopping
+            | Self::StoreDown { .. } => None,
+        }
+    }
+
+    /// The reason alone, as a connection remembers it.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NeedsReconnect { reason }
+            | Self::ProviderDown { reason }
+            | Self::MisconfiguredApp { reason }
+            | Self::OutcomeUnknown { reason }
+            | Self::StoreDown { reason } => reason.clone(),
+            Self::ThrottledUntil(_)
+            | Self::NotRefreshable { .. }
+            | Self::RejectedWhileFresh
+            | Self::Stopping => self.to_string(),
+        }
+    }
+
+    /// What a connection remembers, as the error that it was.
+    pub(super) fn remembered(failure: &RefreshFailure) -> Self {
+        let reason = failure.message.clone();
+        match failure.class {
+            FailureClass::DeadGrant => Self::NeedsReconnect { reason },
+            FailureClass::DeadApp => Self::MisconfiguredApp { reason },
+            FailureClass::Throttled => Self::ThrottledUntil(failure.next_try.unwrap_or(failure.at)),
+            FailureClass::Transient => Self::ProviderDown { reason },
+            FailureClass::Unknown => Self::OutcomeUnknown { reason },
         }
     }
 

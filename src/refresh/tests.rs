@@ -1,5 +1,6 @@
 mod leases;
 mod other_writers;
+mod remembered;
 mod scene;
 
 use std::sync::atomic::Ordering;
@@ -15,7 +16,7 @@ use crate::oauth::hostile_server::{Answer, json, reply, when};
 use scene::{
     CALLERS, HOUR, NOW, Scene, access_token, credentials, first_credentials, second_tokens, secrets,
 };
-pub(super) use scene::{connection, opened};
+pub(super) use scene::{connection, integration, opened};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_on_an_ended_token_cause_one_exchange() {

@@ -11,6 +11,8 @@ use crate::formula::Value;
 use crate::names::{AppId, ConnectionId, IntegrationKey, Owner, Version};
 use crate::secret::Secret;
 
+use super::refreshing::{RefreshFailure, Refreshing};
+
 /// A customer, recorded when first seen in a token.
 #[derive(Debug)]
 pub struct Customer {
@@ -98,6 +100,9 @@ pub struct Connection {
     pub refresh_at: Option<Timestamp>,
     /// When it was last refreshed.
     pub refreshed_at: Option<Timestamp>,
+    /// How its refreshes went.
+    #[serde(default)]
+    pub refreshing: Refreshing,
     /// The scopes that the provider granted, if it said.
     pub granted_scopes: Option<Vec<String>>,
     /// Whether it is for tests only.
@@ -110,6 +115,14 @@ pub struct Connection {
     pub updated_at: Timestamp,
     /// When it was archived. An archived connection has no secrets any more and stays archived.
     pub archived_at: Option<Timestamp>,
+}
+
+impl Connection {
+    /// Why its credentials could not be refreshed, if the last attempt with just these failed.
+    #[must_use]
+    pub fn refresh_failure(&self) -> Option<&RefreshFailure> {
+        self.refreshing.failure.as_ref().filter(|failure| failure.version == self.version)
+    }
 }
 
 /// The sealed part of a connection.

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
-pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME};
+pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME, Outcome};
 
 /// Where the store is.
 #[derive(Debug, Clone)]

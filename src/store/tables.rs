@@ -145,6 +145,11 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// A request to connect.
+    pub(super) fn request(&self, key: (u64, &[u8])) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.requests.get(key)?.map(|row| row.value().to_vec()))
+    }
+
     pub(super) fn customer(&self, owner: &Owner) -> Result<Option<CustomerRow>, StoreError> {
         let row = self.customers.get((owner.workspace.as_str(), owner.customer.as_str()))?;
         Ok(row.map(|row| CustomerRow::of(row.value())))

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Config, Connection, Health, Store, StoreError};
+use super::{Config, Connection, Health, Refreshing, Store, StoreError};
 use crate::clock::{Clock, Timestamp};
 use crate::names::{Owner, Version};
 use crate::seal::{Keyring, SealingKey};
@@ -68,6 +68,7 @@ pub(crate) fn connection(id: &str, now: Timestamp) -> Connection {
         expires_at: None,
         refresh_at: None,
         refreshed_at: None,
+        refreshing: Refreshing::default(),
         granted_scopes: None,
         is_test: false,
         meta: None,

@@ -4,11 +4,16 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Gate, Peer, token};
 
-const APP: &str = "https://app.example.com";
+pub(super) const APP: &str = "https://app.example.com";
 const REQUEST: &str = "0123456789abcdefghijkl";
 
 /// A Sidegate whose integration `crm` takes a key, for customers with one connection, and `many` for several.
 fn gate() -> Gate {
+    gate_at("store.redb")
+}
+
+/// The same with its store here.
+pub(super) fn gate_at(store: &str) -> Gate {
     let crm = "{type: client-credentials, ui: {schema: {type: object, required: [key], properties: {key: {type: string}, site: {type: string}}}}, \
                makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.crm.test', headers: {X-Key: {$var: credentials.key}}}}}";
     Gate::configured(&format!(
@@ -16,14 +21,14 @@ fn gate() -> Gate {
          publicUrl: https://auth.example.com\n\
          cors: {{origins: ['{APP}']}}\n\
          connect: {{redirectUris: ['{APP}/done']}}\n\
-         store: {{redb: {{path: store.redb}}}}\n\
+         store: {{redb: {{path: '{store}'}}}}\n\
          encryption: {{keys: [{{id: k1, key: {{value: 'q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k='}}}}]}}\n\
          connectors: {{crm: {{name: CRM, auth: {crm}}}}}\n\
          integrations: {{crm: {{connector: crm}}, many: {{connector: crm, connections: many}}}}\n"
     ))
 }
 
-fn ask(gate: &Gate, request: &str, headers: &str, body: &str) -> Answer {
+pub(super) fn ask(gate: &Gate, request: &str, headers: &str, body: &str) -> Answer {
     let mut browser = Peer::to(gate.address("connect"));
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     browser.say(format!("{request} HTTP/1.1\r\nHost: auth.example.com\r\n{headers}{length}\r\n{body}"));
@@ -31,17 +36,17 @@ fn ask(gate: &Gate, request: &str, headers: &str, body: &str) -> Answer {
 }
 
 /// A form as browsers send it.
-fn submit(gate: &Gate, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) fn submit(gate: &Gate, path: &str, fields: &[(&str, &str)]) -> Answer {
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let headers = "Content-Type: application/x-www-form-urlencoded\r\nOrigin: https://app.example.com\r\n";
     ask(gate, &format!("POST {path}"), headers, &form)
 }
 
-fn as_anna() -> String {
+pub(super) fn as_anna() -> String {
     format!("Authorization: Bearer {}\r\n", token(&json!({})))
 }
 
-trait Headers {
+pub(super) trait Headers {
     fn header(&self, name: &str) -> Option<&str>;
 }
 
@@ -51,12 +56,12 @@ impl Headers for Answer {
     }
 }
 
-fn json(answer: &Answer) -> Value {
+pub(super) fn json(answer: &Answer) -> Value {
     serde_json::from_str(&answer.text()).unwrap_or_else(|_| panic!("{}", answer.text()))
 }
 
 /// The parameters of the place that an answer sends a browser to.
-fn sent_to(answer: &Answer) -> (String, std::collections::BTreeMap<String, String>) {
+pub(super) fn sent_to(answer: &Answer) -> (String, std::collections::BTreeMap<String, String>) {
     let place = url::Url::parse(answer.header("location").unwrap()).unwrap();
     let bare = place.as_str().split('?').next().unwrap().to_owned();
     (bare, place.query_pairs().into_owned().collect())
@@ -348,38 +353,4 @@ fn a_reload_changes_which_apps_may_ask() {
             .unwrap()
             .ends_with("frame-ancestors https://other.example.com")
     );
-}
-
-#[test]
-fn a_connection_request_leads_to_the_form_without_a_token_and_only_once() {
-    let gate = gate();
-    let body = json!({"integrationKey": "crm", "name": "Asked for", "redirectUri": format!("{APP}/done")})
-        .to_string();
-    let made = json(&ask(&gate, "POST /connection-requests", &as_anna(), &body));
-    let id = made["requestId"].as_str().unwrap();
-    assert_eq!(made["url"], format!("https://auth.example.com/screens/connections?connectionRequestId={id}"));
-    let path = format!("/screens/connections?connectionRequestId={id}");
-    let form = ask(&gate, &format!("GET {path}"), "", "");
-    assert!(form.text().contains("Connect CRM"), "{}", form.text());
-    let typed = [("connectionRequestId", id), ("filledIn", "1"), ("/key", "planted-key")];
-    let (place, query) = sent_to(&submit(&gate, "/screens/connections", &typed));
-    assert_eq!(place, format!("{APP}/done"));
-    let done = json(&ask(&gate, &format!("GET /connection-requests/{id}"), &as_anna(), ""));
-    assert_eq!(
-        (&done["status"], &done["resultConnectionId"]),
-        (&json!("success"), &json!(query["connectionId"]))
-    );
-    assert_eq!(json(&ask(&gate, "GET /connections/crm", &as_anna(), ""))["name"], "Asked for");
-    // Once more it changes nothing.
-    let again = submit(
-        &gate,
-        "/screens/connections",
-        &[("connectionRequestId", id), ("filledIn", "1"), ("/key", "other")],
-    );
-    assert!(again.text().contains("Connected") && again.header("location").is_none());
-    let listed = json(&ask(&gate, "GET /connections?includeArchived=true", &as_anna(), ""));
-    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
-    for odd in ["", "?connectionRequestId=junk", "?connectionRequestId=1-2"] {
-        assert!(ask(&gate, &format!("GET /screens/connections{odd}"), "", "").status >= 400, "{odd}");
-    }
 }

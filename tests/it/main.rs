@@ -16,6 +16,7 @@ mod lifecycle;
 mod origins;
 mod outbound;
 mod reload;
+mod requested;
 mod scripts;
 mod smoke;
 mod store;

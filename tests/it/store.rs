@@ -15,7 +15,7 @@ use sidegate::formula::Value;
 use sidegate::names::{Owner, Version};
 use sidegate::seal::{Keyring, SealingKey};
 use sidegate::secret::Secret;
-use sidegate::store::{Config, Connection, Customer, Health, Secrets, Store, StoreError};
+use sidegate::store::{Config, Connection, Customer, Health, Refreshing, Secrets, Store, StoreError};
 
 /// Where a helper process finds its store.
 const FOLDER: &str = "SIDEGATE_TEST_STORE";
@@ -69,6 +69,7 @@ fn connection(number: usize) -> Connection {
         expires_at: None,
         refresh_at: None,
         refreshed_at: None,
+        refreshing: Refreshing::default(),
         granted_scopes: None,
         is_test: false,
         meta: None,

@@ -12,7 +12,7 @@ use crate::api::seen::{Seen, random_id};
 use crate::connector::{Connections, Integration};
 use crate::http::Body;
 use crate::names::{AppId, ConnectionId, Owner, Version};
-use crate::store::{Connection, Health};
+use crate::store::{Connection, Health, Refreshing};
 
 impl Api {
     /// `POST /connections`. Where a customer has one connection of the integration, the new one replaces it.
@@ -64,6 +64,7 @@ impl Api {
             expires_at: None,
             refresh_at: None,
             refreshed_at: None,
+            refreshing: Refreshing::default(),
             granted_scopes: None,
             is_test: false,
             meta: None,

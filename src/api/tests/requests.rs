@@ -6,7 +6,10 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::scene::Scene;
-use crate::api::Browsers;
+use crate::api::{Browsers, Outcome};
+use crate::clock::Clock as _;
+use crate::formula::Value;
+use crate::steps::{Payload, Stage, Steps};
 
 async fn scene() -> Scene {
     let scene = Scene::start().await;
@@ -32,9 +35,27 @@ async fn a_request_has_an_address_and_is_read_by_its_customer() {
     assert!(!scene.leaks(&id), "its name stands in the store, or in the log");
 
     let request = scene.api.connection_request(&id).await.unwrap().unwrap();
-    scene.api.fulfil(&id, request, "c1").await.unwrap();
-    let done = scene.ok(&scene.ada(), &line, "").await;
+    let concluded = async |outcome, steps: &Steps| {
+        scene.api.conclude(&id, &request, outcome, steps).await.unwrap();
+        scene.ok(&scene.ada(), &line, "").await
+    };
+    let nothing = Steps::default();
+    assert_eq!(concluded(Outcome::Cancelled, &nothing).await["status"], "cancelled");
+    let mut steps = Steps::new(Stage::OAUTH2);
+    steps.begin(Stage::Exchange, scene.clock.now());
+    let reply = Payload::from_iter([("refresh_token", "planted")]);
+    steps.failed(scene.clock.now(), Some(400), Some("invalid_grant"), reply);
+    let why = Value::from(json!({"type": "bad_request", "message": "no"}));
+    let failed = concluded(Outcome::Error(why), &steps).await;
+    assert_eq!((&failed["status"], &failed["resultError"]["message"]), (&json!("error"), &json!("no")));
+    let exchange = &failed["steps"][3];
+    assert_eq!((&exchange["state"], &exchange["status"]), (&json!("failed"), &json!(400)));
+    assert_eq!(exchange["payload"], json!({"refresh_token": "[masked]"}));
+
+    let done = concluded(Outcome::Success("c1".into()), &nothing).await;
     assert_eq!((&done["status"], &done["resultConnectionId"]), (&json!("success"), &json!("c1")));
+    // A second window that is closed later, or fails, takes nothing back.
+    assert_eq!(concluded(Outcome::Cancelled, &nothing).await, done);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::oauth::Grant;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
 use crate::secret::Secret;
 
@@ -60,6 +61,42 @@ async fn a_refresh_is_one_post_that_names_its_sender() {
 }
 
 #[tokio::test]
+async fn a_code_is_exchanged_with_its_redirect_uri_and_its_verifier() {
+    let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
+    let asking = Asking::at(&server.url());
+    let (code, verifier) =
+        (Secret::new(String::from("planted code&")), Secret::new(String::from("planted~v")));
+    for (code_verifier, tail) in [(Some(&verifier), "&code_verifier=planted%7Ev"), (None, "")] {
+        let redirect_uri = "https://sidegate.example/oauth-callback?a=1";
+        let grant = Grant::AuthorizationCode { code: &code, redirect_uri, code_verifier };
+        let request = TokenRequest { grant, ..asking.request() };
+        let response = endpoint(Duration::from_secs(5)).exchange(&request).await.unwrap();
+        assert_eq!(response.fields()["access_token"], "t");
+        let expected = "grant_type=authorization_code&code=planted+code%26\
+                        &redirect_uri=https%3A%2F%2Fsidegate.example%2Foauth-callback%3Fa%3D1";
+        assert_eq!(server.last().body, format!("{expected}{tail}"));
+    }
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_code_and_its_verifier_are_in_no_error() {
+    let echo = r#"{"error":"invalid_grant","error_description":"no planted-code with planted-verifier"}"#;
+    let server = HostileServer::start(reply("400 Bad Request", "application/json", echo)).await;
+    let asking = Asking::at(&server.url());
+    let (code, verifier) =
+        (Secret::new(String::from("planted-code")), Secret::new(String::from("planted-verifier")));
+    let grant = Grant::AuthorizationCode {
+        code: &code,
+        redirect_uri: "https://a.example",
+        code_verifier: Some(&verifier),
+    };
+    let request = TokenRequest { grant, ..asking.request() };
+    let error = endpoint(Duration::from_secs(5)).exchange(&request).await.unwrap_err();
+    assert_eq!(error.to_string(), "the grant is dead: invalid_grant (no [secret] with [secret])");
+}
+
+#[tokio::test]
 async fn the_client_proves_itself_in_exactly_one_way() {
     use ClientAuthentication::{Body, Both, Header, None as Public};
     let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
@@ -96,8 +133,14 @@ async fn the_client_proves_itself_in_exactly_one_way() {
 async fn extra_fields_are_sent_but_replace_none_of_the_protocols() {
     let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
     let asking = Asking::at(&server.url());
-    let extra = [("audience", "https://api"), ("grant_type", "password"), ("client_id", "other")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let extra = [
+        ("audience", "https://api"),
+        ("grant_type", "password"),
+        ("client_id", "other"),
+        ("redirect_uri", "https://evil.example"),
+        ("code_verifier", "x"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let request = TokenRequest {
         grant: Grant::ClientCredentials,
         scope: Some("a b".into()),

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::http::egress::Egress;
-use crate::oauth::ClientAuthentication;
+use crate::oauth::{ClientAuthentication, Grant};
 
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();

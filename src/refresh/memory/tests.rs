@@ -1,6 +1,42 @@
 use super::*;
+use crate::refresh::tests::{connection, integration};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// A memory, and a connection that fails.
+struct Scene {
+    memory: Memory,
+    connection: Connection,
+    integration: Arc<Integration>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { memory: Memory::new(), connection: connection("c", NOW), integration: integration() }
+    }
+
+    fn paused(&self, now: Timestamp) -> Option<RefreshError> {
+        self.memory.paused(&self.connection, &self.integration, now)
+    }
+
+    fn failed(&self, now: Timestamp, error: &RefreshError) -> Option<RefreshFailure> {
+        self.memory.failed(&self.connection, &self.integration, now, error)
+    }
+
+    /// The same row after a restart: memory and configuration are new.
+    fn restarted(mut self, note: RefreshFailure) -> Self {
+        self.connection.refreshing.failed(note);
+        Self { memory: Memory::new(), integration: integration(), ..self }
+    }
+}
+
+fn after(seconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+fn misconfigured() -> RefreshError {
+    RefreshError::MisconfiguredApp { reason: "x".into() }
+}
 
 fn down() -> RefreshError {
     RefreshError::ProviderDown { reason: "x".into() }
@@ -8,13 +44,13 @@ fn down() -> RefreshError {
 
 /// How many exchanges a busy connection makes if all fail so.
 fn exchanges(error: &RefreshError, outage: Duration) -> u32 {
-    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
+    let scene = Scene::new();
     let mut exchanges = 0;
     for second in 0..outage.as_secs() {
         let now = NOW.plus(Duration::from_secs(second));
-        if memory.paused(&id, Version::FIRST, now).is_none() {
+        if scene.paused(now).is_none() {
             exchanges += 1;
-            memory.failed(&id, Version::FIRST, now, error);
+            scene.failed(now, error);
         }
     }
     exchanges
@@ -34,55 +70,100 @@ fn a_provider_that_asks_for_no_pause_gets_one_all_the_same() {
 
 #[test]
 fn a_misconfigured_app_is_asked_ever_more_seldom() {
-    let made = exchanges(&RefreshError::MisconfiguredApp { reason: "x".into() }, Duration::from_secs(1800));
+    let made = exchanges(&misconfigured(), Duration::from_secs(1800));
     assert!(made <= 12, "{made}");
 }
 
 #[test]
 fn a_pause_ends_by_itself_and_is_at_least_a_second() {
-    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
-    memory.failed(&id, Version::FIRST, NOW, &down());
-    let after = |millis| memory.paused(&id, Version::FIRST, NOW.plus(Duration::from_millis(millis)));
+    let scene = Scene::new();
+    scene.failed(NOW, &down());
+    let after = |millis| scene.paused(NOW.plus(Duration::from_millis(millis)));
     assert_eq!(after(999), Some(down()));
     assert_eq!(after(1501), None);
 }
 
 #[test]
 fn new_credentials_a_success_and_a_clock_turned_back_end_a_pause() {
-    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
-    memory.failed(&id, Version::FIRST, NOW, &down());
-    assert_eq!(memory.paused(&id, Version::FIRST.next(), NOW), None);
-    assert_eq!(memory.paused(&id, Version::FIRST, NOW.minus(Duration::from_secs(3600))), None);
-    assert_eq!(memory.paused(&id, Version::FIRST, NOW), Some(down()));
-    memory.succeeded(&id);
-    assert_eq!(memory.paused(&id, Version::FIRST, NOW), None);
+    let mut scene = Scene::new();
+    scene.failed(NOW, &down());
+    assert_eq!(scene.paused(NOW.minus(Duration::from_secs(3600))), None);
+    assert_eq!(scene.paused(NOW), Some(down()));
+    scene.connection.version = Version(2);
+    assert_eq!(scene.paused(NOW), None);
+    scene.connection.version = Version::FIRST;
+    scene.memory.succeeded(&scene.connection.id);
+    assert_eq!(scene.paused(NOW), None);
 }
 
 #[test]
 fn a_provider_that_names_a_time_is_left_alone_until_then() {
-    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
-    let until = NOW.plus(Duration::from_secs(120));
-    memory.failed(&id, Version::FIRST, NOW, &RefreshError::ThrottledUntil(until));
-    assert!(memory.paused(&id, Version::FIRST, until.minus(Duration::from_millis(1))).is_some());
-    assert!(memory.paused(&id, Version::FIRST, until).is_none());
+    let scene = Scene::new();
+    let until = after(120);
+    scene.failed(NOW, &RefreshError::ThrottledUntil(until));
+    assert!(scene.paused(until.minus(Duration::from_millis(1))).is_some());
+    assert!(scene.paused(until).is_none());
 }
 
 #[test]
 fn a_store_that_is_down_does_not_pause_the_provider() {
-    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
-    memory.failed(&id, Version::FIRST, NOW, &RefreshError::StoreDown { reason: "x".into() });
-    assert!(memory.paused(&id, Version::FIRST, NOW).is_none());
+    let scene = Scene::new();
+    assert_eq!(scene.failed(NOW, &RefreshError::StoreDown { reason: "x".into() }), None);
+    assert_eq!(scene.paused(NOW), None);
+}
+
+#[test]
+fn a_restart_goes_on_with_the_pause_and_the_count() {
+    let scene = Scene::new();
+    scene.failed(NOW, &down());
+    let note = scene.failed(after(2), &down()).unwrap();
+    assert_eq!((note.in_a_row, note.since, note.at), (2, NOW, after(2)));
+    let end = note.next_try.unwrap();
+    let scene = scene.restarted(note);
+    assert_eq!(scene.paused(after(3)), Some(down()));
+    assert_eq!(scene.paused(end), None);
+    let third = scene.failed(end, &down()).unwrap();
+    assert_eq!((third.in_a_row, third.since), (3, NOW));
+}
+
+#[test]
+fn a_row_says_nothing_of_credentials_that_came_after_it() {
+    let scene = Scene::new();
+    let note = scene.failed(NOW, &down()).unwrap();
+    let mut scene = scene.restarted(note);
+    scene.connection.version = Version(2);
+    assert_eq!(scene.paused(NOW), None);
+    assert_eq!(scene.failed(NOW, &down()).unwrap().in_a_row, 1);
+}
+
+#[test]
+fn another_configuration_ends_the_pause_of_a_misconfigured_app_but_not_that_of_an_outage() {
+    for (error, holds) in [(misconfigured(), false), (down(), true)] {
+        let mut scene = Scene::new();
+        let note = scene.failed(NOW, &error).unwrap();
+        assert_eq!(scene.paused(NOW), Some(error));
+        scene.integration = integration();
+        assert_eq!(scene.paused(NOW).is_some(), holds, "after a reload");
+        assert_eq!(scene.restarted(note).paused(NOW).is_some(), holds, "after a restart");
+    }
+}
+
+#[test]
+fn a_dead_grant_is_not_tried_again() {
+    let scene = Scene::new();
+    let note = scene.failed(NOW, &RefreshError::NeedsReconnect { reason: "x".into() }).unwrap();
+    assert_eq!((note.class, note.next_try), (FailureClass::DeadGrant, None));
 }
 
 #[test]
 fn a_refused_new_token_is_remembered_for_a_minute() {
     let (memory, id) = (Memory::new(), ConnectionId::from("c"));
     memory.refused(&id, Version(2), NOW);
-    assert!(memory.just_refused(&id, Version(2), NOW.plus(Duration::from_secs(59))));
+    assert!(memory.just_refused(&id, Version(2), after(59)));
     assert!(!memory.just_refused(&id, Version(3), NOW));
     assert!(
         !memory.just_refused(&id, Version(2), NOW.minus(Duration::from_secs(1))),
         "the clock was turned back"
     );
-    assert!(!memory.just_refused(&id, Version(2), NOW.plus(Duration::from_secs(60))));
+    assert!(!memory.just_refused(&id, Version(2), after(60)));
 }

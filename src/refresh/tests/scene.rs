@@ -83,14 +83,26 @@ impl Scene {
         ended.refresh_at = Some(NOW.minus(HOUR));
         store.insert(ended, Secret::new(secrets(credentials)), false).await.unwrap();
         let telemetry = Telemetry::new(AccessLog::off(), clock.clone());
-        let catalog = Arc::new(ArcSwap::from_pointee(catalog(&server.url(), more, rotation)));
+        let integration = Integration { rotation, ..integration_at(&server.url(), more) };
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
         let refresher = refresher(catalog, &store, &clock, &telemetry);
         Self { server, clock, store, telemetry, refresher, id: "c1".into(), _folder: folder }
     }
 
-    /// A further refresher on the same store, as another replica or a restarted process has it.
+    /// A further refresher on the same store, as another replica has it.
     pub(super) fn another(&self) -> Arc<Refresher> {
         refresher(Arc::clone(&self.refresher.catalog), &self.store, &self.clock, &self.telemetry)
+    }
+
+    /// Another process with the same store: it remembers nothing.
+    pub(super) fn restarted(self) -> Self {
+        Self { refresher: self.another(), ..self }
+    }
+
+    /// When the row says that somebody may ask again.
+    pub(super) async fn next_try(&self) -> Timestamp {
+        let opened = self.opened().await;
+        opened.connection.refresh_failure().expect("a failure").next_try.expect("another try")
     }
 
     pub(super) async fn opened(&self) -> Opened {
@@ -155,8 +167,8 @@ pub(super) fn access_token(opened: &Opened) -> String {
     credentials(opened)["access_token"].as_str().unwrap().to_owned()
 }
 
-/// One integration whose token endpoint is at `token_uri`.
-pub(super) fn catalog(token_uri: &str, more: &str, rotation: Rotation) -> Catalog {
+/// The integration of a scene: its token endpoint, and further lines of getOAuthConfig's mapping.
+pub(in crate::refresh) fn integration_at(token_uri: &str, more: &str) -> Integration {
     let spec = format!(
         "name: CRM
 auth:
@@ -176,7 +188,7 @@ auth:
     let node = document::parse("spec.yml", &spec).unwrap();
     let (connector, _) = Connector::from_node("crm".into(), "spec.yml", &node).unwrap();
     let client_secret = Some(Secret::new(String::from("planted-client-secret")));
-    let integration = Integration {
+    Integration {
         key: "crm".into(),
         connector,
         workspaces: Vec::new(),
@@ -186,13 +198,17 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
-        rotation,
+        rotation: Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: None,
         credentials_schema: None,
-    };
-    Catalog::new(vec![integration])
+    }
+}
+
+/// One that nobody exchanges with.
+pub(in crate::refresh) fn integration() -> Arc<Integration> {
+    Arc::new(integration_at("https://auth.example.com/token", ""))
 }
 
 pub(super) fn refresher(

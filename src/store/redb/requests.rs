@@ -8,15 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, tables};
 use crate::clock::Timestamp;
+use crate::formula::Value;
 use crate::names::{ConnectionId, IntegrationKey, Owner};
+use crate::steps::Steps;
 use crate::store::row::{RowId, read};
 use crate::store::tables::Tables;
 
 /// How long a customer has.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// This connection. It is the last word: nothing takes its place.
+    Success(ConnectionId),
+    /// Whoever followed it did not want to.
+    Cancelled,
+    /// It did not work, for the reason in the vendor's error data.
+    Error(Value),
+}
+
 /// A request to connect something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionRequest {
     /// Who is to connect.
     pub owner: Owner,
@@ -30,14 +44,18 @@ pub struct ConnectionRequest {
     pub several: bool,
     /// Where the browser goes afterwards.
     pub redirect_uri: Option<String>,
-    /// The connection that came of it.
-    pub result: Option<ConnectionId>,
+    /// What came of it so far.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// What was done for it when it was followed last.
+    #[serde(default)]
+    pub steps: Steps,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
 impl Store {
-    /// Keeps a request under its name, in place of an earlier state, and forgets those that are too old.
+    /// Keeps a new request under its name, and forgets those that are too old.
     ///
     /// # Errors
     /// It could not be stored.
@@ -46,6 +64,31 @@ impl Store {
         let row = serde_json::to_vec(request).map_err(StoreError::encode)?;
         let oldest = self.0.clock.now().minus(LIFETIME).as_millis();
         let work = move |tables: &mut Tables<'_>| tables.put_request((key.0, &key.1), &row, oldest);
+        self.0.writer.write(work).await
+    }
+
+    /// Notes what came of the request of this name that was made at this time, if it is there and had no success yet.
+    ///
+    /// # Errors
+    /// The row cannot be read, or not be stored.
+    pub async fn conclude_request(
+        &self,
+        name: &str,
+        created_at: Timestamp,
+        outcome: Outcome,
+        steps: Steps,
+    ) -> Result<(), StoreError> {
+        let key = (created_at.as_millis(), digest_of(name));
+        let work = move |tables: &mut Tables<'_>| {
+            let Some(row) = tables.request((key.0, &key.1))? else { return Ok(()) };
+            let request: ConnectionRequest = read(&row, || RowId::Request)?;
+            if matches!(request.outcome, Some(Outcome::Success(_))) {
+                return Ok(());
+            }
+            let request = ConnectionRequest { outcome: Some(outcome), steps, ..request };
+            let row = serde_json::to_vec(&request).map_err(StoreError::encode)?;
+            tables.put_request((key.0, &key.1), &row, 0)
+        };
         self.0.writer.write(work).await
     }
 

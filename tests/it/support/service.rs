@@ -13,7 +13,7 @@ use sidegate::formula::Value;
 use sidegate::names::{Owner, Version};
 use sidegate::seal::{Keyring, SealingKey};
 use sidegate::secret::Secret;
-use sidegate::store::{Config, Connection, Customer, Health, Secrets, Store};
+use sidegate::store::{Config, Connection, Customer, Health, Refreshing, Secrets, Store};
 
 use super::{Folder, OTHER_SECRET, SECRET};
 
@@ -137,6 +137,7 @@ fn connection(number: usize) -> Connection {
         expires_at: None,
         refresh_at: None,
         refreshed_at: None,
+        refreshing: Refreshing::default(),
         granted_scopes: None,
         is_test: false,
         meta: None,
