@@ -19,6 +19,7 @@ mod watched;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connector::Integration;
@@ -90,7 +91,7 @@ pub struct Settings {
     /// What concerns requests to all of them.
     pub gate: GateConfig,
     /// The third parties on the outbound side.
-    pub integrations: Vec<Integration>,
+    pub integrations: Vec<Arc<Integration>>,
     /// What the outbound and the connect listener need; there whenever one of them listens.
     pub service: Option<ServiceSettings>,
     /// What deserves a look but stops nothing.

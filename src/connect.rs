@@ -145,6 +145,7 @@ impl Connect {
         let (head, body) = request.into_parts();
         let place = Place::of(head.uri.path()).ok_or(Rejection::NothingHere)?;
         if let Place::Events(request) = place {
+            seen.nameless();
             return self.follow(&head, request, arrival, seen).await;
         }
         if !matches!(head.method, Method::GET | Method::POST) {

@@ -14,6 +14,7 @@ mod moment;
 pub mod pool;
 pub mod reply;
 pub mod request_id;
+pub mod served;
 #[cfg(test)]
 mod testing;
 mod timer;

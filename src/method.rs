@@ -161,6 +161,7 @@ impl Methods {
 
     /// Runs any method. `more`: what it sees beside the usual variables.
     async fn run(&self, method: Method, subject: &Subject<'_>, more: &[(&str, &Value)]) -> Made {
+        let subject = subject.whose(method);
         match subject.option.implementation(method) {
             Some(Implementation::Request(mapping)) => self.request(method, mapping, subject).await,
             Some(Implementation::Mapping(mapping)) => evaluate(method, mapping, subject, more),
@@ -171,6 +172,7 @@ impl Methods {
 
     /// Runs a method that no request of its own connector may stand behind: requests need its result.
     async fn computed(&self, method: Method, subject: &Subject<'_>) -> Made {
+        let subject = subject.whose(method);
         match subject.option.implementation(method) {
             Some(Implementation::Mapping(mapping)) => evaluate(method, mapping, subject, &[]),
             Some(Implementation::Script(script)) => self.script(method, script, subject, &[]).await,

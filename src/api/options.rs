@@ -38,9 +38,9 @@ pub(super) struct AuthView<'a> {
 impl<'a> OptionView<'a> {
     /// Those that are offered.
     pub(super) fn all(integration: &'a Integration) -> Vec<Self> {
-        let parameters = integration.connector_parameters(None, &Value::empty_object());
-        let offered = integration.connector.offered();
-        offered.filter(|option| option.is_enabled(&parameters)).map(Self::of).collect()
+        let parameters = |option| integration.connector_parameters(option, None, &Value::empty_object());
+        let ways = integration.connector.offered();
+        ways.filter(|way| integration.offers(way, &parameters(way))).map(Self::of).collect()
     }
 
     fn of(option: &'a AuthOption) -> Self {

@@ -66,7 +66,7 @@ impl Api {
             {
                 return Ok(());
             }
-            let app = integration.app(None).map(|app| app.id.clone());
+            let app = integration.new_app(None).map(|app| app.id.clone());
             let mut secrets = Zeroizing::new(Secrets {
                 credentials: Value::clone(credentials),
                 input: Value::clone(credentials),

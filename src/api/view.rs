@@ -41,6 +41,8 @@ pub(super) struct ConnectionView<'a> {
     updated_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     archived_at: Option<String>,
+    #[serde(skip)]
+    is_readable: bool,
     #[serde(flatten)]
     secrets: Option<SecretsView<'a>>,
 }
@@ -132,12 +134,17 @@ impl<'a> ConnectionView<'a> {
             created_at: rfc3339(connection.created_at),
             updated_at: rfc3339(connection.updated_at),
             archived_at: connection.archived_at.map(rfc3339),
+            is_readable: option.is_some_and(|option| option.lender().is_none()),
             secrets: None,
         }
     }
 
-    /// With its secrets: only for an admin who asked for them and for this one connection.
+    /// With its secrets: only for an admin who asked for them and for this one connection. What a lender's app got is not shown,
+    /// nor where it is not known any more whose app it was.
     pub(super) fn with_secrets(self, secrets: &'a Secret<Secrets>) -> Self {
+        if !self.is_readable {
+            return self;
+        }
         let Secrets { credentials, input, connector_parameters } = secrets.expose();
         let secrets = SecretsView { credentials, parameters: input, input, connector_parameters };
         Self { secrets: Some(secrets), ..self }

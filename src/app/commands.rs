@@ -7,6 +7,7 @@ mod connections;
 mod control;
 mod demo;
 mod healthcheck;
+mod integrations;
 mod key;
 mod own;
 mod request;
@@ -68,7 +69,7 @@ enum Command {
     Connections(connections::ConnectionsCommand),
     /// List and test third parties.
     #[command(subcommand)]
-    Integrations(connections::IntegrationsCommand),
+    Integrations(integrations::IntegrationsCommand),
     /// List and rotate the keys that seal the store.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -155,7 +156,7 @@ pub fn main() -> ExitCode {
         Command::Reload(options) => control::reload(&options),
         Command::Drain(options) => control::drain(&options),
         Command::Connections(command) => connections::connections(&command),
-        Command::Integrations(command) => connections::integrations(&command),
+        Command::Integrations(command) => integrations::integrations(&command),
         Command::Key(command) => key::key(&command),
         Command::Token(command) => token::token(&command),
         Command::ScriptWorker => crate::script::worker::main().map_err(Failed::from),

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use integration::{
-    App, ClientId, Connections, Hosts, Integration, PinWord, Rotation, RotationWord,
+    App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord, Rotation, RotationWord,
 };
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use scripts::Scripts;

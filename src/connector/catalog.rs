@@ -20,8 +20,8 @@ pub struct Catalog {
 impl Catalog {
     /// Gathers integrations whose keys and routes differ; of two with one key, the later counts.
     #[must_use]
-    pub fn new(integrations: Vec<Integration>) -> Self {
-        let integrations: Vec<_> = integrations.into_iter().map(Arc::new).collect();
+    pub fn new(integrations: impl IntoIterator<Item: Into<Arc<Integration>>>) -> Self {
+        let integrations: Vec<Arc<Integration>> = integrations.into_iter().map(Into::into).collect();
         let by_key = integrations.iter().enumerate().map(|(at, it)| (it.key.clone(), at)).collect();
         let mut routes: Vec<(String, usize)> = Vec::new();
         for (at, integration) in integrations.iter().enumerate() {

@@ -83,6 +83,12 @@ impl Method {
         }
     }
 
+    /// Whether a way of the type `proxy` may have one of its own: how to speak with the third party is the borrower's matter,
+    /// how to get credentials is the lender's.
+    pub(super) fn may_be_borrowers(self) -> bool {
+        matches!(self, Self::MakeApiClient | Self::Test | Self::Disconnect)
+    }
+
     /// Whether it may be written as formulas alone.
     pub(super) fn may_be_mapping(self) -> bool {
         !matches!(self, Self::Test | Self::Disconnect)
@@ -103,7 +109,7 @@ impl Method {
 }
 
 /// What a method is written in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Implementation {
     /// Formulas: `mapping`.
     Mapping(Template),

@@ -1,6 +1,7 @@
 //! One configured third party: a connector, its parameters, and the rules for its connections.
 //! Never knows a connection.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ pub enum Rotation {
     None,
 }
 
+/// What an integration says of one of its connector's options.
+#[derive(Debug)]
+pub struct OptionSettings {
+    /// Whether it is not offered. Connections that were made with it live on.
+    pub disabled: bool,
+    /// An object, over the integration's parameters.
+    pub parameters: Secret<Value>,
+}
+
 /// One configured third party.
 #[derive(Debug)]
 pub struct Integration {
@@ -58,6 +68,8 @@ pub struct Integration {
     pub workspaces: Vec<WorkspaceKey>,
     /// An object, what formulas see as `connectorParameters`; it may hold secrets.
     pub parameters: Secret<Value>,
+    /// What it says of the connector's options, by their keys; the connector's own way has an empty one.
+    pub options: BTreeMap<String, OptionSettings>,
     /// What to ask for, over the scopes of the spec.
     pub scopes: Option<Vec<String>>,
     /// The OAuth apps; the first serves new connections.
@@ -81,15 +93,20 @@ pub struct Integration {
 }
 
 impl Integration {
-    /// What formulas see as `connectorParameters`: the integration's parameters, over them `clientId` and
-    /// `clientSecret` of the app, over them the connection's own.
+    /// What formulas see as `connectorParameters`: the integration's parameters, over them those for the option, over them
+    /// `clientId` and `clientSecret` of the app, over them the connection's own. Of a lender's app, the secret is not there.
     #[must_use]
-    pub fn connector_parameters(&self, app: Option<&AppId>, own: &Value) -> Variables {
+    pub fn connector_parameters(&self, option: &AuthOption, app: Option<&AppId>, own: &Value) -> Variables {
         let mut parameters = Variables::new();
         parameters.set_all_secret(&self.parameters);
-        if let Some(app) = self.app(app) {
+        if let Some(settings) = self.settings(option) {
+            parameters.set_all_secret(&settings.parameters);
+        }
+        let owner = self.app_owner(option);
+        let app = app.map_or_else(|| owner.apps.first(), |id| owner.app(id));
+        if let Some(app) = app {
             parameters.set("clientId", &Value::from(app.client_id.as_str()));
-            if let Some(secret) = &app.client_secret {
+            if let (Some(secret), None) = (&app.client_secret, option.lender()) {
                 parameters.set_secret("clientSecret", secret);
             }
         }
@@ -97,13 +114,33 @@ impl Integration {
         parameters
     }
 
-    /// The app of this id; without an id, the one for new connections.
+    /// Whether an option is to be offered: the connector and the integration both say so.
     #[must_use]
-    pub fn app(&self, id: Option<&AppId>) -> Option<&App> {
-        match id {
-            Some(id) => self.apps.iter().find(|app| app.id == *id),
-            None => self.apps.first(),
-        }
+    pub fn offers(&self, option: &AuthOption, connector_parameters: &Value) -> bool {
+        !self.settings(option).is_some_and(|settings| settings.disabled)
+            && option.is_enabled(connector_parameters)
+    }
+
+    /// The integration whose apps an option uses: this one, or the one that lends them.
+    #[must_use]
+    pub fn app_owner<'a>(&'a self, option: &'a AuthOption) -> &'a Self {
+        option.lender().map_or(self, |lender| lender.integration().app_owner(lender.option()))
+    }
+
+    /// The app that serves new connections with the option of this key.
+    #[must_use]
+    pub fn new_app(&self, option: Option<&str>) -> Option<&App> {
+        self.app_owner(self.connector.option(option)?).apps.first()
+    }
+
+    /// Its own app of this id.
+    #[must_use]
+    pub fn app(&self, id: &AppId) -> Option<&App> {
+        self.apps.iter().find(|app| app.id == *id)
+    }
+
+    fn settings(&self, option: &AuthOption) -> Option<&OptionSettings> {
+        self.options.get(option.key.as_deref().unwrap_or_default())
     }
 
     /// Whether a token request, which carries the app's secret, may go to `token_uri`: the option has it as a literal,

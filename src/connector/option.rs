@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::api_client::ApiClient;
 use super::fields::MethodError;
 use super::implementation::{Implementation, Method};
+use super::lender::Lender;
 use super::methods::MethodInput;
 use super::oauth_config::OAuthConfig;
 use super::response::ResponseHandlers;
@@ -23,6 +24,8 @@ pub enum AuthType {
     ClientCredentials,
     /// OAuth 2.0 (RFC 6749): tokens that are refreshed.
     OAuth2,
+    /// Those of another integration, whose app is used. Of an integration, the type is the lender's.
+    Proxy,
     /// A token of ours that says for which customer the request is, in `X-Integration-App-Token`.
     IntegrationAppToken,
     /// The same, in `X-Membrane-Token` too.
@@ -36,6 +39,7 @@ impl AuthType {
         match self {
             Self::ClientCredentials => "client-credentials",
             Self::OAuth2 => "oauth2",
+            Self::Proxy => "proxy",
             Self::IntegrationAppToken => "integration-app-token",
             Self::MembraneToken => "membrane-token",
         }
@@ -51,7 +55,7 @@ impl AuthType {
     #[must_use]
     pub fn token_headers(self) -> &'static [HeaderName] {
         match self {
-            Self::ClientCredentials | Self::OAuth2 => &[],
+            Self::ClientCredentials | Self::OAuth2 | Self::Proxy => &[],
             Self::IntegrationAppToken => &TOKEN_HEADERS[1..],
             Self::MembraneToken => &TOKEN_HEADERS,
         }
@@ -76,7 +80,7 @@ pub struct Ui {
 }
 
 /// One way to authenticate. Where it is one of a connector's `options`, what it leaves out is the connector's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AuthOption {
     /// Its key among the `options`; none for the connector's own way.
     pub key: Option<String>,
@@ -92,6 +96,9 @@ pub struct AuthOption {
     pub input_schema: Option<Value>,
     /// The JSON Schema of the connector parameters.
     pub parameters_schema: Option<Value>,
+    /// For the type `proxy`: the key that names the lender.
+    pub proxy_key: Option<String>,
+    pub(super) lender: Option<Lender>,
     pub(super) enabled: Option<Template>,
     pub(super) methods: BTreeMap<Method, Implementation>,
     pub(super) response_handlers: ResponseHandlers,
@@ -123,7 +130,36 @@ impl AuthOption {
     /// How a method is written, if there is one that is supported.
     #[must_use]
     pub fn implementation(&self, method: Method) -> Option<&Implementation> {
-        self.methods.get(&method)
+        self.of(method).methods.get(&method)
+    }
+
+    /// Whose app, and whose methods, the credentials come from, if they are another integration's.
+    #[must_use]
+    pub fn lender(&self) -> Option<&Lender> {
+        self.lender.as_ref()
+    }
+
+    /// Who lends this method, if it is not this way's own.
+    #[must_use]
+    pub fn lender_of(&self, method: Method) -> Option<&Lender> {
+        self.lender.as_ref().filter(|_| !self.methods.contains_key(&method))
+    }
+
+    /// The same way, connected with what it borrows. What people are shown is its own, as far as it has that.
+    pub(super) fn borrowing(&self, lender: Lender) -> Self {
+        let its = lender.option();
+        let schema = self.input_schema.as_ref().or(its.input_schema.as_ref()).cloned();
+        let ui = Ui {
+            schema: self.ui.schema.as_ref().or(its.ui.schema.as_ref()).cloned(),
+            description: self.ui.description.as_ref().or(its.ui.description.as_ref()).cloned(),
+            help_uri: self.ui.help_uri.as_ref().or(its.ui.help_uri.as_ref()).cloned(),
+        };
+        Self { auth: its.auth, input_schema: schema, ui, lender: Some(lender), ..self.clone() }
+    }
+
+    /// The way that has this method: this one, or the lender's.
+    fn of(&self, method: Method) -> &Self {
+        self.lender_of(method).map_or(self, |lender| lender.option().of(method))
     }
 
     /// What a method sees. The credentials of `makeApiClient` are laid over what the customer typed in.
@@ -146,7 +182,8 @@ impl AuthOption {
     /// # Errors
     /// If it has no base URI, or anything that cannot be sent.
     pub fn api_client(&self, made: &Value) -> Result<ApiClient, MethodError> {
-        ApiClient::from_result(unnested(made), self.response_handlers.clone())
+        let handlers = self.of(Method::MakeApiClient).response_handlers.clone();
+        ApiClient::from_result(unnested(made), handlers)
     }
 
     /// The OAuth configuration that a result of `getOAuthConfig` describes.
@@ -195,13 +232,13 @@ impl AuthOption {
     /// Whether there is a `refreshCredentials`.
     #[must_use]
     pub fn has_refresh_method(&self) -> bool {
-        self.methods.contains_key(&Method::RefreshCredentials)
+        self.implementation(Method::RefreshCredentials).is_some()
     }
 
     /// Whether there is a `test`.
     #[must_use]
     pub fn can_test(&self) -> bool {
-        self.methods.contains_key(&Method::Test)
+        self.implementation(Method::Test).is_some()
     }
 
     /// The host and port of the base URI, where the mapping has it as a literal: what may be sent to by default.
@@ -217,7 +254,7 @@ impl AuthOption {
             .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
     }
 
-    /// Its methods that are scripts.
+    /// Its own methods that are scripts.
     pub fn scripts(&self) -> impl Iterator<Item = (Method, &Script)> {
         self.methods.iter().filter_map(|(method, implementation)| match implementation {
             Implementation::Script(script) => Some((*method, script)),
@@ -226,7 +263,7 @@ impl AuthOption {
     }
 
     fn mapping(&self, method: Method) -> Option<&Template> {
-        match self.methods.get(&method)? {
+        match self.implementation(method)? {
             Implementation::Mapping(template) => Some(template),
             Implementation::Request(_) | Implementation::Script(_) => None,
         }

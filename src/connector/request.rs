@@ -16,7 +16,7 @@ const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').re
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A request in formulas.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestMapping {
     /// `path` and `requestMapping`.
     pub(super) request: Template,

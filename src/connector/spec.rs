@@ -9,7 +9,7 @@ mod request;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::AuthOption;
+use super::{AuthOption, Lender};
 use crate::document::{Complaint, Node};
 use crate::names::ConnectorKey;
 
@@ -21,7 +21,7 @@ pub struct Connector {
     /// What people call the third party.
     pub name: String,
     /// Its own way, where it has one, and its options. Never empty.
-    ways: Vec<AuthOption>,
+    ways: Vec<Arc<AuthOption>>,
 }
 
 impl Connector {
@@ -49,6 +49,10 @@ impl Connector {
     /// The option of this key. None, or an empty key, is the connector's own way; without one, its first option.
     #[must_use]
     pub fn option(&self, key: Option<&str>) -> Option<&AuthOption> {
+        self.shared_option(key).map(Arc::as_ref)
+    }
+
+    pub(super) fn shared_option(&self, key: Option<&str>) -> Option<&Arc<AuthOption>> {
         match key.filter(|key| !key.is_empty()) {
             Some(key) => self.ways.iter().find(|way| way.key.as_deref() == Some(key)),
             None => self.ways.first(),
@@ -58,13 +62,31 @@ impl Connector {
     /// What a customer can choose among: the options; without any, the connector's own way.
     pub fn offered(&self) -> impl Iterator<Item = &AuthOption> {
         let has_options = self.ways.iter().any(|way| way.key.is_some());
-        self.ways.iter().filter(move |way| way.key.is_some() == has_options)
+        self.ways().filter(move |way| way.key.is_some() == has_options)
     }
 
     /// The connector's own way and its options.
+    pub fn ways(&self) -> impl Iterator<Item = &AuthOption> {
+        self.ways.iter().map(Arc::as_ref)
+    }
+
+    /// The keys that name whom its ways of the type `proxy` borrow from.
+    pub fn proxy_keys(&self) -> impl Iterator<Item = &str> {
+        self.ways().filter_map(|way| way.proxy_key.as_deref())
+    }
+
+    /// The same connector, each way of the type `proxy` connected with the lender that `find` gives for its key.
     #[must_use]
-    pub fn ways(&self) -> &[AuthOption] {
-        &self.ways
+    pub fn borrowing(&self, find: impl Fn(&str) -> Option<Lender>) -> Self {
+        let connected = |way: &Arc<AuthOption>| match way.proxy_key.as_deref().and_then(&find) {
+            Some(lender) => Arc::new(way.borrowing(lender)),
+            None => Arc::clone(way),
+        };
+        Self {
+            key: self.key.clone(),
+            name: self.name.clone(),
+            ways: self.ways.iter().map(connected).collect(),
+        }
     }
 }
 

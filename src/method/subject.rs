@@ -36,6 +36,8 @@ pub struct Subject<'a> {
     account: Account<'a>,
     parameters: Variables,
     user: Option<Variables>,
+    /// The same connection as the lender sees it, where the option borrows.
+    lender: Option<Box<Self>>,
 }
 
 impl<'a> Subject<'a> {
@@ -48,9 +50,41 @@ impl<'a> Subject<'a> {
             .connector
             .option(account.option)
             .ok_or_else(|| RunError::NoOption { option: account.option.unwrap_or_default().to_owned() })?;
-        let parameters = integration.connector_parameters(account.app, account.connector_parameters);
-        let user = account.customer.map(|(owner, fields)| user(owner, fields));
-        Ok(Self { integration, option, account, parameters, user })
+        Ok(Self::of(integration, option, account))
+    }
+
+    fn of(integration: &'a Integration, option: &'a AuthOption, account: Account<'a>) -> Self {
+        let own = account.connector_parameters;
+        let lender = option.lender().map(|lender| {
+            let account = Account { option: lender.option().key.as_deref(), ..account };
+            Box::new(Self::of(lender.integration(), lender.option(), account))
+        });
+        Self {
+            integration,
+            option,
+            account,
+            parameters: integration.connector_parameters(option, account.app, own),
+            user: account.customer.map(|(owner, fields)| user(owner, fields)),
+            lender,
+        }
+    }
+
+    /// For whom a method is run: a method that is borrowed sees, and may reach, what it would for the lender.
+    pub(super) fn whose(&self, method: Method) -> &Self {
+        let lends = self.option.lender_of(method).is_some();
+        self.lender.as_deref().filter(|_| lends).map_or(self, |lender| lender.whose(method))
+    }
+
+    /// The same connection as the owner of its OAuth app sees it, who alone gets and renews its tokens.
+    #[must_use]
+    pub fn for_app_owner(&self) -> &Self {
+        self.lender.as_deref().map_or(self, Self::for_app_owner)
+    }
+
+    /// What to ask a provider for, where the integration says so; else its lender.
+    #[must_use]
+    pub fn scopes(&self) -> Option<&'a [String]> {
+        self.integration.scopes.as_deref().or_else(|| self.lender.as_ref()?.scopes())
     }
 
     /// What its methods see.

@@ -31,6 +31,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         connector,
         workspaces: Vec::new(),
         parameters: Secret::new(Value::empty_object()),
+        options: [].into(),
         scopes: None,
         apps: vec![App { id: "own".into(), client_id: "id".into(), client_secret }],
         enabled: true,

@@ -56,9 +56,10 @@ impl Plan {
     /// For stored credentials. A connector's own method goes before the standard exchange.
     pub(super) async fn of(
         methods: &Methods,
-        subject: &Subject<'_>,
+        borrower: &Subject<'_>,
         secrets: &Secrets,
     ) -> Result<Self, RefreshError> {
+        let subject = borrower.for_app_owner();
         let not_refreshable = |reason| Err(RefreshError::NotRefreshable { reason });
         if subject.option.has_refresh_method() {
             check_app(subject)?;
@@ -69,7 +70,7 @@ impl Plan {
         }
         let config = config(methods, subject).await?;
         if config.grant_type == GrantType::ClientCredentials {
-            return Ok(Self::client_credentials(subject, config));
+            return Ok(Self::client_credentials(borrower, config));
         }
         if config.no_refresh_token {
             return not_refreshable("the connector says that there is no refresh token");
@@ -87,20 +88,21 @@ impl Plan {
     /// For a connection that is being created; none if its first token comes another way.
     pub(super) async fn first(
         methods: &Methods,
-        subject: &Subject<'_>,
+        borrower: &Subject<'_>,
     ) -> Result<Option<Self>, RefreshError> {
+        let subject = borrower.for_app_owner();
         if subject.option.auth != AuthType::OAuth2 {
             return Ok(None);
         }
         let config = config(methods, subject).await?;
         let own = config.grant_type == GrantType::ClientCredentials;
-        Ok(own.then(|| Self::client_credentials(subject, config)))
+        Ok(own.then(|| Self::client_credentials(borrower, config)))
     }
 
     fn client_credentials(subject: &Subject<'_>, config: OAuthConfig) -> Self {
-        let scopes = subject.integration.scopes.as_ref().unwrap_or(&config.scopes).join(" ");
+        let scopes = subject.scopes().unwrap_or(&config.scopes).join(" ");
         let scope = Some(scopes).filter(|scopes| !scopes.is_empty());
-        let egress = subject.allowed().egress;
+        let egress = subject.for_app_owner().allowed().egress;
         Self::Tokens(Box::new(TokenPlan { config, refresh_token: None, scope, egress }))
     }
 
@@ -226,7 +228,7 @@ async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig,
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
 fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
     match subject.app() {
-        Some(id) if subject.integration.app(Some(id)).is_none() => {
+        Some(id) if subject.integration.app(id).is_none() => {
             Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") })
         }
         _ => Ok(()),

@@ -2,6 +2,7 @@
 
 mod integrations;
 mod layers;
+mod lenders;
 mod mistakes;
 mod policy;
 

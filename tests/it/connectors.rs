@@ -1,6 +1,8 @@
 //! The sample connectors, each against a third party of the test's that wants what the real one wants.
 //! The samples run as they are committed, but for the third party's address.
 
+mod lenders;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,25 +28,37 @@ impl Service {
         let here = format!("http://{}", third_party.address);
         let spec = if address.is_empty() { spec } else { spec.replace(address, &here) };
         let spec: String = spec.lines().map(|line| format!("    {line}\n")).collect();
-        let settings = format!(
-            "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}, health: {{address: '127.0.0.1:0'}}}}
-store: {{redb: {{path: store.redb}}}}
-encryption: {{keys: [{{id: k1, key: {{value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}}}]}}
-integrations:
+        Self::configured(&format!(
+            "integrations:
   sample: {{connector: sample, egress: {{allowPrivate: true, allowPlain: true}}{hosts}}}
 connectors:
   sample:
 {spec}"
+        ))
+    }
+
+    /// With these integrations and connectors.
+    fn configured(more: &str) -> Self {
+        let settings = format!(
+            "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}, health: {{address: '127.0.0.1:0'}}}}
+store: {{redb: {{path: store.redb}}}}
+encryption: {{keys: [{{id: k1, key: {{value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}}}]}}
+{more}"
         );
         let gate = Gate::start_in(&settings, outside(Names::default()));
         Self(gate.unwrap_or_else(|error| panic!("{error:?}")))
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.ask_as("X-Sidegate-Workspace: acme\r\nX-Sidegate-Customer: anna\r\n", method, path, body)
+    }
+
+    /// Asks with these header lines, which say who it is.
+    fn ask_as(&self, who: &str, method: &str, path: &str, body: &Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut caller = Peer::to(self.0.address("outbound"));
         caller.say(format!(
-            "{method} {path} HTTP/1.1\r\nHost: sidegate.test\r\nX-Sidegate-Workspace: acme\r\nX-Sidegate-Customer: anna\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: sidegate.test\r\n{who}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ));

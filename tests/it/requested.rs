@@ -1,9 +1,12 @@
 //! Connection requests as their customers follow them in a browser, and as whoever made one is told what came of it.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
 use crate::browsers::{APP, Headers as _, as_anna, ask, gate_at, json, sent_to, submit};
-use crate::support::{Answer, Folder, Gate};
+use crate::support::{Answer, Folder, Gate, Peer, Process, SECRET};
 
 /// Asks for a connection to `crm`: the request's name.
 fn asked_for(gate: &Gate, more: &Value) -> String {
@@ -117,4 +120,61 @@ fn who_waits_is_told_what_came_of_a_request_also_after_a_restart() {
     assert_eq!(state_of(&gate, &waiting)["status"], "pending");
     followed(&gate, &waiting, &[("filledIn", "1"), ("/key", "planted-key")]);
     assert_eq!(told_of(&gate, &waiting)["type"], "newConnectionCreated");
+}
+
+const OAUTH: &str = "
+listeners:
+  outbound: {address: '127.0.0.1:0'}
+  connect: {address: '127.0.0.1:0'}
+workspaces: {acme: {secret: {file: acme}}}
+publicUrl: https://auth.example.com
+shutdown: {delay: 0s, grace: 100ms}
+store: {redb: {path: store.redb}}
+encryption: {keys: [{id: k1, key: {value: 'q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k='}}]}
+connectors:
+  crm:
+    name: CRM
+    auth:
+      type: oauth2
+      getOAuthConfig: {type: mapping, mapping: {clientId: a, clientSecret: b, authorizeUri: 'https://crm.test/a', tokenUri: 'https://crm.test/t'}}
+      makeApiClient: {type: mapping, mapping: {baseUri: 'https://crm.test'}}
+integrations: {crm: {connector: crm}}
+";
+
+#[test]
+fn the_test_of_an_integration_with_oauth_gives_an_address_and_waits_for_what_comes_of_it() {
+    let folder = Folder::new();
+    folder.write("acme", SECRET);
+    folder.write("sidegate.yaml", OAUTH);
+    let process = Process::within(folder, 2);
+    let address = process.address("outbound").to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+        .args(["integrations", "test", "crm", "--config", ".", "--address", &address])
+        .current_dir(process.folder())
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(command.stderr.take().unwrap());
+    let mut line = String::new();
+    let request = loop {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended before it gave an address");
+        let address = "https://auth.example.com/screens/connections?connectionRequestId=";
+        if let Some(request) = line.trim().strip_prefix(address) {
+            break request.to_owned();
+        }
+    };
+    let mut browser = Peer::to(process.address("connect"));
+    let form = format!("connectionRequestId={request}&cancel=1");
+    browser.say(format!(
+        "POST /screens/connections HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    ));
+    assert_eq!(browser.answer().status, 200);
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(command.wait().unwrap().code(), Some(1));
+    assert!(rest.contains("it was cancelled in the browser"), "{rest}");
 }

@@ -27,7 +27,7 @@ impl Api {
         seen.integration(&integration.key);
         let draft = Draft::read(&body)?;
         let replace = replaces(&integration, body.truth("allowMultipleConnections"))?;
-        let app = integration.app(None).map(|app| app.id.clone());
+        let app = integration.new_app(draft.auth_option()).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
         let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?.whose(&owner);
         let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;

@@ -40,8 +40,8 @@ impl<'a> With<'a> {
         secrets: &Secrets,
     ) -> Result<Self, Rejection> {
         let with = Self::of(integration, option, app)?;
-        let parameters = integration.connector_parameters(app, &secrets.connector_parameters);
-        if with.option.is_enabled(&parameters) {
+        let parameters = integration.connector_parameters(with.option, app, &secrets.connector_parameters);
+        if integration.offers(with.option, &parameters) {
             return Ok(with);
         }
         Err(Rejection::WrongField { field: "authOptionKey", expected: "an option that is enabled" })

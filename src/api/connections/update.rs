@@ -56,9 +56,9 @@ impl Api {
     ) -> Result<Replaced, Rejection> {
         let opened = self.open(connection).await?;
         let mut secrets = opened.secrets_with(draft.changes());
-        // Whoever connects again does so with the app that serves new connections.
-        let newest = integration.app(None).map(|app| app.id.clone());
         let option = draft.auth_option().or(opened.connection.auth_option.as_deref()).map(str::to_owned);
+        // Whoever connects again does so with the app that serves new connections.
+        let newest = integration.new_app(option.as_deref()).map(|app| app.id.clone());
         let with = With::of(integration, option.as_deref(), newest.as_ref())?.whose(&connection.owner);
         let mut renewal = match draft.source() {
             Source::Nothing => Renewal::Kept,

@@ -180,7 +180,7 @@ fn own_api_schema() -> serde_json::Value {
     })
 }
 
-fn integration(key: &str, auth: &str) -> Integration {
+pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
     let spec = format!("name: The {key}\nauth:\n  {auth}");
     let node = document::parse("spec.yml", &spec).unwrap();
     let (connector, _) = Connector::from_node(key.into(), "spec.yml", &node).unwrap();
@@ -189,6 +189,7 @@ fn integration(key: &str, auth: &str) -> Integration {
         connector,
         workspaces: Vec::new(),
         parameters: Secret::new(Value::empty_object()),
+        options: [].into(),
         scopes: None,
         apps: vec![App { id: "own".into(), client_id: "c".into(), client_secret: None }],
         enabled: true,

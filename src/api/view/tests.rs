@@ -53,8 +53,12 @@ fn secrets_stand_in_the_view_only_where_they_were_put() {
         input: object("i"),
         connector_parameters: object("p"),
     });
-    let view = ConnectionView::of(&connection, None);
+    let way = "type: client-credentials\n  makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}\n";
+    let integration = scene::integration("crm", way);
+    let view = ConnectionView::of(&connection, Some(&integration));
     assert!(!seen(&view).to_string().contains("planted"));
+    let nobodys = ConnectionView::of(&connection, None).with_secrets(&secrets);
+    assert!(!seen(&nobodys).to_string().contains("planted"), "whose they were is not known any more");
     let view = seen(&view.with_secrets(&secrets));
     assert_eq!(view["credentials"], json!({"c": "planted"}));
     assert_eq!((&view["parameters"], &view["input"]), (&json!({"i": "planted"}), &json!({"i": "planted"})));

@@ -1,4 +1,4 @@
-//! `sidegate connections` and `sidegate integrations`: what customers have connected, for whoever runs the machine.
+//! `sidegate connections`: what customers have connected, for whoever runs the machine.
 //! Never shows a secret, and never takes one as an argument: it would stand in the shell's history and in `ps`.
 #![expect(clippy::print_stdout, reason = "commands speak to a terminal")]
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::service::{Door, Options, encoded};
-use super::{Failed, plural, request, table};
+use super::{Failed, request, table};
 
 #[derive(Subcommand)]
 pub(super) enum ConnectionsCommand {
@@ -27,14 +27,6 @@ pub(super) enum ConnectionsCommand {
     Request(request::Request),
     /// Archive a connection: the record stays, its secrets are gone.
     Remove(One),
-}
-
-#[derive(Subcommand)]
-pub(super) enum IntegrationsCommand {
-    /// List the third parties that can be connected.
-    List(Options),
-    /// Run the connector's test with every connection of an integration; exit code 1 if one fails.
-    Test(OneIntegration),
 }
 
 #[derive(Args)]
@@ -55,14 +47,6 @@ pub(super) struct One {
     pub(super) options: Options,
     /// The connection's id; with --customer also its key, or the key of its integration.
     connection: String,
-}
-
-#[derive(Args)]
-pub(super) struct OneIntegration {
-    #[command(flatten)]
-    options: Options,
-    /// The integration's key.
-    integration: String,
 }
 
 #[derive(Args)]
@@ -106,24 +90,6 @@ pub(super) fn connections(command: &ConnectionsCommand) -> Result<(), Failed> {
                 }
             }
         }
-    }
-}
-
-pub(super) fn integrations(command: &IntegrationsCommand) -> Result<(), Failed> {
-    match command {
-        IntegrationsCommand::List(options) => {
-            let items = Door::open(options)?.all("/integrations?limit=1000")?;
-            if options.json {
-                return print_json(&items);
-            }
-            let mut rows = vec![["INTEGRATION", "NAME", "CONNECTOR", "AUTH"].map(str::to_owned)];
-            rows.extend(
-                items.iter().map(|one| ["key", "name", "connectorId", "authType"].map(|key| text(one, key))),
-            );
-            table::print(&rows);
-            Ok(())
-        }
-        IntegrationsCommand::Test(one) => tested_all(one),
     }
 }
 
@@ -208,46 +174,8 @@ fn tested(one: &One) -> Result<(), Failed> {
 }
 
 /// Why a test did not succeed, where it was carried out and the third party said no.
-fn refusal(outcome: &Value) -> Option<String> {
+pub(super) fn refusal(outcome: &Value) -> Option<String> {
     (outcome["success"] != true).then(|| text(outcome, "message"))
-}
-
-fn tested_all(one: &OneIntegration) -> Result<(), Failed> {
-    let door = Door::open(&one.options)?;
-    let path = format!("/connections?limit=1000&integrationKey={}", encoded(&one.integration));
-    // First of all, so that a name that does not exist is told.
-    door.ask("GET", &format!("/integrations/{}", encoded(&one.integration)), None)?;
-    let mut outcomes = Vec::new();
-    for connection in door.all(&path)? {
-        let id = text(&connection, "id");
-        let outcome = door.ask("POST", &format!("/connections/{}/test", encoded(&id)), None);
-        let said = match outcome {
-            Ok(outcome) => refusal(&outcome),
-            Err(error) => Some(crate::report::report(error.as_ref()).to_string()),
-        };
-        outcomes.push((id, text(&connection, "userId"), said));
-    }
-    if outcomes.is_empty() {
-        return Err(anyhow!(
-            "nobody has connected `{}` yet, so there is nothing to test it with",
-            one.integration
-        )
-        .into());
-    }
-    let failed = outcomes.iter().filter(|(.., error)| error.is_some()).count();
-    if one.options.json {
-        let shown = |(id, customer, error): &(String, String, Option<String>)| json!({"id": id, "userId": customer, "works": error.is_none(), "error": error});
-        print_json(&outcomes.iter().map(shown).collect::<Vec<_>>())?;
-    } else {
-        let mut rows = vec![["CONNECTION", "CUSTOMER", "TEST"].map(str::to_owned)];
-        let all = outcomes.iter().cloned();
-        rows.extend(all.map(|(id, customer, error)| [id, customer, error.unwrap_or_else(|| "works".into())]));
-        table::print(&rows);
-    }
-    match failed {
-        0 => Ok(()),
-        _ => Err(anyhow!("{} of {} failed", failed, plural(outcomes.len(), "connection")).into()),
-    }
 }
 
 fn changed(put: &Put) -> Result<(), Failed> {
@@ -292,7 +220,7 @@ pub(super) fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failed> {
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failed> {
     println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

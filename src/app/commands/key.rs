@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::own::{Own, Parts};
+use super::own::Own;
 use super::{Configured, Failed, control, table};
 
 /// How often a rotation is asked how far it is.
@@ -76,13 +76,7 @@ impl Options {
         }
         let settings = self.configured.load("")?;
         let admin = settings.listeners.admin.as_ref().map(|listener| listener.address.to_string());
-        let parts = Parts {
-            service: settings.service,
-            integrations: settings.integrations,
-            tokens: settings.tokens,
-            places: settings.places,
-        };
-        match Own::open(parts)? {
+        match Own::open(settings)? {
             Some(own) => Ok(Holder::Nobody(own)),
             None => Ok(Holder::Running(admin.context(
                 "a process holds the store, and no `listeners.admin` is configured to ask it by; name one and restart \
@@ -115,7 +109,8 @@ fn follow(mut now: impl FnMut() -> anyhow::Result<Value>) -> Result<(), Failed> 
         )?;
         if rotation["running"] == true {
             let line = format!("{} of {} rows", rotation["resealed"], rotation["found"]);
-            if line != shown {
+            // How many there are is not known at first.
+            if rotation["found"] != 0 && line != shown {
                 println!("{line}");
                 shown = line;
             }
@@ -131,7 +126,10 @@ fn ended(rotation: &Value) -> Result<(), Failed> {
     for failure in rotation["failures"].as_array().into_iter().flatten() {
         eprintln!("error: {}", failure.as_str().unwrap_or_default());
     }
-    println!("{} rows sealed anew with the key `{key}`", rotation["resealed"]);
+    match &rotation["resealed"] {
+        none if none == 0 => println!("no row needed to be sealed anew with the key `{key}`"),
+        resealed => println!("{resealed} rows sealed anew with the key `{key}`"),
+    }
     if let Some(error) = rotation["error"].as_str() {
         return Err(anyhow!("the rotation stopped: {error}; the same command goes on from there").into());
     }

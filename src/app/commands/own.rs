@@ -12,21 +12,13 @@ use super::Failed;
 use crate::app::service::ServiceSide;
 use crate::app::{Outside, StartError, placed};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Places, ServiceSettings};
-use crate::connector::{Catalog, Integration};
+use crate::config::Settings;
+use crate::connector::Catalog;
 use crate::http::egress::Names;
 use crate::http::tls::ClientTls;
 use crate::store::StoreError;
 use crate::telemetry::{AccessLog, Telemetry};
-use crate::token::{self, Verifier};
-
-/// What of the settings is needed.
-pub(super) struct Parts {
-    pub(super) service: Option<ServiceSettings>,
-    pub(super) integrations: Vec<Integration>,
-    pub(super) tokens: token::Config,
-    pub(super) places: Places,
-}
+use crate::token::Verifier;
 
 /// The store and what stands on it, in this process.
 pub(super) struct Own {
@@ -36,8 +28,8 @@ pub(super) struct Own {
 
 impl Own {
     /// Opens the configured store; none if another process holds it.
-    pub(super) fn open(parts: Parts) -> Result<Option<Self>, Failed> {
-        let Parts { service, integrations, tokens, places } = parts;
+    pub(super) fn open(settings: Settings) -> Result<Option<Self>, Failed> {
+        let Settings { service, integrations, tokens, places, .. } = settings;
         let service = service.ok_or_else(|| {
             anyhow!("no store is configured; `store`, `encryption` and `listeners.outbound` make one")
         })?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::ask::{self, Answer};
-use super::own::{Own, Parts};
+use super::own::Own;
 use super::{Configured, Failed, table};
 use crate::app::service::ServiceListener;
 use crate::clock::{Clock, SystemClock};
@@ -59,40 +59,39 @@ enum To {
 /// A way to ask it.
 pub(super) struct Door {
     to: To,
-    token: Zeroizing<String>,
+    signer: Signer,
     admin: Option<Address>,
     has_customer: bool,
 }
 
 impl Door {
-    /// Reads the configuration, signs an admin token, and finds who holds the store.
+    /// Reads the configuration, and finds what signs tokens and who holds the store.
     pub(super) fn open(options: &Options) -> Result<Self, Failed> {
         let settings = options.configured.load("")?;
         let workspace = workspace(&settings.tokens.workspaces, options.within.as_deref())?;
-        let token = Zeroizing::new(admin_token(workspace, options.customer.as_deref())?);
+        let signer = Signer::of(workspace, options.customer.as_deref())?;
         let outbound = settings.listeners.outbound.as_ref().map(|listener| listener.address.clone());
         let admin = settings.listeners.admin.as_ref().map(|listener| listener.address.clone());
         let to = match (&options.address, outbound) {
             (Some(address), _) => To::Running(address.clone()),
-            (None, outbound) => {
-                let parts = Parts {
-                    service: settings.service,
-                    integrations: settings.integrations,
-                    tokens: settings.tokens,
-                    places: settings.places,
-                };
-                match Own::open(parts)? {
-                    Some(own) => {
-                        let listener = own.service.listener()?;
-                        To::Own(Box::new((own, listener)))
-                    }
-                    None => {
-                        To::Running(reachable(outbound.context("`listeners.outbound` is not configured")?))
-                    }
+            (None, outbound) => match Own::open(settings)? {
+                Some(own) => {
+                    let listener = own.service.listener()?;
+                    To::Own(Box::new((own, listener)))
                 }
-            }
+                None => To::Running(reachable(outbound.context("`listeners.outbound` is not configured")?)),
+            },
         };
-        Ok(Self { to, token, admin, has_customer: options.customer.is_some() })
+        Ok(Self { to, signer, admin, has_customer: options.customer.is_some() })
+    }
+
+    /// The same for one customer, where a Sidegate runs: browsers reach no other.
+    pub(super) fn for_customer(mut self, customer: &str) -> anyhow::Result<Self> {
+        if self.own().is_some() {
+            bail!("no Sidegate runs that a browser could reach; start it first");
+        }
+        self.signer.speak_for(customer);
+        Ok(Self { has_customer: true, ..self })
     }
 
     /// Asks for JSON. What is refused is an error that says why.
@@ -151,7 +150,7 @@ impl Door {
         path: &str,
         body: Option<&[u8]>,
     ) -> anyhow::Result<Answer> {
-        let headers = Zeroizing::new(format!("Authorization: Bearer {}\r\n", *self.token));
+        let headers = Zeroizing::new(format!("Authorization: Bearer {}\r\n", *self.signer.token()?));
         let request = ask::Request { line: &format!("{method} {path}"), headers: &headers, body };
         ask::send(address, &request, PATIENCE).context(
             "the process that holds the store was not reached; --address names its outbound listener",
@@ -166,7 +165,7 @@ impl Door {
         body: Option<&[u8]>,
     ) -> anyhow::Result<Answer> {
         let body = body.map_or_else(Body::empty, |body| Body::full(Bytes::copy_from_slice(body)));
-        let authorization = Zeroizing::new(format!("Bearer {}", *self.token));
+        let authorization = Zeroizing::new(format!("Bearer {}", *self.signer.token()?));
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -203,28 +202,49 @@ fn workspace<'a>(all: &'a [WorkspaceConfig], wanted: Option<&str>) -> anyhow::Re
     }
 }
 
-/// A token that is good for a minute.
-fn admin_token(workspace: &WorkspaceConfig, customer: Option<&str>) -> anyhow::Result<String> {
-    let key = &workspace.key;
-    let secret = workspace.secret.as_ref().filter(|_| !workspace.secret_disabled).with_context(|| {
-        format!("the workspace `{key}` has no secret that verifies tokens, so no admin token can be signed for this; configure `workspaces.{key}.secret`")
-    })?;
-    let signs = |one: &&Algorithm| matches!(one, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512);
-    let algorithm = match &workspace.algorithms[..] {
-        [] => Algorithm::HS256,
-        narrowed => *narrowed.iter().find(signs).with_context(|| {
-            format!("`workspaces.{key}.algorithms` admits nothing that its secret can sign")
-        })?,
-    };
-    let now = SystemClock.now();
-    let mut claims = Map::new();
-    claims.insert("iss".into(), json!(key.as_str()));
-    claims.insert("isAdmin".into(), json!(true));
-    claims.insert("iat".into(), json!(now.as_secs()));
-    claims.insert("exp".into(), json!(now.plus(TOKEN_LIFE).as_secs()));
-    claims.extend(customer.map(|id| ("id".into(), json!(CustomerId::from(id).as_str()))));
-    claims.extend(workspace.audiences.first().map(|audience| ("aud".into(), json!(audience))));
-    Ok(mint(&claims, algorithm, &SigningKey::Secret(Secret::duplicate(secret)), None)?)
+/// What signs a command's tokens, one for each question.
+struct Signer {
+    claims: Map<String, Value>,
+    algorithm: Algorithm,
+    key: SigningKey,
+}
+
+impl Signer {
+    fn of(workspace: &WorkspaceConfig, customer: Option<&str>) -> anyhow::Result<Self> {
+        let key = &workspace.key;
+        let secret = workspace.secret.as_ref().filter(|_| !workspace.secret_disabled).with_context(|| {
+            format!("the workspace `{key}` has no secret that verifies tokens, so no admin token can be signed for this; configure `workspaces.{key}.secret`")
+        })?;
+        let signs = |one: &&Algorithm| matches!(one, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512);
+        let algorithm = match &workspace.algorithms[..] {
+            [] => Algorithm::HS256,
+            narrowed => *narrowed.iter().find(signs).with_context(|| {
+                format!("`workspaces.{key}.algorithms` admits nothing that its secret can sign")
+            })?,
+        };
+        let mut claims = Map::new();
+        claims.insert("iss".into(), json!(key.as_str()));
+        claims.insert("isAdmin".into(), json!(true));
+        claims.extend(workspace.audiences.first().map(|audience| ("aud".into(), json!(audience))));
+        let mut signer = Self { claims, algorithm, key: SigningKey::Secret(Secret::duplicate(secret)) };
+        if let Some(customer) = customer {
+            signer.speak_for(customer);
+        }
+        Ok(signer)
+    }
+
+    fn speak_for(&mut self, customer: &str) {
+        self.claims.insert("id".into(), json!(CustomerId::from(customer).as_str()));
+    }
+
+    /// An admin token that is good for a minute.
+    fn token(&self) -> anyhow::Result<Zeroizing<String>> {
+        let now = SystemClock.now();
+        let mut claims = self.claims.clone();
+        claims.insert("iat".into(), json!(now.as_secs()));
+        claims.insert("exp".into(), json!(now.plus(TOKEN_LIFE).as_secs()));
+        Ok(Zeroizing::new(mint(&claims, self.algorithm, &self.key, None)?))
+    }
 }
 
 /// An address to connect to: one that is listened on everywhere is here, too.

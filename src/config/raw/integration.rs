@@ -20,6 +20,9 @@ pub(in crate::config) struct Integration {
     /// What formulas see as connectorParameters, with the app's clientId and clientSecret.
     #[serde(default)]
     pub(in crate::config) parameters: BTreeMap<String, Anything>,
+    /// What is different for one of the connector's options, by its key.
+    #[serde(default)]
+    pub(in crate::config) options_config: BTreeMap<String, OptionConfig>,
     /// OAuth scopes, over those of the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) scopes: Option<Vec<String>>,
@@ -47,6 +50,16 @@ pub(in crate::config) struct Integration {
     /// The JSON Schema of credentials that are handed over as they are; for `internal-api`, the customer's own API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) credentials_schema: Option<Anything>,
+}
+
+/// What is different for one option of the connector.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct OptionConfig {
+    /// Whether it is not offered to whoever connects.
+    pub(in crate::config) disabled: bool,
+    /// Over the integration's parameters.
+    pub(in crate::config) parameters: BTreeMap<String, Anything>,
 }
 
 /// An OAuth app.

@@ -1,6 +1,8 @@
 //! Integrations: their connectors, parameters, apps and the hosts their credentials may go to.
 //! Knows nothing of what a connector's methods do.
 
+mod lenders;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,9 +11,10 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, Rotation, Schema,
+    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings,
+    Rotation, Schema,
 };
-use crate::document::{Entry, Kind, Node, Position};
+use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
 use crate::secret::Secret;
 
@@ -23,7 +26,7 @@ impl Resolver<'_> {
         &mut self,
         raw: &raw::Sidegate,
         folders: &BTreeMap<String, PathBuf>,
-    ) -> Vec<Integration> {
+    ) -> Vec<Arc<Integration>> {
         let connectors = self.connectors(raw, folders);
         let resolve = |(key, typed): (&String, &raw::Integration)| {
             self.known_workspaces(&typed.workspaces, &KeyPath::of(&["integrations", key, "workspaces"]), raw);
@@ -31,6 +34,8 @@ impl Resolver<'_> {
         };
         let integrations: Vec<Integration> = raw.integrations.iter().filter_map(resolve).collect();
         self.refuse_same_routes(&integrations);
+        let integrations = self.connect_lenders(integrations, raw);
+        integrations.iter().for_each(|one| self.check_hosts(one));
         integrations
     }
 
@@ -79,7 +84,7 @@ impl Resolver<'_> {
     ) -> Option<Integration> {
         let path = KeyPath::of(&["integrations", key]);
         let apps = self.apps(&typed.apps, &path.key("apps"));
-        let parameters = self.parameters(typed, &path.key("parameters"));
+        let parameters = self.parameters(&typed.parameters, &path.key("parameters"));
         let hosts = self.allowed_hosts(typed.hosts.as_ref(), &path.key("hosts"));
         let route = typed.route.as_ref().map(|route| {
             self.prefix(&route.path_prefix, &path.key("route").key("pathPrefix"));
@@ -96,12 +101,13 @@ impl Resolver<'_> {
             return None;
         };
         let connector = Arc::clone(connector.as_ref()?);
-        self.check_hosts(&hosts, &connector, &path);
+        let options = self.options(&typed.options_config, &connector, &path.key("optionsConfig"));
         Some(Integration {
             key: key.into(),
             connector,
             workspaces: typed.workspaces.iter().map(|key| key.as_str().into()).collect(),
-            parameters: Secret::new(parameters),
+            parameters,
+            options,
             scopes: typed.scopes.clone(),
             apps,
             enabled: typed.enabled,
@@ -167,11 +173,33 @@ impl Resolver<'_> {
         apps
     }
 
+    /// What is different for some of the connector's options.
+    fn options(
+        &mut self,
+        typed: &BTreeMap<String, raw::OptionConfig>,
+        connector: &Connector,
+        path: &KeyPath,
+    ) -> BTreeMap<String, OptionSettings> {
+        let known = || connector.ways().map(|way| way.key.as_deref().unwrap_or_default());
+        let mut options = BTreeMap::<String, OptionSettings>::new();
+        for (key, typed) in typed {
+            let path = path.key(key);
+            if !known().any(|known| known == key) {
+                let cure = did_you_mean(key, known().filter(|key| !key.is_empty()));
+                let cure = cure.map_or_else(|| "remove it".into(), |near| format!("did you mean `{near}`?"));
+                self.error(&path, format!("the connector has no option `{key}`"), cure);
+            }
+            let parameters = self.parameters(&typed.parameters, &path.key("parameters"));
+            options.insert(key.clone(), OptionSettings { disabled: typed.disabled, parameters });
+        }
+        options
+    }
+
     /// The parameters in the order they were typed.
-    fn parameters(&mut self, typed: &raw::Integration, path: &KeyPath) -> Value {
+    fn parameters(&mut self, typed: &BTreeMap<String, raw::Anything>, path: &KeyPath) -> Secret<Value> {
         let mut entries = Vec::new();
         let names = self.places.below(path).map(str::to_owned).collect::<Vec<_>>();
-        for name in names.iter().filter(|name| typed.parameters.contains_key(*name)) {
+        for name in names.iter().filter(|name| typed.contains_key(*name)) {
             let path = path.key(name);
             let Some(node) = self.places.written(&path) else { continue };
             let position = self.places.nearest(&path).position.unwrap_or(Position { line: 1, column: 1 });
@@ -183,7 +211,7 @@ impl Resolver<'_> {
         }
         entries.sort_by_key(|entry| entry.position);
         let position = Position { line: 1, column: 1 };
-        Value::from(&Node { position, kind: Kind::Mapping(entries) })
+        Secret::new(Value::from(&Node { position, kind: Kind::Mapping(entries) }))
     }
 
     fn allowed_hosts(&mut self, typed: Option<&raw::Hosts>, path: &KeyPath) -> Hosts {
@@ -212,16 +240,21 @@ impl Resolver<'_> {
 
     /// Without `hosts`, credentials may go to the host of baseUri, which then must be a literal; and an app's secret only to
     /// a token endpoint that is one.
-    fn check_hosts(&mut self, hosts: &Hosts, connector: &Connector, path: &KeyPath) {
-        let computed = |way: &AuthOption| way.auth == AuthType::OAuth2 && !way.has_literal_token_endpoint();
-        if connector.ways().iter().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
+    fn check_hosts(&mut self, integration: &Integration) {
+        let Integration { key, hosts, connector, .. } = integration;
+        let path = &KeyPath::of(&["integrations", key.as_str()]);
+        // A lender's app stays with the lender's hosts.
+        let computed = |way: &AuthOption| {
+            way.auth == AuthType::OAuth2 && way.lender().is_none() && !way.has_literal_token_endpoint()
+        };
+        if connector.ways().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
             let problem =
                 format!("`{}` lists no host: the connector computes its tokenUri", path.key("hosts"));
             self.absent(path, problem, "list the hosts that the app's secret may go to");
             return;
         }
         let is_computed = |way: &AuthOption| way.literal_base_host().is_none();
-        if *hosts == Hosts::OfBaseUri && connector.ways().iter().any(is_computed) {
+        if *hosts == Hosts::OfBaseUri && connector.ways().any(is_computed) {
             let problem = format!("`{}` is missing: the connector computes its baseUri", path.key("hosts"));
             let cure = "list the hosts that credentials may go to, or write `hosts: connection`";
             self.absent(path, problem, cure);

@@ -19,6 +19,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         connector,
         workspaces: vec!["mine".into()],
         parameters: Secret::new(serde_json::from_str(r#"{"region": "eu", "clientId": "none"}"#).unwrap()),
+        options: [].into(),
         scopes: None,
         apps: vec![app("new"), app("old")],
         enabled: true,
@@ -52,16 +53,17 @@ fn the_longest_route_wins_by_whole_segments() {
 #[test]
 fn connector_parameters_are_the_integrations_the_apps_and_the_connections_own() {
     let integration = integration("a", None);
+    let way = integration.connector.option(None).unwrap();
     let own: Value = serde_json::from_str(r#"{"region": "us"}"#).unwrap();
-    let parameters = integration.connector_parameters(Some(&"old".into()), &own);
+    let parameters = integration.connector_parameters(way, Some(&"old".into()), &own);
     let text = |key| parameters.get(key).and_then(Value::as_str);
     assert_eq!(
         (text("region"), text("clientId"), text("clientSecret")),
         (Some("us"), Some("client-old"), Some("planted-secret"))
     );
-    let newest = integration.connector_parameters(None, &own);
+    let newest = integration.connector_parameters(way, None, &own);
     assert_eq!(newest.get("clientId").and_then(Value::as_str), Some("client-new"));
-    assert!(integration.app(Some(&"gone".into())).is_none());
+    assert!(integration.app(&"gone".into()).is_none());
     assert!(!format!("{integration:?}").contains("planted-secret"));
     assert!(integration.serves(&"mine".into()) && !integration.serves(&"other".into()));
 }

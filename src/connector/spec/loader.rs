@@ -62,7 +62,7 @@ const AUTH_KEYS: [&str; 13] = [
     "name",
 ];
 
-const LATER_TYPES: [&str; 2] = ["oauth1", "proxy"];
+const LATER_TYPES: [&str; 1] = ["oauth1"];
 const TYPES: [&str; 6] =
     ["client-credentials", "oauth2", "oauth1", "proxy", "integration-app-token", "membrane-token"];
 
@@ -152,7 +152,7 @@ impl Loader {
         Some(Connector {
             name: root.get("name").and_then(Node::text).unwrap_or(key.as_str()).to_owned(),
             key,
-            ways: ways.into_iter().collect::<Option<_>>()?,
+            ways: ways.into_iter().map(|way| way.map(Arc::new)).collect::<Option<_>>()?,
         })
     }
 
@@ -192,6 +192,8 @@ impl Loader {
                 .get("parametersSchema")
                 .or_else(|| root.get("parametersSchema"))
                 .map(Value::from),
+            proxy_key: self.proxy_key(spec, auth),
+            lender: None,
             enabled: enabled.flatten(),
             ui,
             methods,
@@ -222,6 +224,7 @@ impl Loader {
         match node.text().unwrap_or_default() {
             "client-credentials" => Some(AuthType::ClientCredentials),
             "oauth2" => Some(AuthType::OAuth2),
+            "proxy" => Some(AuthType::Proxy),
             "integration-app-token" => Some(AuthType::IntegrationAppToken),
             "membrane-token" => Some(AuthType::MembraneToken),
             later if LATER_TYPES.contains(&later) => {
@@ -240,17 +243,31 @@ impl Loader {
         }
     }
 
-    /// Every method is read even where one is wrong, so that all complaints come at once.
+    fn proxy_key(&mut self, spec: &Node, auth: Option<AuthType>) -> Option<String> {
+        if auth != Some(AuthType::Proxy) {
+            return None;
+        }
+        let key = spec.get("proxyKey").and_then(Node::text).filter(|key| !key.is_empty());
+        if key.is_none() {
+            let cure = "write the key of the integration whose app it uses";
+            self.complain(spec.position, "the auth type `proxy` has no `proxyKey`", cure);
+        }
+        key.map(str::to_owned)
+    }
+
+    /// Every method is read even where one is wrong, so that all complaints come at once. Of a way that borrows, only those that
+    /// are its own matter; others it may have inherited.
     fn methods(
         &mut self,
         way: &Way<'_>,
         auth: Option<AuthType>,
     ) -> (BTreeMap<Method, Implementation>, ResponseHandlers) {
-        if way.spec.get("test").is_none() {
+        let borrows = auth == Some(AuthType::Proxy);
+        if way.spec.get("test").is_none() && !borrows {
             let cure = "write one, so that bad credentials show at once";
             self.warn(way.spec.position, "there is no `test`", cure);
         }
-        if !auth.is_some_and(AuthType::is_minted) {
+        if !borrows && !auth.is_some_and(AuthType::is_minted) {
             self.require(way, Method::MakeApiClient);
         }
         if auth == Some(AuthType::OAuth2) {
@@ -262,7 +279,8 @@ impl Loader {
         if way.spec.get(Method::MakeApiClient.name()).is_none() && auth.is_some_and(AuthType::is_minted) {
             methods.extend(Self::base_of_parameters().map(|made| (Method::MakeApiClient, made)));
         }
-        for method in Method::ALL.into_iter().filter(|method| *method != Method::MakeApiClient) {
+        let others = Method::ALL.into_iter().filter(|method| *method != Method::MakeApiClient);
+        for method in others.filter(|method| !borrows || method.may_be_borrowers()) {
             methods.extend(self.implementation(way, method).map(|made| (method, made)));
         }
         (methods, handlers)

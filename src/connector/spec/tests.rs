@@ -89,12 +89,33 @@ logoUrl: https://a.example/logo.png
 }
 
 #[test]
+fn a_way_that_borrows_names_its_lender_and_has_only_what_is_its_own_matter() {
+    let (connector, warnings) = inline(
+        "auth:
+  getOAuthConfig: {type: mapping, mapping: {clientId: x, tokenUri: 'https://a.example'}}
+  makeApiClient: {type: mapping, mapping: {baseUri: 'https://a.example'}}
+  options:
+    shared: {type: proxy, proxyKey: owner}
+",
+    )
+    .unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(connector.proxy_keys().collect::<Vec<_>>(), ["owner"]);
+    let shared = connector.option(Some("shared")).unwrap();
+    assert_eq!((shared.auth, shared.has_literal_token_endpoint()), (AuthType::Proxy, false));
+    assert_eq!(shared.literal_base_host(), Some(("a.example".into(), 443)));
+    let complaints = inline("type: proxy\n").unwrap_err();
+    assert!(
+        complaints[0].contains("the auth type `proxy` has no `proxyKey`; write the key"),
+        "{complaints:?}"
+    );
+}
+
+#[test]
 fn what_comes_later_is_named() {
-    for kind in ["oauth1", "proxy"] {
-        let complaints = inline(&format!("type: {kind}\n")).unwrap_err();
-        let problem = format!("the auth type `{kind}` comes with a later version");
-        assert!(complaints.iter().any(|complaint| complaint.contains(&problem)), "{complaints:?}");
-    }
+    let complaints = inline("type: oauth1\n").unwrap_err();
+    let problem = "the auth type `oauth1` comes with a later version";
+    assert!(complaints.iter().any(|complaint| complaint.contains(problem)), "{complaints:?}");
     let text = "type: client-credentials\nmakeApiClient: {type: graphql-api-mapping, mapping: {}}\n";
     let complaint = &inline(text).unwrap_err()[0];
     assert!(

@@ -93,6 +93,7 @@ async fn an_answer_of_any_kind_is_no_doubt() {
     assert_eq!(scene.code().await, "provider_down");
     assert!(scene.store.open_spends().await.unwrap().is_empty());
     scene.server.answer(second_tokens());
+    scene.clock.advance(LONG);
     let restarted = scene.another();
     assert_eq!(access_token(&restarted.fresh(scene.opened().await).await.unwrap()), "planted-a2");
 }

@@ -193,6 +193,7 @@ auth:
         connector,
         workspaces: Vec::new(),
         parameters: Secret::new(Value::from(json!({}))),
+        options: [].into(),
         scopes: None,
         apps: vec![App { id: "own".into(), client_id: "client".into(), client_secret }],
         enabled: true,
