@@ -130,20 +130,16 @@ impl Calls {
             Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
         };
         let Some(copy) = copy else {
-            // Whether the new token is taken shows with the next request: it must not start all over again.
-            self.refresher.suspect(&newer);
+            // Whether the new token is taken shows with the next request.
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
         let second = self.attempt(&ask, headers, &newer, copy.into_body()).await?;
+        self.refresher.tried(&newer, second.staleness == Staleness::Fine);
         let failure = match second.staleness {
-            Staleness::Fine => None,
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
-            Staleness::AccessTokenExpired => {
-                self.refresher.suspect(&newer);
-                None
-            }
+            Staleness::Fine | Staleness::AccessTokenExpired => None,
         };
         Ok(Answer { response: second.response, replayed: true, refreshed: true, refresh_failure: failure })
     }

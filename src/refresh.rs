@@ -1,6 +1,9 @@
 //! Keeping credentials fresh: when to refresh, one exchange per connection, what each answer means.
 //! Never sends a customer's request, never knows who asked.
 
+mod admit;
+mod apps;
+mod endpoints;
 mod exchange;
 mod failed;
 mod flight;
@@ -44,6 +47,8 @@ enum Cause {
     Expiry,
     /// The third party refused the token.
     Rejection,
+    /// Somebody asked for it.
+    Wish,
 }
 
 /// Where new credentials come from.
@@ -123,11 +128,22 @@ impl Refresher {
         self.renewed(rejected, Cause::Rejection).await
     }
 
-    /// `force` has just brought `renewed`, and the third party refused it too, or it could not be tried: if it is refused
-    /// now, refreshing does not help, and for a minute `force` does not try. Only the caller can tell this token from one
-    /// that was good and has been revoked.
-    pub fn suspect(&self, renewed: &Opened) {
-        self.memory.refused(&renewed.connection.id, renewed.connection.version, self.clock.now());
+    /// Credentials newer than `seen`, whatever the third party thinks of them: somebody asked for that.
+    ///
+    /// # Errors
+    /// There are none to be had.
+    pub async fn renew(self: &Arc<Self>, seen: &Opened) -> Result<Opened, RefreshError> {
+        if let Some(newer) = self.announced(seen) {
+            return Ok(newer);
+        }
+        self.renewed(seen, Cause::Wish).await
+    }
+
+    /// Whether the third party took what `force` brought. If not, or if nobody could tell, refreshing does not help, and
+    /// for a minute `force` does not try: a caller who lacks a right would cause a refresh with each request. Only who
+    /// sends can tell such a token from one that was good and has been revoked.
+    pub fn tried(&self, renewed: &Opened, taken: bool) {
+        self.memory.tried(&renewed.connection.id, taken);
     }
 
     /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and

@@ -135,7 +135,7 @@ impl Api {
         let connection = self.found(selector, &ask.caller, seen).await?;
         self.usable(&ask.caller, &connection.integration)?;
         let opened = self.open(&connection).await?;
-        let renewed = self.refresher.force(&opened).await.map_err(|error| self.not_refreshed(error))?;
+        let renewed = self.refresher.renew(&opened).await.map_err(|error| self.not_refreshed(error))?;
         Ok(self.show(&renewed.connection))
     }
 

@@ -60,7 +60,8 @@ impl Received {
 
 pub(crate) struct HostileServer {
     pub(crate) address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
+    /// What asked for something, and what asked only whether anybody is there.
+    received: Arc<Mutex<(Vec<Received>, usize)>>,
     answer: Arc<Mutex<Answer>>,
     count: watch::Receiver<usize>,
 }
@@ -93,11 +94,16 @@ impl HostileServer {
 
     /// How many requests came.
     pub(crate) fn requests(&self) -> usize {
-        self.received.lock().unwrap().len()
+        self.received.lock().unwrap().0.len()
+    }
+
+    /// How often it was asked whether it is there.
+    pub(crate) fn probes(&self) -> usize {
+        self.received.lock().unwrap().1
     }
 
     pub(crate) fn last(&self) -> Received {
-        self.received.lock().unwrap().last().expect("a request came").clone()
+        self.received.lock().unwrap().0.last().expect("a request came").clone()
     }
 
     /// Waits until this many requests have come.
@@ -108,13 +114,17 @@ impl HostileServer {
 
 async fn serve(
     mut stream: TcpStream,
-    received: Arc<Mutex<Vec<Received>>>,
+    received: Arc<Mutex<(Vec<Received>, usize)>>,
     answer: Arc<Mutex<Answer>>,
     counted: Arc<watch::Sender<usize>>,
 ) {
     let Some(request) = read(&mut stream).await else { return };
-    received.lock().unwrap().push(request);
-    counted.send_modify(|count| *count += 1);
+    if request.head.starts_with("HEAD ") {
+        received.lock().unwrap().1 += 1;
+    } else {
+        received.lock().unwrap().0.push(request);
+        counted.send_modify(|count| *count += 1);
+    }
     let answer = answer.lock().unwrap().clone();
     match answer {
         Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),

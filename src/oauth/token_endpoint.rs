@@ -1,6 +1,8 @@
 //! The one token client: a grant goes out in exactly one POST, and what comes back is understood or refused.
 //! Never stores, never repeats, and never puts a token, a secret or a reply's body into an error.
 
+mod probe;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;

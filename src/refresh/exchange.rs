@@ -8,11 +8,12 @@ use crate::connector::{self, AuthType, GrantType, Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Methods, RunError, Subject};
-use crate::oauth::{ClientAuthentication, Grant, TokenRequest, TokenResponse};
+use crate::oauth::{AppFingerprint, ClientAuthentication, Grant, TokenRequest, TokenResponse};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::Secrets;
 
+use super::endpoints::Endpoint;
 use super::outcome::{Failure, RefreshError};
 use super::{Sources, freshness};
 
@@ -122,6 +123,24 @@ impl Plan {
         match self {
             Self::Tokens(plan) => plan.refresh_token.is_some(),
             Self::Method(_) => true,
+        }
+    }
+
+    /// The app that it speaks for; none where a connector's own method asks.
+    pub(super) fn app(&self, integration: &Integration) -> Option<AppFingerprint> {
+        match self {
+            Self::Tokens(plan) => Some(AppFingerprint::of(integration.key.as_str(), &plan.request())),
+            Self::Method(_) => None,
+        }
+    }
+
+    /// Where it goes; none where a connector's own method asks.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Self::Tokens(plan) => {
+                Some(Endpoint { uri: plan.config.token_uri.as_str().into(), egress: plan.egress })
+            }
+            Self::Method(_) => None,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreErro
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan, Reply, refresh_token};
+use super::failed::Tried;
 use super::freshness::{Freshness, Jitter, refresh_at};
 use super::lease::{self, Asked, Held};
 use super::outcome::{Failure, RefreshError};
@@ -40,12 +41,12 @@ impl Refresher {
                 Ok(ready) => ready,
                 Err(outcome) => return landing.land(*outcome),
             };
-            let started = Instant::now();
+            let (started, begun) = (Instant::now(), self.clock.now());
             let reply = ready.held.during(self.exchange(&ready)).await;
             let at = self.clock.now();
             let failure = match reply {
                 Ok(reply) => {
-                    self.memory.succeeded(&id);
+                    self.succeeded(&ready, cause);
                     return self.save(&ready, &Brought { reply, at }, started, landing).await;
                 }
                 Err(failure) => failure,
@@ -54,7 +55,8 @@ impl Refresher {
             let label = if spent { RefreshOutcome::Unknown } else { failure.label() };
             self.record(&ready.current.connection, label, started, &failure.detail());
             if !spent {
-                let outcome = self.failed(&ready.current, &ready.integration, &failure, at).await;
+                let tried = Tried { integration: &ready.integration, plan: &ready.plan, begun };
+                let outcome = self.failed(&ready.current, &tried, &failure, at).await;
                 return self.give_back(&ready.held, outcome, landing).await;
             }
             if let Err(error) = ready.held.give_back(true).await {
@@ -105,34 +107,15 @@ impl Refresher {
         connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
     }
 
-    /// Whether to send at all, and what.
-    async fn admit(&self, current: &Opened, cause: Cause) -> Result<(Arc<Integration>, Plan), RefreshError> {
-        let (connection, now) = (&current.connection, self.clock.now());
-        let integration = self.integration(connection)?;
-        if let Some(error) = self.memory.paused(connection, &integration, now) {
-            return Err(error);
+    /// What an exchange that succeeded says of the connection, its app and its endpoint.
+    fn succeeded(&self, Ready { current, integration, plan, .. }: &Ready, cause: Cause) {
+        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.now());
+        memory.succeeded(&connection.id);
+        plan.app(integration).iter().for_each(|app| memory.apps.works(app));
+        plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));
+        if cause == Cause::Rejection {
+            memory.forced(&connection.id, connection.version, now);
         }
-        if cause == Cause::Rejection && self.memory.just_refused(&connection.id, connection.version, now) {
-            return Err(RefreshError::RejectedWhileFresh);
-        }
-        let plan = self.plan(current, &integration).await.inspect_err(|error| {
-            // No exchange, so nothing for the row.
-            drop(self.memory.failed(connection, &integration, now, error));
-        })?;
-        Ok((integration, plan))
-    }
-
-    async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
-        let subject = Subject::new(integration, account(current)).map_err(|error| misfit(&error))?;
-        Plan::of(&self.sources.methods, &subject, open(current)).await
-    }
-
-    /// The connection's integration as it is configured now.
-    pub(super) fn integration(&self, connection: &Connection) -> Result<Arc<Integration>, RefreshError> {
-        let known = self.catalog.load().get(&connection.integration).map(Arc::clone);
-        known.ok_or_else(|| RefreshError::MisconfiguredApp {
-            reason: format!("the integration {} is not configured", connection.integration),
-        })
     }
 
     async fn exchange(&self, ready: &Ready) -> Result<Reply, Failure> {
@@ -296,12 +279,12 @@ pub(super) fn good_for_use(opened: Opened) -> Outcome {
     connected(&opened).map(|()| opened)
 }
 
-fn open(opened: &Opened) -> &Secrets {
+pub(super) fn open(opened: &Opened) -> &Secrets {
     opened.secrets.expose()
 }
 
 /// The connection as its connector's methods see it.
-fn account(opened: &Opened) -> Account<'_> {
+pub(super) fn account(opened: &Opened) -> Account<'_> {
     let (connection, secrets) = (&opened.connection, open(opened));
     Account {
         option: connection.auth_option.as_deref(),

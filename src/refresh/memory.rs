@@ -5,6 +5,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 
 use crate::clock::Timestamp;
@@ -12,6 +13,8 @@ use crate::connector::Integration;
 use crate::names::{ConnectionId, Version};
 use crate::store::{Connection, FailureClass, RefreshFailure};
 
+use super::apps::Apps;
+use super::endpoints::{Endpoint, Endpoints};
 use super::freshness::Jitter;
 use super::outcome::{LONGEST_PAUSE, RefreshError};
 
@@ -23,51 +26,70 @@ const OUTAGE_PAUSE: Duration = Duration::from_secs(60);
 const BREAKER: Duration = Duration::from_secs(60);
 /// Connections remembered at most, and for how long after the last failure.
 const CAPACITY: u64 = 100_000;
-const MEMORY: Duration = Duration::from_secs(2 * 15 * 60);
+pub(super) const MEMORY: Duration = Duration::from_secs(2 * 15 * 60);
 
+/// After a failure nobody asks for a while.
 #[derive(Clone)]
-struct Pause {
+pub(super) struct Pause {
     version: Version,
-    from: Timestamp,
+    pub(super) from: Timestamp,
     until: Timestamp,
     in_a_row: u32,
     since: Timestamp,
-    error: RefreshError,
+    pub(super) error: RefreshError,
     /// What is wrong with the configuration is wrong until it is another one.
     within: Option<Weak<Integration>>,
+    /// Who is down: if it is known to be back, nobody waits any longer.
+    pub(super) down: Option<Endpoint>,
+}
+
+/// A refresh that a refusal had caused.
+#[derive(Clone, Copy)]
+struct Forced {
+    /// The credentials that were refused: all newer ones came of it, or after it.
+    refused: Version,
+    at: Timestamp,
+    /// The third party took a token that is newer,
+    taken: bool,
+    /// or refused one.
+    refused_again: bool,
 }
 
 /// The memory of a [`super::Refresher`].
 pub(super) struct Memory {
     pauses: Cache<ConnectionId, Pause>,
-    refused: Cache<ConnectionId, (Version, Timestamp)>,
+    forced: Cache<ConnectionId, Forced>,
+    pub(super) apps: Apps,
+    pub(super) endpoints: Endpoints,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
             pauses: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
-            refused: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
+            forced: Cache::builder().max_capacity(CAPACITY).time_to_live(MEMORY).build(),
+            apps: Apps::new(),
+            endpoints: Endpoints::new(),
         }
     }
 
-    /// The failure that these credentials pause after, if they do. A clock that was turned back ends the pause.
+    /// The pause after a failure that these credentials are in, if they are. A clock that was turned back ends it.
     pub(super) fn paused(
         &self,
         connection: &Connection,
         integration: &Arc<Integration>,
         now: Timestamp,
-    ) -> Option<RefreshError> {
-        let pause = self.last(connection)?;
-        pause.holds(integration, now).then_some(pause.error)
+    ) -> Option<Pause> {
+        let pause = self.last(connection).filter(|pause| pause.holds(integration, now))?;
+        let back = pause.down.as_ref().is_some_and(|down| self.endpoints.is_back(down, pause.from));
+        (!back).then_some(pause)
     }
 
-    /// Remembers a failure; each further one of the same credentials pauses for twice as long. What is returned is for
-    /// the connection's row; failures that say nothing of the connection leave nothing behind.
-    pub(super) fn failed(
+    /// What a failure is for the connection's row; none if it says nothing of the connection. Each further one of the
+    /// same credentials pauses for twice as long.
+    pub(super) fn note(
         &self,
         connection: &Connection,
-        integration: &Arc<Integration>,
         now: Timestamp,
         error: &RefreshError,
     ) -> Option<RefreshFailure> {
@@ -75,22 +97,28 @@ impl Memory {
         let earlier = self.last(connection);
         let in_a_row = earlier.as_ref().map_or(1, |pause| pause.in_a_row.saturating_add(1));
         let since = earlier.map_or(now, |pause| pause.since);
-        let doubled = FIRST_PAUSE.saturating_mul(1 << (in_a_row - 1).min(10));
-        let ours = now.plus(Jitter::of(&connection.id).lengthen(doubled.min(longest(class)), 0.5));
-        let (until, error) = match error {
+        let ours = Jitter::of(&connection.id).lengthen(pause(in_a_row, longest(class)), 0.5);
+        let next_try = match error {
+            RefreshError::NeedsReconnect { .. } => None,
             // The provider may ask for more, but not for less: a pause of no time at all is none.
-            RefreshError::ThrottledUntil(asked) => {
-                let until = ours.max(*asked);
-                (until, RefreshError::ThrottledUntil(until))
-            }
-            other => (ours, other.clone()),
+            RefreshError::ThrottledUntil(asked) => Some(now.plus(ours).max(*asked)),
+            _ => Some(now.plus(ours)),
         };
-        let within = (class == FailureClass::DeadApp).then(|| Arc::downgrade(integration));
-        let next_try = (class != FailureClass::DeadGrant).then_some(until);
         let (version, message) = (connection.version, error.reason());
-        let pause = Pause { version, from: now, until, in_a_row, since, error, within };
-        self.pauses.insert(connection.id.clone(), pause);
         Some(RefreshFailure { version, class, message, in_a_row, since, at: now, next_try })
+    }
+
+    /// Pauses after a failure. `down`: the endpoint that gave no answer to go by.
+    pub(super) fn pause(
+        &self,
+        id: &ConnectionId,
+        integration: &Arc<Integration>,
+        note: &RefreshFailure,
+        down: Option<Endpoint>,
+    ) {
+        let within = (note.class == FailureClass::DeadApp).then(|| Arc::downgrade(integration));
+        let until = note.next_try.unwrap_or(note.at.plus(LONGEST_PAUSE));
+        self.pauses.insert(id.clone(), Pause { until, within, down, ..Pause::of_row(note) });
     }
 
     /// Forgets the failures.
@@ -98,15 +126,33 @@ impl Memory {
         self.pauses.invalidate(id);
     }
 
-    /// Remembers that refreshing this version does not help.
-    pub(super) fn refused(&self, id: &ConnectionId, version: Version, now: Timestamp) {
-        self.refused.insert(id.clone(), (version, now));
+    /// Remembers that what is newer than `refused` comes of a refusal: if it is refused too, refreshing does not help.
+    pub(super) fn forced(&self, id: &ConnectionId, refused: Version, at: Timestamp) {
+        self.forced.insert(id.clone(), Forced { refused, at, taken: false, refused_again: false });
     }
 
-    /// Whether that was a moment ago. A clock that was turned back ends it.
-    pub(super) fn just_refused(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
-        let holds = |at: Timestamp| (at..at.plus(BREAKER)).contains(&now);
-        self.refused.get(id).is_some_and(|(refused, at)| refused == version && holds(at))
+    /// Remembers whether the third party took what came of a refusal. That it did not counts for more: it may take a
+    /// token for one thing and refuse it for another.
+    pub(super) fn tried(&self, id: &ConnectionId, taken: bool) {
+        self.forced.entry_by_ref(id).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
+            Some(forced) => Op::Put(Forced {
+                taken: forced.taken || taken,
+                refused_again: forced.refused_again || !taken,
+                ..forced
+            }),
+            None => Op::Nop,
+        });
+    }
+
+    /// Whether these credentials came of a refusal a moment ago, and the third party is not known to take them. A clock
+    /// that was turned back ends it.
+    pub(super) fn just_forced(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
+        let holds = |forced: Forced| {
+            version > forced.refused
+                && (forced.refused_again || !forced.taken)
+                && (forced.at..forced.at.plus(BREAKER)).contains(&now)
+        };
+        self.forced.get(id).is_some_and(holds)
     }
 
     /// The last failure of just these credentials: as it is remembered here, or by the row.
@@ -114,6 +160,11 @@ impl Memory {
         let here = self.pauses.get(&connection.id).filter(|pause| pause.version == connection.version);
         here.or_else(|| connection.refresh_failure().map(Pause::of_row))
     }
+}
+
+/// How long nobody asks after so many failures: from the first on twice as long each time.
+pub(super) fn pause(in_a_row: u32, longest: Duration) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << in_a_row.saturating_sub(1).min(10)).min(longest)
 }
 
 impl Pause {
@@ -127,6 +178,7 @@ impl Pause {
             since: failure.since,
             error: RefreshError::remembered(failure),
             within: (failure.class == FailureClass::DeadApp).then(Weak::new),
+            down: None,
         }
     }
 

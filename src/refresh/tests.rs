@@ -1,5 +1,6 @@
 mod leases;
 mod other_writers;
+mod outage;
 mod remembered;
 mod scene;
 
@@ -272,13 +273,30 @@ async fn tokens_that_cannot_be_stored_are_served_from_memory_and_the_spent_one_i
 #[tokio::test]
 async fn a_new_token_that_is_refused_too_is_not_refreshed_for_a_minute() {
     let scene = Scene::start(second_tokens()).await;
+    let mut seen = scene.opened().await;
+    for exchanges in 1..=3 {
+        let renewed = scene.refresher.force(&seen).await.unwrap();
+        scene.refresher.tried(&renewed, true); // one request may have the right that another lacks
+        scene.refresher.tried(&renewed, false);
+        for _ in 0..59 {
+            let error = scene.refresher.force(&renewed).await.err();
+            assert_eq!(error.as_ref().map(RefreshError::code), Some("rejected_while_fresh"));
+            scene.clock.advance(Duration::from_secs(1));
+        }
+        assert_eq!(scene.server.requests(), exchanges);
+        scene.clock.advance(Duration::from_secs(1));
+        seen = renewed;
+    }
+}
+
+#[tokio::test]
+async fn a_new_token_that_nobody_could_try_is_not_refreshed_for_a_minute_but_by_wish() {
+    let scene = Scene::start(second_tokens()).await;
     let renewed = scene.refresher.force(&scene.opened().await).await.unwrap();
-    scene.refresher.suspect(&renewed);
     let error = scene.refresher.force(&renewed).await.err();
     assert_eq!(error.as_ref().map(RefreshError::code), Some("rejected_while_fresh"));
     assert_eq!(scene.server.requests(), 1);
-    scene.clock.advance(Duration::from_secs(60));
-    scene.refresher.force(&renewed).await.unwrap();
+    scene.refresher.renew(&renewed).await.unwrap();
     assert_eq!(scene.server.requests(), 2);
 }
 
@@ -286,7 +304,8 @@ async fn a_new_token_that_is_refused_too_is_not_refreshed_for_a_minute() {
 async fn a_good_token_that_was_revoked_is_refreshed_at_once() {
     let scene = Scene::start(second_tokens()).await;
     for exchanges in 1..=10 {
-        scene.refresher.force(&scene.opened().await).await.unwrap();
+        let renewed = scene.refresher.force(&scene.opened().await).await.unwrap();
+        scene.refresher.tried(&renewed, true);
         assert_eq!(scene.server.requests(), exchanges);
     }
 }

@@ -16,11 +16,13 @@ impl Scene {
     }
 
     fn paused(&self, now: Timestamp) -> Option<RefreshError> {
-        self.memory.paused(&self.connection, &self.integration, now)
+        self.memory.paused(&self.connection, &self.integration, now).map(|pause| pause.error)
     }
 
     fn failed(&self, now: Timestamp, error: &RefreshError) -> Option<RefreshFailure> {
-        self.memory.failed(&self.connection, &self.integration, now, error)
+        let note = self.memory.note(&self.connection, now, error)?;
+        self.memory.pause(&self.connection.id, &self.integration, &note, None);
+        Some(note)
     }
 
     /// The same row after a restart: memory and configuration are new.
@@ -156,14 +158,19 @@ fn a_dead_grant_is_not_tried_again() {
 }
 
 #[test]
-fn a_refused_new_token_is_remembered_for_a_minute() {
+fn credentials_that_came_of_a_refusal_are_suspect_for_a_minute_unless_they_are_taken() {
     let (memory, id) = (Memory::new(), ConnectionId::from("c"));
-    memory.refused(&id, Version(2), NOW);
-    assert!(memory.just_refused(&id, Version(2), after(59)));
-    assert!(!memory.just_refused(&id, Version(3), NOW));
-    assert!(
-        !memory.just_refused(&id, Version(2), NOW.minus(Duration::from_secs(1))),
-        "the clock was turned back"
-    );
-    assert!(!memory.just_refused(&id, Version(2), after(60)));
+    let suspect = |version, now| memory.just_forced(&id, Version(version), now);
+    memory.tried(&id, false);
+    assert!(!suspect(2, NOW), "nobody has forced anything");
+    memory.forced(&id, Version(1), NOW);
+    assert!(suspect(2, NOW) && suspect(3, after(59)));
+    assert!(!suspect(1, NOW), "what was refused first is not the current one any more");
+    assert!(!suspect(2, after(60)));
+    assert!(!suspect(2, NOW.minus(Duration::from_secs(1))), "the clock was turned back");
+    memory.tried(&id, true);
+    assert!(!suspect(2, NOW));
+    memory.tried(&id, false);
+    memory.tried(&id, true);
+    assert!(suspect(2, NOW), "that it was refused counts for more");
 }

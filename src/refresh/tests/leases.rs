@@ -42,7 +42,7 @@ async fn disconnected(scene: &Scene) -> Option<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_with_many_callers_each_make_one_exchange() {
     let scene = Scene::start(second_tokens()).await;
-    let replicas = [Arc::clone(&scene.refresher), scene.another(), scene.another()];
+    let replicas = [Arc::clone(&scene.refresher), scene.replica(), scene.replica()];
     let seen = scene.opened().await;
     let mut callers = JoinSet::new();
     for number in 0..600 {
@@ -68,7 +68,7 @@ async fn a_refresh_token_that_was_sent_without_an_answer_is_never_sent_again() {
         assert_eq!(scene.code().await, "outcome_unknown");
         // Whatever sets the connection right without a new token does not help.
         scene.change(|connection| connection.health = Health::Ready).await;
-        let restarted = scene.another();
+        let restarted = scene.replica();
         let error = restarted.fresh(scene.opened().await).await.err().unwrap();
         assert_eq!(error.code(), "outcome_unknown");
         assert_eq!(scene.server.requests(), 1);
@@ -94,7 +94,7 @@ async fn an_answer_of_any_kind_is_no_doubt() {
     assert!(scene.store.open_spends().await.unwrap().is_empty());
     scene.server.answer(second_tokens());
     scene.clock.advance(LONG);
-    let restarted = scene.another();
+    let restarted = scene.replica();
     assert_eq!(access_token(&restarted.fresh(scene.opened().await).await.unwrap()), "planted-a2");
 }
 
@@ -166,7 +166,7 @@ async fn stopped_in_the_middle(
 #[tokio::test]
 async fn a_holder_that_comes_back_after_another_exchange_is_refused_by_the_store() {
     let (scene, permitted, stopped) = stopped_in_the_middle(Rotation::Reuse(WINDOW)).await;
-    let other = scene.another().fresh(scene.opened().await).await.unwrap();
+    let other = scene.replica().fresh(scene.opened().await).await.unwrap();
     assert_eq!(access_token(&other), "planted-a3");
     permitted.add_permits(1);
     assert_eq!(access_token(&stopped.await.unwrap().unwrap()), "planted-a3");
@@ -177,7 +177,7 @@ async fn a_holder_that_comes_back_after_another_exchange_is_refused_by_the_store
 #[tokio::test]
 async fn a_holder_that_comes_back_ends_the_doubt_if_nothing_was_sent_since() {
     let (scene, permitted, stopped) = stopped_in_the_middle(Rotation::Strict).await;
-    let error = scene.another().fresh(scene.opened().await).await.err().unwrap();
+    let error = scene.replica().fresh(scene.opened().await).await.err().unwrap();
     assert_eq!(error.code(), "outcome_unknown");
     assert_eq!(disconnected(&scene).await.as_deref(), Some("outcome_unknown"));
     permitted.add_permits(1);
@@ -193,7 +193,7 @@ async fn whoever_finds_the_lease_held_waits_for_what_it_brings() {
     let scene = Scene::start(when(&permitted, second_tokens())).await;
     let first = asks(&scene, &scene.refresher).await;
     scene.server.came(1).await;
-    let another = scene.another();
+    let another = scene.replica();
     let second = asks(&scene, &another).await;
     permitted.add_permits(1);
     for caller in [first, second] {
@@ -209,7 +209,7 @@ async fn whoever_waits_for_a_lease_does_not_hold_up_a_stop() {
     let scene = Scene::start(when(&permitted, second_tokens())).await;
     let _first = asks(&scene, &scene.refresher).await;
     scene.server.came(1).await;
-    let another = scene.another();
+    let another = scene.replica();
     let second = asks(&scene, &another).await;
     tokio::task::yield_now().await;
     another.drain().await;

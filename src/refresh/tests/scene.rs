@@ -14,9 +14,9 @@ use crate::names::ConnectionId;
 use crate::oauth::hostile_server::{Answer, HostileServer, json};
 use crate::refresh::*;
 use crate::secret::Secret;
-use crate::store::Connection;
 use crate::store::redb::Replaced;
 use crate::store::testing::{self, Folder};
+use crate::store::{Connection, Filter};
 use crate::telemetry::AccessLog;
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -90,13 +90,37 @@ impl Scene {
     }
 
     /// A further refresher on the same store, as another replica has it.
-    pub(super) fn another(&self) -> Arc<Refresher> {
+    pub(super) fn replica(&self) -> Arc<Refresher> {
         refresher(Arc::clone(&self.refresher.catalog), &self.store, &self.clock, &self.telemetry)
+    }
+
+    /// A further connection, whose token has ended too.
+    pub(super) async fn another(&self, id: &str) -> Opened {
+        let ended = Connection { expires_at: Some(NOW), ..connection(id, NOW) };
+        self.store.insert(ended, Secret::new(secrets(first_credentials())), false).await.unwrap()
+    }
+
+    /// Asks for fresh credentials of each connection that has ended: why there are none.
+    pub(super) async fn codes(&self) -> Vec<&'static str> {
+        let all = Filter { workspace: Some("acme".into()), ..Filter::default() };
+        let mut codes = Vec::new();
+        for connection in self.store.list(all).await.unwrap().0 {
+            let opened = self.store.open_secrets(&connection.id).await.unwrap().unwrap();
+            codes.extend(self.refresher.fresh(opened).await.err().map(|error| error.code()));
+        }
+        codes
+    }
+
+    /// The app gets another secret.
+    pub(super) fn configure_anew(&self, secret: &str) {
+        let mut integration = integration_at(&self.server.url(), "");
+        integration.apps[0].client_secret = Some(Secret::new(secret.to_owned()));
+        self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
     }
 
     /// Another process with the same store: it remembers nothing.
     pub(super) fn restarted(self) -> Self {
-        Self { refresher: self.another(), ..self }
+        Self { refresher: self.replica(), ..self }
     }
 
     /// When the row says that somebody may ask again.
