@@ -7,6 +7,7 @@
 //! blocking pool.
 
 mod changes;
+mod consents;
 mod customers;
 mod leases;
 mod requests;
@@ -31,6 +32,7 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
+pub use consents::{Consent, LIFETIME as CONSENT_LIFETIME};
 pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME, Outcome};
 
 /// Where the store is.

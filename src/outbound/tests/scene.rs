@@ -309,6 +309,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),
+        oauth_callback: None,
         credentials_schema: None,
     }
 }
