@@ -6,8 +6,10 @@ mod apps;
 mod endpoints;
 mod exchange;
 mod failed;
+mod first;
 mod flight;
 pub mod freshness;
+mod lease;
 mod memory;
 pub mod outcome;
 mod single_flight;
@@ -29,6 +31,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
+pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 use outcome::Failure;
@@ -242,6 +245,9 @@ fn late() -> Failure {
 fn connected(opened: &Opened) -> Result<(), RefreshError> {
     match &opened.connection.health {
         Health::Ready => Ok(()),
+        health @ Health::Disconnected { message: reason, .. } if health.is_outcome_unknown() => {
+            Err(RefreshError::OutcomeUnknown { reason: reason.clone() })
+        }
         Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
     }
 }

@@ -76,8 +76,8 @@ impl Plan {
         if config.no_refresh_token {
             return not_refreshable("the connector says that there is no refresh token");
         }
-        match secrets.credentials.get("refresh_token").and_then(Value::as_str) {
-            None | Some("") => not_refreshable("there is no refresh token"),
+        match refresh_token(&secrets.credentials) {
+            None => not_refreshable("there is no refresh token"),
             Some(token) => {
                 let refresh_token = Some(Secret::new(token.to_owned()));
                 let egress = subject.allowed().egress;
@@ -111,10 +111,18 @@ impl Plan {
     pub(super) fn spends(&self, secrets: &Secrets) -> bool {
         match self {
             Self::Tokens(plan) => {
-                let held = secrets.credentials.get("refresh_token").and_then(Value::as_str);
+                let held = refresh_token(&secrets.credentials);
                 matches!((&plan.refresh_token, held), (Some(spent), Some(held)) if spent.matches(held.as_bytes()))
             }
             Self::Method(seen) => secrets.credentials == **seen,
+        }
+    }
+
+    /// Whether it uses the refresh token that the credentials have. A connector's own method may.
+    pub(super) fn uses_refresh_token(&self) -> bool {
+        match self {
+            Self::Tokens(plan) => plan.refresh_token.is_some(),
+            Self::Method(_) => true,
         }
     }
 
@@ -151,18 +159,18 @@ impl Plan {
     }
 }
 
+/// The refresh token among credentials.
+pub(super) fn refresh_token(credentials: &Value) -> Option<&str> {
+    credentials.get("refresh_token").and_then(Value::as_str).filter(|token| !token.is_empty())
+}
+
 impl TokenPlan {
     fn request(&self) -> TokenRequest<'_> {
         TokenRequest {
             token_uri: &self.config.token_uri,
             client_id: &self.config.client_id,
             client_secret: self.config.client_secret.as_ref(),
-            authentication: match self.config.client_authentication {
-                connector::ClientAuthentication::Header => ClientAuthentication::Header,
-                connector::ClientAuthentication::Body => ClientAuthentication::Body,
-                connector::ClientAuthentication::Both => ClientAuthentication::Both,
-                connector::ClientAuthentication::None => ClientAuthentication::None,
-            },
+            authentication: authentication(&self.config),
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
             // `extra` belongs to the authorize URL; a grant without one sends it here (`audience`).
@@ -210,15 +218,25 @@ async fn own_fields(
     account: Account<'_>,
     reply: &Value,
 ) -> Result<Option<Zeroizing<Value>>, RunError> {
-    methods.from_token_response(&Subject::new(integration, account)?, reply).await
+    methods.from_refresh_token_response(&Subject::new(integration, account)?, reply).await
 }
 
-fn fields(response: &TokenResponse) -> Zeroizing<Value> {
+/// The connector's word for how the client proves itself, as the token client has it.
+pub(super) fn authentication(config: &OAuthConfig) -> ClientAuthentication {
+    match config.client_authentication {
+        connector::ClientAuthentication::Header => ClientAuthentication::Header,
+        connector::ClientAuthentication::Body => ClientAuthentication::Body,
+        connector::ClientAuthentication::Both => ClientAuthentication::Both,
+        connector::ClientAuthentication::None => ClientAuthentication::None,
+    }
+}
+
+pub(super) fn fields(response: &TokenResponse) -> Zeroizing<Value> {
     let fields = response.fields().iter().map(|(name, value)| (name.clone(), Value::from(value.clone())));
     Zeroizing::new(Value::Object(fields.collect()))
 }
 
-async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
+pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
     check_app(subject)?;
     let misconfigured = |reason| RefreshError::MisconfiguredApp { reason };
     let config = methods.oauth_config(subject).await;
@@ -232,7 +250,7 @@ async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig,
 }
 
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
-fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
+pub(super) fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
     match subject.app() {
         Some(id) if subject.integration.app(id).is_none() => {
             Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") })
@@ -242,7 +260,7 @@ fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
 }
 
 /// Shallow, as the vendor does it; but only a text that is not empty replaces a `refresh_token`.
-fn lay_over(credentials: &mut Value, reply: &Value) {
+pub(super) fn lay_over(credentials: &mut Value, reply: &Value) {
     let Value::Object(new) = reply else { return };
     if let Value::Object(old) = credentials {
         for (name, value) in new {
@@ -257,7 +275,7 @@ fn lay_over(credentials: &mut Value, reply: &Value) {
 }
 
 /// A list, or text with spaces (RFC 6749 section 3.3) or commas.
-fn scopes(value: &Value) -> Option<Vec<String>> {
+pub(super) fn scopes(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => {
             let parts = text.split([' ', ',']).filter(|scope| !scope.is_empty());

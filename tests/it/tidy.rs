@@ -28,11 +28,14 @@ const FLOORS: &[(&str, &str)] = &[
     ("oauth", "names secret clock report telemetry http oauth1"),
     ("inject", "names secret clock formula connector http oauth1"),
     ("method", "names secret clock report telemetry http token formula connector script inject"),
-    ("refresh", "names secret clock report telemetry http formula connector method oauth store"),
+    ("refresh", "names secret clock report telemetry http formula connector method oauth oauth1 store"),
     ("call", "names secret clock report telemetry http formula connector inject method refresh store"),
     ("inbound", "names secret clock report telemetry http token formula"),
     ("outbound", "names secret clock report telemetry http token connector store call"),
-    ("api", "names secret clock report telemetry http token formula connector method refresh steps store"),
+    (
+        "api",
+        "names secret clock report telemetry http token formula connector method oauth oauth1 refresh steps store",
+    ),
     ("connect", "names report telemetry http token formula steps api"),
     ("admin", "names secret clock report telemetry http"),
     (

@@ -305,9 +305,11 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,
+        rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),
+        oauth_callback: None,
         credentials_schema: None,
     }
 }
