@@ -100,8 +100,9 @@ impl Calls {
         let (head, body) = request.into_parts();
         let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let can_refresh = open::can_refresh(integration, &opened);
-        // A body is kept only where a second attempt is possible; otherwise it streams from its first byte.
-        let (body, copy) = replay::keep(body, can_refresh.then_some(self.replay_limit)).await?;
+        // A body is kept only where a second attempt is possible or its form is signed; otherwise it streams from its first byte.
+        let is_read = can_refresh || (open::signs(integration, &opened) && inject::is_form(&ask.headers));
+        let (body, copy) = replay::keep(body, is_read.then_some(self.replay_limit)).await?;
         let headers = if copy.is_some() { ask.headers.clone() } else { std::mem::take(&mut ask.headers) };
         let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
@@ -159,13 +160,32 @@ impl Calls {
         body: Body,
     ) -> Result<Attempt, CallError> {
         let prepared = self.clients.get((&self.methods, &self.store), ask.integration, opened).await?;
-        let signed = signed(ask, headers, opened, &prepared)?;
+        let signed = self.signed(ask, headers, opened, (&prepared, &body))?;
         let egress = open::allowed(ask.integration, opened).egress;
         let response = send::send(&self.client, egress, signed, body, ask.upgrade.clone()).await?;
         let (mut response, data) = replay::read(&prepared.client, response).await?;
         let staleness = replay::staleness(&prepared.client, &response, data.as_deref());
         prepared.echo.take_back(response.headers_mut());
         Ok(Attempt { response, staleness })
+    }
+
+    /// The request for an admitted target, with the connection's credentials in it.
+    fn signed(
+        &self,
+        ask: &Ask<'_>,
+        headers: HeaderMap,
+        opened: &Opened,
+        (prepared, body): (&Prepared, &Body),
+    ) -> Result<SignedRequest, CallError> {
+        let target = locate(&prepared.base, ask.requested, &open::allowed(ask.integration, opened))?;
+        let unsigned = UnsignedRequest {
+            method: ask.method.clone(),
+            origin: target.origin,
+            path_and_query: target.path_and_query,
+            headers,
+            body: body.whole(),
+        };
+        Ok(inject::sign(unsigned, &prepared.client, &*self.clock)?)
     }
 
     /// With what a caller may wait for.
@@ -176,23 +196,6 @@ impl Calls {
         };
         CallError::Refresh { source, retry_after }
     }
-}
-
-/// The request for an admitted target, with the connection's credentials in it.
-fn signed(
-    ask: &Ask<'_>,
-    headers: HeaderMap,
-    opened: &Opened,
-    prepared: &Prepared,
-) -> Result<SignedRequest, CallError> {
-    let target = locate(&prepared.base, ask.requested, &open::allowed(ask.integration, opened))?;
-    let unsigned = UnsignedRequest {
-        method: ask.method.clone(),
-        origin: target.origin,
-        path_and_query: target.path_and_query,
-        headers,
-    };
-    Ok(inject::sign(unsigned, &prepared.client)?)
 }
 
 impl Answer {

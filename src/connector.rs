@@ -9,6 +9,7 @@ mod implementation;
 pub mod integration;
 mod lender;
 mod methods;
+mod oauth1_config;
 mod oauth_config;
 mod option;
 pub mod place;
@@ -26,6 +27,7 @@ pub use integration::{App, Connections, HostPattern, Hosts, Integration, OptionS
 pub use lender::Lender;
 pub use methods::MethodInput;
 pub use oauth_config::{ClientAuthentication, GrantType, OAuthConfig};
+pub use oauth1_config::OAuth1Config;
 pub use option::{AuthOption, AuthType, Ui};
 pub use place::Place;
 pub use request::{Draft, Reply, RequestMapping};

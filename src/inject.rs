@@ -13,14 +13,19 @@
 
 pub mod echo;
 pub mod placement;
+mod signature;
 pub mod target;
+
+pub use signature::is_form;
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method, Request, Uri};
 
+use crate::clock::Clock;
 use crate::connector::ApiClient;
 use crate::http::Body;
 use crate::http::pool::Origin;
@@ -36,6 +41,8 @@ pub struct UnsignedRequest {
     pub path_and_query: String,
     /// The caller's headers, without those that are for Sidegate or for one hop only.
     pub headers: HeaderMap,
+    /// The whole body, where it is at hand: OAuth 1.0a signs the parameters of a form.
+    pub body: Option<Bytes>,
 }
 
 /// A request with credentials in it, ready to send. Made only by [`sign`].
@@ -66,6 +73,9 @@ pub enum InjectError {
     /// RFC 7617 section 2 ends the user name at the first colon.
     #[error("the user name for basic authentication holds a colon")]
     ColonInUsername,
+    /// OAuth 1.0a signs the parameters of a form, and this one was not kept whole.
+    #[error("the form is too long to be signed")]
+    LongForm,
     /// The target cannot be written in a request line.
     #[error("the request target is malformed")]
     Target(#[source] http::uri::InvalidUri),
@@ -73,12 +83,17 @@ pub enum InjectError {
 
 /// Puts the client's headers, query parameters and basic authentication into the request. What the caller sent
 /// under the same names, in any spelling a server could take for them, is removed first; so are its Host and
-/// Authorization. The other bytes of path and query stay as they are.
+/// Authorization. The other bytes of path and query stay as they are. A signature, where the client has a signer, comes last
+/// and goes before basic authentication; `clock` tells its time.
 ///
 /// # Errors
 /// If the credentials do not fit into an HTTP request, or the method must not carry any.
-pub fn sign(request: UnsignedRequest, client: &ApiClient) -> Result<SignedRequest, InjectError> {
-    let UnsignedRequest { method, origin, path_and_query, mut headers } = request;
+pub fn sign(
+    request: UnsignedRequest,
+    client: &ApiClient,
+    clock: &dyn Clock,
+) -> Result<SignedRequest, InjectError> {
+    let UnsignedRequest { method, origin, path_and_query, mut headers, body } = request;
     if matches!(method, Method::TRACE | Method::CONNECT) {
         return Err(InjectError::Method(method));
     }
@@ -88,7 +103,14 @@ pub fn sign(request: UnsignedRequest, client: &ApiClient) -> Result<SignedReques
     if let Some((username, password)) = &client.basic {
         headers.insert(AUTHORIZATION, placement::basic(username, password)?);
     }
-    let target = placement::put_query(path_and_query, &client.query);
+    let mut target = placement::put_query(path_and_query, &client.query);
+    if let Some(signer) = &client.signer {
+        let (method, origin) = (&method, &origin);
+        let message = signature::Message { method, origin, headers: &headers, body: body.as_ref() };
+        let authorization;
+        (target, authorization) = signature::signed(&message, target, signer, clock)?;
+        headers.insert(AUTHORIZATION, authorization);
+    }
     let target = PathAndQuery::try_from(target).map_err(InjectError::Target)?;
     Ok(SignedRequest { method, origin, target, headers })
 }

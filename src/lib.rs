@@ -20,6 +20,7 @@ pub mod method;
 pub mod refresh;
 
 pub mod oauth;
+pub mod oauth1;
 pub mod store;
 pub mod token;
 

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 pub use error::{FailureKind, RunError};
 pub use subject::{Account, Subject};
 
-use crate::connector::{ApiClient, Implementation, Method, MethodError, OAuthConfig};
+use crate::clock::Clock;
+use crate::connector::{ApiClient, AuthType, Implementation, Method, MethodError, OAuth1Config, OAuthConfig};
 use crate::formula::{Template, Value};
 use crate::http::client::Client;
 use crate::script::Scripts;
@@ -26,6 +27,7 @@ pub struct Methods {
     client: Arc<Client>,
     keys: Keys,
     scripts: Arc<Scripts>,
+    clock: Arc<dyn Clock>,
 }
 
 /// The keys of the workspaces, as they are now.
@@ -45,10 +47,10 @@ type Made = Result<Option<Zeroizing<Value>>, RunError>;
 
 impl Methods {
     /// `client`: what a method's requests are sent with, through the egress guard. `scripts`: what runs those in JavaScript.
-    /// `keys`: what tokens of ours are signed with.
+    /// `keys`: what tokens of ours are signed with. `clock`: the time in signatures.
     #[must_use]
-    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>, keys: Keys) -> Self {
-        Self { client, keys, scripts }
+    pub fn new(client: Arc<Client>, scripts: Arc<Scripts>, keys: Keys, clock: Arc<dyn Clock>) -> Self {
+        Self { client, keys, scripts, clock }
     }
 
     /// `makeApiClient`.
@@ -59,6 +61,10 @@ impl Methods {
         let made = self.computed(Method::MakeApiClient, subject).await?.unwrap_or_else(nothing);
         let mut client = subject.option.api_client(&made)?;
         self.add_token(&mut client, subject)?;
+        if subject.option.auth == AuthType::OAuth1 {
+            let token = subject.option.oauth1_token(subject.input().credentials)?;
+            client.signer = Some(self.oauth1_config(subject).await?.signer(Some(token)));
+        }
         Ok(client)
     }
 
@@ -86,6 +92,15 @@ impl Methods {
         Ok(subject.option.oauth_config(&made)?)
     }
 
+    /// `getOAuthConfig`, of an oauth1 connector.
+    ///
+    /// # Errors
+    /// If a required field is missing or malformed.
+    pub async fn oauth1_config(&self, subject: &Subject<'_>) -> Result<OAuth1Config, RunError> {
+        let made = self.computed(Method::GetOAuthConfig, subject).await?.unwrap_or_else(nothing);
+        Ok(subject.option.oauth1_config(&made)?)
+    }
+
     /// The credentials to store for what the customer typed in: `getCredentialsFromConnectionParameters`; without it, just that.
     ///
     /// # Errors
@@ -98,18 +113,53 @@ impl Methods {
         }
     }
 
-    /// What a token response adds to the credentials, if the connector has a method for it:
+    /// `getTokenData`: the first token response, where the standard exchange of a code does not fit. None without the method.
+    ///
+    /// # Errors
+    /// If the method fails, or gives no object.
+    pub async fn token_data(&self, subject: &Subject<'_>) -> Result<Option<Zeroizing<Value>>, RunError> {
+        match subject.option.implementation(Method::GetTokenData) {
+            None => Ok(None),
+            Some(_) => self.credentials(Method::GetTokenData, subject).await.map(Some),
+        }
+    }
+
+    /// What the first token response adds to the credentials, if the connector has a method for it:
+    /// `getCredentialsFromAccessTokenResponse`. It sees `tokenResponse`.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub async fn from_access_token_response(
+        &self,
+        subject: &Subject<'_>,
+        response: &Value,
+    ) -> Result<Option<Zeroizing<Value>>, RunError> {
+        self.of_response(&[Method::CredentialsFromAccessToken], subject, response).await
+    }
+
+    /// What a later token response adds to the credentials, if the connector has a method for it:
     /// `getCredentialsFromRefreshTokenResponse`, else the one for access tokens. It sees `tokenResponse`.
     ///
     /// # Errors
     /// If the method gives no object.
-    pub async fn from_token_response(
+    pub async fn from_refresh_token_response(
         &self,
         subject: &Subject<'_>,
         response: &Value,
     ) -> Result<Option<Zeroizing<Value>>, RunError> {
         let methods = [Method::CredentialsFromRefreshToken, Method::CredentialsFromAccessToken];
-        let method = methods.into_iter().find(|method| subject.option.implementation(*method).is_some());
+        self.of_response(&methods, subject, response).await
+    }
+
+    /// What the first of these methods that there is makes of a token response.
+    async fn of_response(
+        &self,
+        methods: &[Method],
+        subject: &Subject<'_>,
+        response: &Value,
+    ) -> Result<Option<Zeroizing<Value>>, RunError> {
+        let mut methods = methods.iter().copied();
+        let method = methods.find(|method| subject.option.implementation(*method).is_some());
         let Some(method) = method else { return Ok(None) };
         let more = [("tokenResponse", response)];
         let made = self.run(method, subject, &more).await?.unwrap_or_else(nothing);

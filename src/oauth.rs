@@ -1,11 +1,14 @@
-//! OAuth 2.0 as a client: token requests and their many answers.
+//! OAuth as a client: requests for consent, token requests of 2.0, the exchanges of 1.0a, and their many answers.
 //! Never stores anything, never decides when to refresh.
 
 mod app_fingerprint;
+pub mod authorization;
 mod client_authentication;
 mod error;
 #[cfg(test)]
 pub(crate) mod hostile_server;
+mod post;
+pub mod three_legged;
 pub mod token_endpoint;
 mod token_reply;
 mod token_request;
@@ -13,6 +16,7 @@ mod token_request;
 pub use app_fingerprint::AppFingerprint;
 pub use client_authentication::ClientAuthentication;
 pub use error::{ExchangeError, Sent};
+pub use three_legged::OAuth1Request;
 pub use token_endpoint::TokenEndpoint;
 pub use token_reply::TokenResponse;
 pub use token_request::{Grant, TokenRequest};

@@ -85,7 +85,8 @@ impl ServiceSide {
         let tokens = TokenEndpoint::new(EXCHANGE_DEADLINE, Arc::clone(&tls), names.clone());
         let scripts = Scripts::new(settings.scripts, shared.clone(), telemetry.metrics.scripts.clone());
         let scripts = Arc::new(scripts);
-        let methods = Methods::new(client(&tls, &names), Arc::clone(&scripts), Arc::clone(&keys));
+        let methods =
+            Methods::new(client(&tls, &names), Arc::clone(&scripts), Arc::clone(&keys), Arc::clone(&clock));
         let refresher = Refresher::new(
             Arc::clone(&catalog),
             store.clone(),
@@ -154,8 +155,9 @@ impl ServiceSide {
 
     fn calls(&self) -> Calls {
         let client = client(&self.tls, &self.names);
-        let methods = Methods::new(Arc::clone(&client), Arc::clone(&self.scripts), Arc::clone(&self.keys));
         let (refresher, clock) = (Arc::clone(&self.refresher), Arc::clone(&self.clock));
+        let (scripts, keys) = (Arc::clone(&self.scripts), Arc::clone(&self.keys));
+        let methods = Methods::new(Arc::clone(&client), scripts, keys, Arc::clone(&clock));
         Calls::new(self.store.clone(), refresher, methods, client, clock, REPLAY_LIMIT)
     }
 

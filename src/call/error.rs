@@ -68,6 +68,9 @@ pub enum CallError {
     /// The credentials do not fit into the request.
     #[error("the credentials cannot be put in")]
     Inject(#[source] InjectError),
+    /// The body is a form whose parameters OAuth 1.0a signs, and too long to be kept for that.
+    #[error("the form is too long to be signed")]
+    LongForm,
     /// The caller's body broke off while it was read.
     #[error("the request body cannot be read")]
     RequestBody(#[source] BoxError),
@@ -87,6 +90,7 @@ impl From<InjectError> for CallError {
     fn from(error: InjectError) -> Self {
         match error {
             InjectError::Method(method) => Self::Method(method),
+            InjectError::LongForm => Self::LongForm,
             InjectError::Target(_) => Self::MalformedTarget("it does not fit into a request line"),
             InjectError::ReservedHeader(_)
             | InjectError::HeaderValue { .. }

@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::connector::{AuthOption, Integration};
+use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
@@ -68,6 +68,12 @@ pub(super) fn allowed<'a>(integration: &'a Integration, opened: &'a Opened) -> A
 pub(super) fn can_refresh(integration: &Integration, opened: &Opened) -> bool {
     let option = integration.connector.option(opened.connection.auth_option.as_deref());
     option.is_some_and(AuthOption::can_refresh)
+}
+
+/// Whether each request is signed, and with it the parameters of a form.
+pub(super) fn signs(integration: &Integration, opened: &Opened) -> bool {
+    let option = integration.connector.option(opened.connection.auth_option.as_deref());
+    option.is_some_and(|option| option.auth == AuthType::OAuth1)
 }
 
 /// Every text among the connection's secrets, for whoever must leave them out.

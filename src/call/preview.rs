@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::{Ask, CallError, Calls, Requested, open, signed};
+use super::{Ask, CallError, Calls, Requested, open};
 use crate::connector::{ApiClient, Integration};
 use crate::http::Body;
 use crate::http::pool::Origin;
@@ -49,7 +49,7 @@ impl Calls {
         let opened = open::open(&self.store, connection).await?;
         let ask = Ask { integration, requested, method, headers: HeaderMap::new(), upgrade: None };
         let prepared = self.clients.get((&self.methods, &self.store), integration, &opened).await?;
-        let signed = signed(&ask, HeaderMap::new(), &opened, &prepared)?;
+        let signed = self.signed(&ask, HeaderMap::new(), &opened, (&prepared, &Body::empty()))?;
         let (origin, request) = signed.with_body(Body::empty());
         let secrets = open::texts(&opened);
         let header = |value: &HeaderValue| match value.to_str() {

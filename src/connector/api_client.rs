@@ -7,6 +7,7 @@ use super::fields::{Fields, MethodError, scalar};
 use super::request::Reply;
 use super::response::{Handled, ResponseHandlers, Staleness};
 use crate::formula::Value;
+use crate::oauth1::Signer;
 use crate::secret::Secret;
 
 /// How to call the third party for one connection.
@@ -20,6 +21,8 @@ pub struct ApiClient {
     pub query: Vec<(String, Secret<String>)>,
     /// User name and password of HTTP Basic (RFC 7617).
     pub basic: Option<(String, Secret<String>)>,
+    /// What signs each request, for OAuth 1.0a.
+    pub signer: Option<Signer>,
     /// What the spec says about answers, before the default.
     pub response_handlers: ResponseHandlers,
 }
@@ -39,6 +42,7 @@ impl ApiClient {
             headers: headers(&fields)?,
             query: query(&fields)?,
             basic: basic(&fields)?,
+            signer: None,
             response_handlers,
         })
     }

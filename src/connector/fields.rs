@@ -25,6 +25,12 @@ pub enum MethodError {
         /// The field of its result.
         field: &'static str,
     },
+    /// The connection's credentials lack what each of its requests needs.
+    #[error("the credentials have no {field}")]
+    Credential {
+        /// The field of the credentials.
+        field: &'static str,
+    },
     /// A field is not what it must be.
     #[error("the {field} that {method} gives is not {expected}")]
     Wrong {

@@ -11,10 +11,12 @@ use super::fields::MethodError;
 use super::implementation::{Implementation, Method};
 use super::lender::Lender;
 use super::methods::MethodInput;
-use super::oauth_config::OAuthConfig;
+use super::oauth_config::{self, OAuthConfig};
+use super::oauth1_config::{self, OAuth1Config};
 use super::response::ResponseHandlers;
 use super::schema::{Flaw, Schema};
 use crate::formula::{Template, Value, Variables};
+use crate::oauth1::Token;
 use crate::script::Script;
 
 /// What kind of credentials a third party takes.
@@ -24,6 +26,8 @@ pub enum AuthType {
     ClientCredentials,
     /// OAuth 2.0 (RFC 6749): tokens that are refreshed.
     OAuth2,
+    /// OAuth 1.0a (RFC 5849): a token that does not end, and a signature on each request.
+    OAuth1,
     /// Those of another integration, whose app is used. Of an integration, the type is the lender's.
     Proxy,
     /// A token of ours that says for which customer the request is, in `X-Integration-App-Token`.
@@ -39,6 +43,7 @@ impl AuthType {
         match self {
             Self::ClientCredentials => "client-credentials",
             Self::OAuth2 => "oauth2",
+            Self::OAuth1 => "oauth1",
             Self::Proxy => "proxy",
             Self::IntegrationAppToken => "integration-app-token",
             Self::MembraneToken => "membrane-token",
@@ -55,10 +60,16 @@ impl AuthType {
     #[must_use]
     pub fn token_headers(self) -> &'static [HeaderName] {
         match self {
-            Self::ClientCredentials | Self::OAuth2 | Self::Proxy => &[],
+            Self::ClientCredentials | Self::OAuth2 | Self::OAuth1 | Self::Proxy => &[],
             Self::IntegrationAppToken => &TOKEN_HEADERS[1..],
             Self::MembraneToken => &TOKEN_HEADERS,
         }
+    }
+
+    /// Whether the customer gives its consent to an app.
+    #[must_use]
+    pub fn is_oauth(self) -> bool {
+        matches!(self, Self::OAuth2 | Self::OAuth1)
     }
 
     /// Whether nothing of the customer's is needed: what authenticates is made for each request.
@@ -194,6 +205,22 @@ impl AuthOption {
         OAuthConfig::from_result(unnested(made))
     }
 
+    /// The configuration that a result of `getOAuthConfig` describes, where it is for OAuth 1.0a.
+    ///
+    /// # Errors
+    /// If a required field is missing or malformed.
+    pub fn oauth1_config(&self, made: &Value) -> Result<OAuth1Config, MethodError> {
+        OAuth1Config::from_result(unnested(made))
+    }
+
+    /// The token that OAuth 1.0a signs with, of these credentials.
+    ///
+    /// # Errors
+    /// If they have none.
+    pub fn oauth1_token(&self, credentials: Option<&Value>) -> Result<Token, MethodError> {
+        oauth1_config::token(credentials)
+    }
+
     /// Credentials, or a part of them, that a method gave.
     ///
     /// # Errors
@@ -247,11 +274,28 @@ impl AuthOption {
         literal_host(self.mapping(Method::MakeApiClient)?, &["baseUri", "baseUrl"])
     }
 
-    /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it.
+    /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it; of
+    /// OAuth 1.0a, both endpoints that are asked for tokens.
     #[must_use]
     pub fn has_literal_token_endpoint(&self) -> bool {
+        let endpoints: &[&str] =
+            if self.auth == AuthType::OAuth1 { &["requestTokenUri", "tokenUri"] } else { &["tokenUri"] };
+        let mapping = self.mapping(Method::GetOAuthConfig);
+        mapping.is_some_and(|mapping| endpoints.iter().all(|name| literal_host(mapping, &[*name]).is_some()))
+    }
+
+    /// Whether the authorization endpoint is a literal of `getOAuthConfig`.
+    #[must_use]
+    pub fn has_literal_authorization_endpoint(&self) -> bool {
         self.mapping(Method::GetOAuthConfig)
-            .is_some_and(|mapping| literal_host(mapping, &["tokenUri"]).is_some())
+            .is_some_and(|mapping| literal_host(mapping, &["authorizeUri"]).is_some())
+    }
+
+    /// The scopes that `getOAuthConfig` has as literals.
+    #[must_use]
+    pub fn literal_scopes(&self) -> Option<Vec<String>> {
+        let scopes = self.mapping(Method::GetOAuthConfig)?.member("scopes")?.literal()?;
+        oauth_config::scopes_of(&scopes)
     }
 
     /// Its own methods that are scripts.

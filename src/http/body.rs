@@ -41,6 +41,16 @@ impl Body {
         if bytes.is_empty() { Self::empty() } else { Self(Kind::Full(bytes)) }
     }
 
+    /// Its bytes, where it is in memory as a whole.
+    #[must_use]
+    pub fn whole(&self) -> Option<Bytes> {
+        match &self.0 {
+            Kind::Empty => Some(Bytes::new()),
+            Kind::Full(bytes) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
     /// A body that arrives over a connection.
     #[must_use]
     pub fn incoming(incoming: Incoming) -> Self {

@@ -124,6 +124,7 @@ mod tests {
                 (String::from("format"), secret("")),
             ],
             basic: None,
+            signer: None,
             response_handlers: ResponseHandlers::default(),
         })
     }

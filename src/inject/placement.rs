@@ -80,10 +80,11 @@ pub(super) fn put_query(path_and_query: String, ours: &[(String, Secret<String>)
     if ours.is_empty() {
         return path_and_query;
     }
-    let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
-    let is_ours = |parameter: &&str| ours.iter().any(|(name, _)| decoded_name(parameter) == name.as_bytes());
-    let kept: Vec<&str> = query.split('&').filter(|parameter| !is_ours(parameter)).collect();
-    let mut target = format!("{path}?{}", kept.join("&"));
+    let mut target =
+        without_parameters(path_and_query, |name| ours.iter().any(|(it, _)| it.as_bytes() == name));
+    if !target.contains('?') {
+        target.push('?');
+    }
     for (name, value) in ours {
         if !target.ends_with(['?', '&']) {
             target.push('&');
@@ -95,13 +96,20 @@ pub(super) fn put_query(path_and_query: String, ours: &[(String, Secret<String>)
     target
 }
 
+/// The target without the parameters whose decoded names are `refused`. Every other byte stays where it is.
+pub(super) fn without_parameters(path_and_query: String, refused: impl Fn(&[u8]) -> bool) -> String {
+    let Some((path, query)) = path_and_query.split_once('?') else { return path_and_query };
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !refused(&decoded_name(parameter))).collect();
+    format!("{path}?{}", kept.join("&"))
+}
+
 /// A parameter's name as a server reads it: up to the first `=`, `+` is a blank, then percent-decoded.
 fn decoded_name(parameter: &str) -> Vec<u8> {
     let name = parameter.split('=').next().unwrap_or(parameter).replace('+', " ");
     percent_decode_str(&name).collect()
 }
 
-fn sensitive(name: &HeaderName, value: &str) -> Result<HeaderValue, InjectError> {
+pub(super) fn sensitive(name: &HeaderName, value: &str) -> Result<HeaderValue, InjectError> {
     let refused = || InjectError::HeaderValue { name: name.clone() };
     let mut value = HeaderValue::from_str(value).map_err(|_| refused())?;
     if !value.as_bytes().is_ascii() {

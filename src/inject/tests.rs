@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::clock::{ManualClock, Timestamp};
 use crate::connector::ResponseHandlers;
 use crate::secret::Secret;
 
@@ -19,6 +20,7 @@ fn client(
         base_uri: String::from("https://api.example.com"),
         headers: headers.iter().map(|(n, v)| (HeaderName::from_static(n), secret(v))).collect(),
         query: query.iter().map(|(n, v)| ((*n).to_owned(), secret(v))).collect(),
+        signer: None,
         basic: basic.map(|(user, password)| (user.to_owned(), secret(password))),
         response_handlers: ResponseHandlers::default(),
     }
@@ -34,7 +36,12 @@ fn request(target: &str, headers: &[(&str, &str)]) -> UnsignedRequest {
         origin: Origin::Tcp { host: Arc::from("api.example.com"), port: 443, tls: true },
         path_and_query: target.to_owned(),
         headers: map,
+        body: None,
     }
+}
+
+fn sign(request: UnsignedRequest, client: &ApiClient) -> Result<SignedRequest, InjectError> {
+    super::sign(request, client, &ManualClock::at(Timestamp::from_secs(0)))
 }
 
 fn signed(request: &UnsignedRequest, client: &ApiClient) -> Request<()> {

@@ -112,7 +112,9 @@ impl RunError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Refused { status, .. } if is_passing(*status) => FailureKind::Down,
-            Self::Refused { .. } | Self::TestSaysNo => FailureKind::Refused,
+            Self::Refused { .. } | Self::TestSaysNo | Self::Result(MethodError::Credential { .. }) => {
+                FailureKind::Refused
+            }
             Self::Script(error) => of_script(&error.kind),
             Self::Send { .. } | Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => {
                 FailureKind::Down

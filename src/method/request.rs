@@ -35,15 +35,16 @@ impl Methods {
         let requested = requested(&draft);
         let target = Base::parse(&client.base_uri).and_then(|base| locate(&base, &requested, &allowed));
         let target = target.map_err(|source| RunError::Target { method: name, source })?;
+        let body = draft.body.map_or_else(Body::empty, |bytes| Body::full(bytes.to_vec()));
         let unsigned = UnsignedRequest {
             method: draft.method,
             origin: target.origin,
             path_and_query: target.path_and_query,
             headers: draft.headers.into_iter().collect::<HeaderMap>(),
+            body: body.whole(),
         };
-        let signed =
-            inject::sign(unsigned, &client).map_err(|source| RunError::Inject { method: name, source })?;
-        let body = draft.body.map_or_else(Body::empty, |bytes| Body::full(bytes.to_vec()));
+        let signed = inject::sign(unsigned, &client, &*self.clock);
+        let signed = signed.map_err(|source| RunError::Inject { method: name, source })?;
         let (head, data) = tokio::time::timeout(DEADLINE, self.exchange(name, signed, allowed.egress, body))
             .await
             .map_err(|_| RunError::TooSlow { method: name })??;

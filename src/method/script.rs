@@ -102,7 +102,7 @@ impl HostCalls for Host<'_> {
             let through = if request.client == HostClient::Connection { self.client.as_ref() } else { None };
             let body = request.body.as_ref().map_or_else(Body::empty, |bytes| Body::full(bytes.to_vec()));
             let signed = match through {
-                Some(own) => self.signed(own, request),
+                Some(own) => self.signed(own, request, &body),
                 None => self.open(request),
             }?;
             self.exchange(signed, body, through).await
@@ -112,7 +112,7 @@ impl HostCalls for Host<'_> {
 
 impl Host<'_> {
     /// A request of `apiClient`: to the base URI, with the connection's credentials.
-    fn signed(&self, own: &Offered, request: HostRequest) -> Result<SignedRequest, HostError> {
+    fn signed(&self, own: &Offered, request: HostRequest, body: &Body) -> Result<SignedRequest, HostError> {
         let is_url = ["https://", "http://"].iter().any(|scheme| request.url.starts_with(scheme));
         let requested = if is_url { Requested::Url } else { Requested::Path };
         let target = locate(&own.base, &requested(request.url), &self.allowed)
@@ -128,8 +128,9 @@ impl Host<'_> {
             origin: target.origin,
             path_and_query: target.path_and_query,
             headers,
+            body: body.whole(),
         };
-        inject::sign(unsigned, &own.client).map_err(|error| refused(&report(&error)))
+        inject::sign(unsigned, &own.client, &*self.methods.clock).map_err(|error| refused(&report(&error)))
     }
 
     /// A request of `fetch`, axios or the script's own client: its headers are all there are, and they may be credentials.
@@ -145,6 +146,7 @@ impl Host<'_> {
             headers: headers.collect::<Result<_, HostError>>()?,
             query: Vec::new(),
             basic: None,
+            signer: None,
             response_handlers: ResponseHandlers::default(),
         };
         let unsigned = UnsignedRequest {
@@ -152,8 +154,9 @@ impl Host<'_> {
             origin: target.origin,
             path_and_query: target.path_and_query,
             headers: HeaderMap::new(),
+            body: None,
         };
-        inject::sign(unsigned, &client).map_err(|error| refused(&report(&error)))
+        inject::sign(unsigned, &client, &*self.methods.clock).map_err(|error| refused(&report(&error)))
     }
 
     async fn exchange(

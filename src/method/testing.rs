@@ -21,7 +21,8 @@ pub(crate) fn methods() -> Methods {
         .with_no_client_auth();
     let names = Names::default();
     let client = Client::new(Arc::new(tls), names, Duration::from_secs(5), Duration::from_secs(10));
-    Methods::new(Arc::new(client), Arc::new(scripts()), keys())
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(0)));
+    Methods::new(Arc::new(client), Arc::new(scripts()), keys(), clock)
 }
 
 /// That starts no worker: the program is not there.

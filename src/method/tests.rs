@@ -40,6 +40,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         allow_private: true,
         allow_plain: true,
         route: None,
+        oauth_callback: None,
         credentials_schema: None,
     }
 }
@@ -243,9 +244,9 @@ async fn credentials_are_what_was_typed_in_unless_a_method_makes_them() {
     let added = with(
         "getCredentialsFromTokenResponse: {type: mapping, mapping: {host: {$var: tokenResponse.instance_url}}}",
     );
-    let made = methods.from_token_response(&added.subject(), &response).await.unwrap().unwrap();
+    let made = methods.from_refresh_token_response(&added.subject(), &response).await.unwrap().unwrap();
     assert_eq!(*made, value(r#"{"host": "https://b.example"}"#));
-    assert!(methods.from_token_response(&plain.subject(), &response).await.unwrap().is_none());
+    assert!(methods.from_refresh_token_response(&plain.subject(), &response).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -302,4 +303,49 @@ async fn a_token_of_ours_needs_a_customer_and_a_secret() {
     let subject = Subject::new(&connected.integration, account).unwrap();
     let error = methods().api_client(&subject).await.unwrap_err();
     assert_eq!(error.to_string(), "the workspace `acme` has no secret to sign tokens with");
+}
+
+const OAUTH1: &str = "consumerKey: k, consumerSecret: {$var: connectorParameters.clientSecret}, requestTokenUri: \
+                      'https://a.example/r', authorizeUri: 'https://a.example/a', tokenUri: 'https://a.example/t'";
+
+fn oauth1(more: &str) -> Arc<Connector> {
+    let text = format!(
+        "type: oauth1\nmakeApiClient: {{type: mapping, mapping: {{baseUri: 'https://a.example'}}}}\n\
+         getOAuthConfig: {{type: mapping, mapping: {{{OAUTH1}{more}}}}}\n"
+    );
+    Connector::from_node("sample".into(), "spec.yml", &parse("spec.yml", &text).unwrap()).unwrap().0
+}
+
+#[tokio::test]
+async fn an_api_client_of_oauth1_signs_with_the_app_and_the_token_of_the_credentials() {
+    let credentials = r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#;
+    let signer = client(oauth1(""), credentials).await.unwrap().signer.unwrap();
+    assert_eq!((signer.consumer_key.as_str(), signer.method.name(), signer.realm), ("k", "HMAC-SHA1", None));
+    assert_eq!(signer.consumer_secret.expose(), "planted-secret");
+    let token = signer.token.unwrap();
+    assert_eq!((token.key.as_str(), token.secret.expose().as_str()), ("t", "s"));
+    let plain = client(oauth1(", signatureMethod: PLAINTEXT, realm: 1_SB"), credentials).await.unwrap();
+    let signer = plain.signer.unwrap();
+    assert_eq!((signer.method.name(), signer.realm.as_deref()), ("PLAINTEXT", Some("1_SB")));
+}
+
+#[tokio::test]
+async fn an_oauth1_configuration_says_what_is_wrong_with_it() {
+    for (more, credentials, expected) in [
+        ("", "{}", "the credentials have no oauth_token"),
+        ("", r#"{"oauth_token": "t"}"#, "the credentials have no oauth_token_secret"),
+        (
+            ", signatureMethod: RSA-SHA1",
+            r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#,
+            "the signatureMethod that getOAuthConfig gives is not `HMAC-SHA1`, `HMAC-SHA256` or `PLAINTEXT`",
+        ),
+        (
+            ", realm: 'a\"b'",
+            r#"{"oauth_token": "t", "oauth_token_secret": "s"}"#,
+            "the realm that getOAuthConfig gives is not visible ASCII without quotes",
+        ),
+    ] {
+        let error = client(oauth1(more), credentials).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -2,18 +2,18 @@
 //! Pure; knows nothing of how the reply travelled, and lets nothing secret into an error.
 
 use std::fmt;
-use std::time::Duration;
 
-use http::StatusCode;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use url::form_urlencoded;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::oauth1::Signer;
 use crate::secret::Secret;
 
 use super::client_authentication::basic;
 use super::error::{ExchangeError, Sent};
+use super::post::Reply;
 use super::token_request::TokenRequest;
 
 /// How much of a provider's `error` and `error_description` is kept.
@@ -54,31 +54,31 @@ fn wipe(value: &mut Json) {
     }
 }
 
-/// A reply as it came.
-pub(super) struct Reply<'a> {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: &'a [u8],
-}
-
-impl Reply<'_> {
-    /// Any 2xx with an access token is a success, unless it says that it is an error.
-    pub(super) fn understand(&self, own: &OwnSecrets) -> Result<TokenResponse, ExchangeError> {
-        let fields = Fields(fields(self.body).unwrap_or_default());
-        if !self.status.is_success() {
-            let refusal = refusal(&fields.0).unwrap_or_default();
-            return Err(self.refused(&refusal, own));
-        }
-        if let Some(refusal) = refusal(&fields.0) {
-            return Err(self.refused(&refusal, own));
-        }
-        match fields.0.get("access_token") {
-            Some(Json::String(token)) if is_token(token) => Ok(TokenResponse(Secret::new(fields))),
-            Some(_) => Err(self.transient("unreadable: its access_token is no token")),
-            None => Err(self.transient("unreadable: no access_token in its reply")),
+/// What a reply says. Any 2xx with everything that is `needed` is a success, unless it says that it is an error.
+pub(super) fn understand(
+    reply: &Reply,
+    needed: &[&str],
+    own: &OwnSecrets,
+) -> Result<TokenResponse, ExchangeError> {
+    let fields = Fields(fields(&reply.body).unwrap_or_default());
+    let refusal = refusal(&fields.0);
+    if !reply.status.is_success() {
+        return Err(reply.refused(&refusal.unwrap_or_default(), own));
+    }
+    if let Some(refusal) = refusal {
+        return Err(reply.refused(&refusal, own));
+    }
+    for name in needed {
+        match fields.0.get(*name) {
+            Some(Json::String(token)) if is_token(name, token) => {}
+            Some(_) => return Err(reply.transient(&format!("unreadable: its {name} is no token"))),
+            None => return Err(reply.transient(&format!("unreadable: no {name} in its reply"))),
         }
     }
+    Ok(TokenResponse(Secret::new(fields)))
+}
 
+impl Reply {
     fn refused(&self, refusal: &Refusal<'_>, own: &OwnSecrets) -> ExchangeError {
         let status = self.status.as_u16();
         let code = own.clean(refusal.code, CODE_LIMIT);
@@ -87,14 +87,22 @@ impl Reply<'_> {
             return self.transient(&format!("status {status}"));
         }
         match refusal.code {
-            // RFC 6749 section 5.2; then GitHub's and Slack's words for the same.
-            "invalid_grant" | "bad_refresh_token" | "invalid_refresh_token" => {
-                ExchangeError::DeadGrant { code, description }
-            }
+            // RFC 6749 section 5.2; then GitHub's and Slack's words for the same, and those of OAuth 1.0a.
+            "invalid_grant"
+            | "bad_refresh_token"
+            | "invalid_refresh_token"
+            | "token_rejected"
+            | "token_expired"
+            | "token_revoked"
+            | "token_used"
+            | "permission_denied" => ExchangeError::DeadGrant { code, description },
             "invalid_client"
             | "unauthorized_client"
             | "incorrect_client_credentials"
-            | "bad_client_secret" => ExchangeError::DeadApp { code, description },
+            | "bad_client_secret"
+            | "consumer_key_unknown"
+            | "consumer_key_rejected"
+            | "signature_invalid" => ExchangeError::DeadApp { code, description },
             "temporarily_unavailable" | "server_error" => self.transient(&format!("status {status}, {code}")),
             "" => ExchangeError::Unknown { status, code: "none".into() },
             _ => ExchangeError::Unknown { status, code },
@@ -126,7 +134,8 @@ struct Refusal<'a> {
     description: &'a str,
 }
 
-/// What the reply complains about: `error` as RFC 6749 has it or as an object, or Slack's `ok: false`.
+/// What the reply complains about: `error` as RFC 6749 has it or as an object, `oauth_problem` as OAuth 1.0a's providers
+/// report it, or Slack's `ok: false`.
 fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal<'_>> {
     let text = |name: &str| fields.get(name).and_then(Json::as_str).unwrap_or_default();
     match fields.get("error") {
@@ -141,12 +150,20 @@ fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal<'_>> {
         Some(Json::Bool(true)) => return Some(Refusal::default()),
         _ => {}
     }
+    if !text("oauth_problem").is_empty() {
+        return Some(Refusal { code: text("oauth_problem"), description: text("oauth_problem_advice") });
+    }
     (fields.get("ok") == Some(&Json::Bool(false))).then(Refusal::default)
 }
 
-/// The characters of RFC 6749 appendix A.12: anything else would break out of the header it is put in.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+/// The characters of RFC 6749 appendix A.12 for an access token: anything else would break out of the header it is put in.
+/// Those of OAuth 1.0a are percent-encoded there, and its secret may be empty (RFC 5849 section 3.4.4).
+fn is_token(name: &str, text: &str) -> bool {
+    match name {
+        "oauth_token_secret" => true,
+        "oauth_token" => !text.is_empty(),
+        _ => !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
+    }
 }
 
 /// What a provider may echo into its complaints and we must not pass on.
@@ -160,6 +177,18 @@ impl OwnSecrets {
             own.push(basic(request.client_id, secret));
             own.push(Zeroizing::new(secret.expose().clone()));
         }
+        Self::written(own)
+    }
+
+    /// Of what signs a request, and of a parameter in it.
+    pub(super) fn of_signer(signer: &Signer, parameter: &str) -> Self {
+        let secrets = [Some(&signer.consumer_secret), signer.token.as_ref().map(|token| &token.secret)];
+        let secrets = secrets.into_iter().flatten().map(|secret| Zeroizing::new(secret.expose().clone()));
+        Self::written(secrets.chain([Zeroizing::new(parameter.to_owned())]).collect())
+    }
+
+    /// As they are, and as a form has them.
+    fn written(mut own: Vec<Zeroizing<String>>) -> Self {
         let encoded: Vec<_> =
             own.iter().map(|text| form_urlencoded::byte_serialize(text.as_bytes()).collect()).collect();
         own.extend(encoded.into_iter().map(Zeroizing::new));

@@ -132,6 +132,7 @@ impl Rejection {
             Self::Call(CallError::TargetNotAllowed { .. }) => "target_not_allowed",
             Self::Call(CallError::PlainTarget { .. }) => "plain_target",
             Self::Call(CallError::Method(_)) => "method_not_allowed",
+            Self::Call(CallError::LongForm) => "long_form",
             Self::Call(
                 CallError::ApiClient(_)
                 | CallError::BaseUri(_)
@@ -197,6 +198,7 @@ impl Rejection {
                 StatusCode::NOT_FOUND
             }
             "method_not_allowed" => StatusCode::METHOD_NOT_ALLOWED,
+            "long_form" => StatusCode::PAYLOAD_TOO_LARGE,
             // The request is sound, and so are we: it is the state of the connection that stands in its way.
             "disconnected" | "needs_reconnect" | "not_refreshable" => StatusCode::CONFLICT,
             "third_party_down" | "outcome_unknown" | "rejected_while_fresh" => StatusCode::BAD_GATEWAY,
@@ -330,6 +332,9 @@ fn call_sentence(error: &CallError) -> String {
             format!("`{origin}` is plain HTTP; the integration's `egress.allowPlain` would allow it")
         }
         CallError::Method(method) => format!("method {method} cannot carry credentials"),
+        CallError::LongForm => {
+            "the third party wants each request signed with the parameters of its form, and this one is too long for that".into()
+        }
         CallError::Inject(error) => format!("the connector's credentials do not fit into a request: {error}"),
         CallError::RequestBody(_) | CallError::Send(SendError::RequestBody(_)) => {
             "the request body broke off".into()

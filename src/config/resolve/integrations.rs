@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use crate::config::path::KeyPath;
 use crate::config::raw;
+use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, AuthType, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings,
-    Schema,
+    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
 };
 use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
@@ -119,8 +119,18 @@ impl Resolver<'_> {
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
+            oauth_callback: self.oauth_callback(typed, &path.key("oAuthCallbackUri")),
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
+    }
+
+    fn oauth_callback(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<String> {
+        let typed = typed.oauth_callback_uri.as_ref()?;
+        if web_url(typed).is_none() {
+            let cure = "write the whole address as it is registered with the provider, like https://app.example.com/oauth";
+            self.error(path, format!("`{typed}` is no address of a web page"), cure);
+        }
+        Some(typed.clone())
     }
 
     fn credentials_schema(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<Schema> {
@@ -229,7 +239,7 @@ impl Resolver<'_> {
         let path = &KeyPath::of(&["integrations", key.as_str()]);
         // A lender's app stays with the lender's hosts.
         let computed = |way: &AuthOption| {
-            way.auth == AuthType::OAuth2 && way.lender().is_none() && !way.has_literal_token_endpoint()
+            way.auth.is_oauth() && way.lender().is_none() && !way.has_literal_token_endpoint()
         };
         if connector.ways().any(computed) && !matches!(hosts, Hosts::Listed(_)) {
             let problem =

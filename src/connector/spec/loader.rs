@@ -62,7 +62,6 @@ const AUTH_KEYS: [&str; 13] = [
     "name",
 ];
 
-const LATER_TYPES: [&str; 1] = ["oauth1"];
 const TYPES: [&str; 6] =
     ["client-credentials", "oauth2", "oauth1", "proxy", "integration-app-token", "membrane-token"];
 
@@ -224,14 +223,10 @@ impl Loader {
         match node.text().unwrap_or_default() {
             "client-credentials" => Some(AuthType::ClientCredentials),
             "oauth2" => Some(AuthType::OAuth2),
+            "oauth1" => Some(AuthType::OAuth1),
             "proxy" => Some(AuthType::Proxy),
             "integration-app-token" => Some(AuthType::IntegrationAppToken),
             "membrane-token" => Some(AuthType::MembraneToken),
-            later if LATER_TYPES.contains(&later) => {
-                let problem = format!("the auth type `{later}` comes with a later version");
-                self.complain(node.position, &problem, "use client-credentials or oauth2 until then");
-                None
-            }
             other => {
                 let cure = did_you_mean(other, TYPES).map_or_else(
                     || "write client-credentials or oauth2".into(),
@@ -270,7 +265,7 @@ impl Loader {
         if !borrows && !auth.is_some_and(AuthType::is_minted) {
             self.require(way, Method::MakeApiClient);
         }
-        if auth == Some(AuthType::OAuth2) {
+        if auth.is_some_and(AuthType::is_oauth) {
             self.require(way, Method::GetOAuthConfig);
         }
         let (api_client, handlers) = self.api_client(way);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::loader::{Loader, Way, read, text_of};
 use crate::connector::implementation::{Implementation, Method};
-use crate::connector::oauth_config;
 use crate::connector::response::ResponseHandlers;
+use crate::connector::{oauth_config, oauth1_config};
 use crate::document::{Kind, Node};
 use crate::script::Script;
 
@@ -38,14 +38,12 @@ impl Loader {
             "not-supported" => None,
             "mapping" if method.may_be_mapping() => {
                 let (file, node) = self.found(way, method, node, &MAPPING)?;
-                self.check_fields(method, &file, &node);
+                self.check_fields(way, method, (&file, &node));
                 Some(Implementation::Mapping(self.template(&file, &node)?))
             }
             // The vendor's page on `test` writes a request under this name, too.
             "mapping" => self.request(way, method, node, &MAPPING),
-            "javascript" if method.may_be_script() => {
-                self.script(way, method, node).map(Implementation::Script)
-            }
+            "javascript" => self.script(way, method, node).map(Implementation::Script),
             "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
             other => {
                 self.refuse_kind(method, key, node, other);
@@ -66,7 +64,7 @@ impl Loader {
         }
         let found = way.spec.get(method.name()).and_then(|node| self.found(way, method, node, &MAPPING));
         let Some((file, mut node)) = found else { return (None, ResponseHandlers::default()) };
-        self.check_fields(method, &file, &node);
+        self.check_fields(way, method, (&file, &node));
         let handlers = take(&mut node, "responseHandlers");
         let (handlers, complaints) = ResponseHandlers::read(&file, handlers.as_ref());
         self.complaints.extend(complaints);
@@ -141,10 +139,14 @@ impl Loader {
         Some(Implementation::Request(Box::new(self.request_mapping(&file, &node)?)))
     }
 
-    fn check_fields(&mut self, method: Method, file: &Arc<str>, node: &Node) {
+    fn check_fields(&mut self, way: &Way<'_>, method: Method, (file, node): (&Arc<str>, &Node)) {
+        let is_oauth1 = way.spec.get("type").and_then(Node::text) == Some("oauth1");
         match method {
             Method::MakeApiClient => {
                 self.check_mapping(file, node, &API_CLIENT_KEYS, &[&["baseUri", "baseUrl"]]);
+            }
+            Method::GetOAuthConfig if is_oauth1 => {
+                self.check_mapping(file, node, &oauth1_config::KEYS, &oauth1_config::NEEDED);
             }
             Method::GetOAuthConfig => {
                 self.check_mapping(file, node, &oauth_config::KEYS, &[&["clientId"], &["tokenUri"]]);
@@ -155,7 +157,7 @@ impl Loader {
 
     /// What is not run by this version: a warning where calls work without it.
     fn refuse_kind(&mut self, method: Method, key: &str, node: &Node, kind: &str) {
-        if matches!(method, Method::Test | Method::Disconnect | Method::GetTokenData) {
+        if matches!(method, Method::Test | Method::Disconnect) {
             let problem = format!("the method `{key}` as `{kind}` is accepted and not run by this version");
             self.warn(node.position, &problem, "nothing to do");
             return;

@@ -113,9 +113,6 @@ fn a_way_that_borrows_names_its_lender_and_has_only_what_is_its_own_matter() {
 
 #[test]
 fn what_comes_later_is_named() {
-    let complaints = inline("type: oauth1\n").unwrap_err();
-    let problem = "the auth type `oauth1` comes with a later version";
-    assert!(complaints.iter().any(|complaint| complaint.contains(problem)), "{complaints:?}");
     let text = "type: client-credentials\nmakeApiClient: {type: graphql-api-mapping, mapping: {}}\n";
     let complaint = &inline(text).unwrap_err()[0];
     assert!(
@@ -178,4 +175,40 @@ auth:
     assert_eq!(token.ui.help_uri.as_deref(), Some("https://help.example"));
     assert!(connector.option(Some("none")).is_none());
     assert_eq!(connector.option(None).unwrap().key.as_deref(), Some("key"));
+}
+
+const OAUTH1: &str = "type: oauth1
+makeApiClient: {type: mapping, mapping: {baseUri: 'https://a.example'}}
+";
+
+#[test]
+fn oauth1_has_a_configuration_of_its_own() {
+    let mapping = "{consumerKey: k, consumerSecret: s, requestTokenUri: 'https://a.example/r', authorizeUri: \
+                   'https://a.example/a', tokenUri: 'https://a.example/t', signatureMethod: HMAC-SHA256, realm: r}";
+    let text = format!("{OAUTH1}getOAuthConfig: {{type: mapping, mapping: {mapping}}}\n");
+    let (connector, _) = inline(&text).unwrap();
+    let way = connector.option(None).unwrap();
+    assert_eq!((way.auth, way.auth.as_str(), way.can_refresh()), (AuthType::OAuth1, "oauth1", false));
+    assert!(way.has_literal_token_endpoint());
+    let computed = text.replace("'https://a.example/r'", "{$var: input.uri}");
+    assert!(!inline(&computed).unwrap().0.option(None).unwrap().has_literal_token_endpoint());
+}
+
+#[test]
+fn what_oauth1_needs_and_does_not_know_is_named() {
+    let missing = inline(OAUTH1).unwrap_err();
+    assert!(missing[0].contains("the method `getOAuthConfig` is missing"), "{missing:?}");
+    let text =
+        format!("{OAUTH1}getOAuthConfig: {{type: mapping, mapping: {{clientId: k, consumerSecrets: s}}}}\n");
+    let complaints = inline(&text).unwrap_err();
+    for problem in [
+        "the key `clientId` is unknown",
+        "the key `consumerSecrets` is unknown; did you mean `consumerSecret`?",
+        "the mapping has no `consumerKey`",
+        "the mapping has no `requestTokenUri`",
+        "the mapping has no `authorizeUri`",
+        "the mapping has no `tokenUri`",
+    ] {
+        assert!(complaints.iter().any(|complaint| complaint.contains(problem)), "{problem}\n{complaints:#?}");
+    }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::USER_AGENT;
 
-use super::{OUR_NAME, TokenEndpoint, admit};
+use super::TokenEndpoint;
 use crate::http::client::own_calls;
 use crate::http::egress::Egress;
+use crate::oauth::post::{OUR_NAME, admit};
 
 /// How long it may take to answer.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -1,6 +1,9 @@
 use super::*;
+use crate::http::egress::Egress;
 use crate::oauth::Grant;
+use crate::oauth::Sent;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
+use crate::oauth::post::REPLY_LIMIT;
 use crate::secret::Secret;
 
 const OPEN: Egress = Egress { allow_private: true, allow_plain: true };

@@ -1,3 +1,4 @@
+use http::StatusCode;
 use serde_json::json;
 
 use super::*;
@@ -6,7 +7,8 @@ use crate::oauth::{ClientAuthentication, Grant};
 
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
-    Reply { status, retry_after: None, body: body.as_bytes() }.understand(&OwnSecrets(Vec::new()))
+    let reply = Reply { status, retry_after: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
+    super::understand(&reply, &["access_token"], &OwnSecrets(Vec::new()))
 }
 
 fn class(error: &ExchangeError) -> String {
@@ -169,10 +171,9 @@ fn echoed_secrets_are_not_passed_on() {
                 json!({"error": format!("bad {echo}")}),
             ] {
                 let status = StatusCode::from_u16(status).unwrap();
-                let body = said.to_string();
-                let error = Reply { status, retry_after: None, body: body.as_bytes() }
-                    .understand(&own)
-                    .expect_err("a refusal");
+                let body = Zeroizing::new(said.to_string().into_bytes());
+                let reply = Reply { status, retry_after: None, body };
+                let error = super::understand(&reply, &["access_token"], &own).expect_err("a refusal");
                 assert!(!format!("{error} {error:?}").contains(&echo), "{error:?}");
             }
         }

@@ -75,6 +75,7 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
         ),
         (Rejection::Call(CallError::PlainTarget { origin: origin() }), 403, "plain_target", "configuration/"),
         (Rejection::Call(CallError::Method(http::Method::TRACE)), 405, "method_not_allowed", "bad_request/"),
+        (Rejection::Call(CallError::LongForm), 413, "long_form", "bad_request/"),
         (Rejection::Call(CallError::BaseUri("why")), 500, "misconfigured_connector", "configuration/"),
         (Rejection::Call(CallError::NoPinnedOrigin), 500, "misconfigured_connector", "configuration/"),
         (Rejection::Call(CallError::RequestBody("x".into())), 400, "request_body", "bad_request/"),

@@ -1,0 +1,110 @@
+//! One POST of our own to a provider, through the egress guard: admitted, sent once, its reply read within bounds.
+//! Never repeats, never follows a redirect, and never understands what comes back.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
+};
+use http::{HeaderValue, StatusCode};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::http::client::{guarded, own_calls};
+use crate::http::egress::{Egress, Names};
+use crate::report::report;
+
+use super::error::{ExchangeError, Sent};
+
+/// A reply of more bytes is refused: token replies are a few kilobytes.
+pub(super) const REPLY_LIMIT: usize = 1 << 20;
+
+/// Some providers refuse requests that do not name their sender (GitHub does).
+pub(super) const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
+
+/// A form that is to be sent.
+pub(super) struct Post<'a> {
+    pub(super) uri: &'a Url,
+    pub(super) authorization: Option<HeaderValue>,
+    pub(super) form: String,
+    pub(super) egress: Egress,
+}
+
+/// A reply as it came.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// How long the sender asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// A provider's address, if it may be called.
+pub(super) fn admit(uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
+    let refused = |error: &dyn Error| ExchangeError::NotAllowed { reason: error.to_string() };
+    let uri = Url::parse(uri).map_err(|error| refused(&error))?;
+    guarded(&uri, egress).map_err(|error| refused(&error))?;
+    Ok(uri)
+}
+
+impl Post<'_> {
+    /// Sends it, on a connection of its own. `deadline` covers all of it, to the reply's last byte.
+    pub(super) async fn send(
+        self,
+        deadline: Duration,
+        tls: &Arc<rustls::ClientConfig>,
+        names: &Names,
+    ) -> Result<Reply, ExchangeError> {
+        let client = own_calls(self.egress, names.clone(), deadline, Arc::clone(tls))
+            .map_err(|error| broken(error, Sent::No))?;
+        let mut post = client
+            .post(self.uri.clone())
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, OUR_NAME)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            // Else an empty form would go without one, and some servers answer 411.
+            .header(CONTENT_LENGTH, self.form.len())
+            .body(self.form);
+        if let Some(value) = self.authorization {
+            post = post.header(AUTHORIZATION, value);
+        }
+        let response = post.send().await.map_err(|error| {
+            let sent = if error.is_connect() { Sent::No } else { Sent::Perhaps };
+            broken(error, sent)
+        })?;
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        Ok(Reply { status, retry_after, body: read(response).await? })
+    }
+}
+
+/// The whole body, up to the limit.
+async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, ExchangeError> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, Sent::Perhaps))? {
+        if body.len() + chunk.len() > REPLY_LIMIT {
+            let reason = format!("its reply is longer than {REPLY_LIMIT} bytes");
+            return Err(ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Without the address, whose query may hold a secret.
+fn broken(error: reqwest::Error, sent: Sent) -> ExchangeError {
+    let reason = report(&error.without_url()).to_string();
+    ExchangeError::Transient { reason, retry_after: None, sent }
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3). A date is measured against the reply's own `Date`,
+/// so that a difference between the clocks does not matter.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let sent_at = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    until.duration_since(sent_at).ok()
+}
