@@ -197,6 +197,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         connections: Connections::One,
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,

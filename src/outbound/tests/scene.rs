@@ -307,6 +307,7 @@ auth:
         connections: Connections::Many,
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: Some("/crm".into()),
         oauth_callback: None,
         credentials_schema: None,

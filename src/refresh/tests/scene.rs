@@ -210,6 +210,7 @@ auth:
         connections: Connections::One,
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,
