@@ -25,9 +25,9 @@ pub(super) const OPERATION: [&str; 2] = [".op.yml", ".op.yaml"];
 const SCRIPT: [&str; 3] = [".js", ".mjs", ".ts"];
 
 /// What methods are written in, and whether one may be.
-type Kind = (&'static str, fn(Method) -> bool);
+type Form = (&'static str, fn(Method) -> bool);
 
-const KINDS: [Kind; 5] = [
+const FORMS: [Form; 5] = [
     ("mapping", Method::may_be_mapping),
     ("rest-api-mapping", Method::may_be_request),
     ("operation-mapping", Method::may_be_operation),
@@ -176,9 +176,9 @@ impl Loader {
 
     /// What the method cannot be written in, or nothing can.
     fn refuse_kind(&mut self, method: Method, key: &str, node: &Node, kind: &str) {
-        let fits = KINDS.into_iter().filter(|(_, may)| may(method)).map(|(kind, _)| kind);
+        let fits = FORMS.into_iter().filter(|(_, may)| may(method)).map(|(kind, _)| kind);
         let fits = format!("write it as {}", fits.collect::<Vec<_>>().join(", "));
-        let known = KINDS.map(|(kind, _)| kind).into_iter().chain(["graphql-api-mapping"]);
+        let known = FORMS.map(|(kind, _)| kind).into_iter().chain(["graphql-api-mapping"]);
         let near = did_you_mean(kind, known.clone()).filter(|_| known.clone().all(|known| known != kind));
         let cure = near.map_or(fits, |near| format!("did you mean `{near}`?"));
         self.complain(node.position, &format!("the method `{key}` cannot be `{kind}`"), &cure);
