@@ -235,6 +235,7 @@ fn a_customer_consents_and_is_connected() {
             && text.contains("<dt>missing.scope</dt><dd>write"),
         "{text}"
     );
+    assert!(text.contains("answer 200"), "{text}");
     assert!(browser.cookies.is_empty(), "the cookie is over with its consent");
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };
@@ -294,6 +295,11 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
         let answer = scene.connect(&json!({}));
         assert_eq!(answer.code(), code, "{reply}: {}", answer.text());
         assert!(answer.text().contains(advice), "{reply}: {}", answer.text());
+        assert!(
+            status == 503 || answer.text().contains(&format!("answer {status}")),
+            "{reply}: {}",
+            answer.text()
+        );
     }
     assert_eq!(scene.connections().len(), 0);
 }
