@@ -86,7 +86,12 @@ fn said(rejection: &Rejection) -> Said<'_> {
         )) => (Some(*status), code, description),
         Rejection::Consent(ConsentError::Refused { code, description }) => (None, code, description),
         other => {
-            return Said { status: None, code: other.code().into(), description: other.to_string().into() };
+            let status = match other {
+                Rejection::Test(error) | Rejection::Input(error) => error.status(),
+                Rejection::Consent(ConsentError::Code(CodeError::Method(error))) => error.status(),
+                _ => None,
+            };
+            return Said { status, code: other.code().into(), description: other.to_string().into() };
         }
     };
     Said { status, code: code.into(), description: description.into() }
