@@ -105,7 +105,7 @@ impl Refresher {
     pub async fn fresh(self: &Arc<Self>, opened: Opened) -> Result<Opened, RefreshError> {
         let opened = self.announced(&opened).unwrap_or(opened);
         connected(&opened)?;
-        match Freshness::of(&opened.connection, self.clock.now()) {
+        match Freshness::of(&opened.connection, self.clock.steady()) {
             Freshness::Fresh => Ok(opened),
             Freshness::Stale => {
                 self.refresh_behind(&opened);
@@ -171,7 +171,7 @@ impl Refresher {
         let started = Instant::now();
         let sent = plan.send(&self.sources, &subject);
         let reply = tokio::time::timeout(PATIENCE, sent).await.unwrap_or_else(|_| Err(late()));
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(integration.key.as_str(), "", outcome, started.elapsed(), &detail);
@@ -203,7 +203,7 @@ impl Refresher {
     fn refresh_behind(self: &Arc<Self>, opened: &Opened) {
         let connection = &opened.connection;
         let Ok(integration) = self.integration(connection) else { return };
-        if self.memory.paused(connection, &integration, self.clock.now()).is_none() {
+        if self.memory.paused(connection, &integration, self.clock.steady()).is_none() {
             drop(self.join(opened, Cause::Expiry));
         }
     }

@@ -46,9 +46,9 @@ impl Refresher {
             Ok(admitted) => admitted,
             Err(error) => return landing.land(Err(error)),
         };
-        let (started, begun) = (Instant::now(), self.clock.now());
+        let (started, begun) = (Instant::now(), self.clock.steady());
         let reply = self.exchange(&integration, &plan, &current).await;
-        let at = self.clock.now();
+        let at = self.clock.steady();
         match reply {
             Ok(reply) => {
                 self.succeeded(&current.connection, &integration, &plan, cause);
@@ -75,12 +75,12 @@ impl Refresher {
     /// Whether somebody stored other credentials since, which are good for use.
     fn has_moved(&self, current: &Opened, seen: Version) -> bool {
         let connection = &current.connection;
-        connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
+        connection.version != seen && Freshness::of(connection, self.clock.steady()) != Freshness::Ended
     }
 
     /// What an exchange that succeeded says of the connection, its app and its endpoint.
     fn succeeded(&self, connection: &Connection, integration: &Integration, plan: &Plan, cause: Cause) {
-        let (memory, now) = (&self.memory, self.clock.now());
+        let (memory, now) = (&self.memory, self.clock.steady());
         memory.succeeded(&connection.id);
         plan.app(integration).iter().for_each(|app| memory.apps.works(app));
         plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));
