@@ -4,6 +4,7 @@
 mod ask;
 mod body;
 mod connections;
+mod consent;
 mod cors;
 mod customer;
 mod customers;
@@ -35,7 +36,8 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Caller;
 
-pub use crate::store::{ConnectionRequest, Outcome};
+pub use crate::store::{ConnectionRequest, Consent, Outcome};
+pub use consent::{Asked, Brought, ConsentWish};
 pub use cors::{Browsers, Reader};
 
 use ask::Ask;

@@ -2,6 +2,8 @@
 //! tell how it ended. Never makes a connection but through the API, and never shows a secret.
 
 mod ask;
+mod browser;
+mod consent;
 mod embed;
 mod events;
 mod field;
@@ -73,6 +75,8 @@ enum Place<'p> {
     Again(&'p str),
     /// The form that a connection request leads to.
     Requested,
+    /// Where providers send browsers back to.
+    Callback,
     /// How a request to connect ended.
     Events(&'p str),
 }
@@ -85,6 +89,7 @@ impl<'p> Place<'p> {
             ["embed" | "screens", "integrations", integration, "connect"] => Some(Self::New(integration)),
             ["embed" | "screens", "connections", connection, "refresh"] => Some(Self::Again(connection)),
             ["screens", "connections"] => Some(Self::Requested),
+            ["oauth-callback"] => Some(Self::Callback),
             ["sse", "connection-events", request] => Some(Self::Events(request)),
             _ => None,
         }
@@ -148,6 +153,9 @@ impl Connect {
             seen.nameless();
             return self.follow(&head, request, arrival, seen).await;
         }
+        if let Place::Callback = place {
+            return self.callback(&head, arrival, seen).await;
+        }
         if !matches!(head.method, Method::GET | Method::POST) {
             return Err(Rejection::MethodNotAllowed { allow: "GET, POST" });
         }
@@ -157,7 +165,7 @@ impl Connect {
             Place::New(integration) => self.new_connection(integration, visit, seen).await,
             Place::Requested => self.requested(visit, seen).await,
             Place::Again(connection) => self.connect_again(connection, visit, seen).await,
-            Place::Events(_) => Err(Rejection::NothingHere),
+            Place::Events(_) | Place::Callback => Err(Rejection::NothingHere),
         }
     }
 

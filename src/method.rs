@@ -113,18 +113,53 @@ impl Methods {
         }
     }
 
-    /// What a token response adds to the credentials, if the connector has a method for it:
+    /// `getTokenData`: the first token response, where the standard exchange of a code does not fit. None without the method.
+    ///
+    /// # Errors
+    /// If the method fails, or gives no object.
+    pub async fn token_data(&self, subject: &Subject<'_>) -> Result<Option<Zeroizing<Value>>, RunError> {
+        match subject.option.implementation(Method::GetTokenData) {
+            None => Ok(None),
+            Some(_) => self.credentials(Method::GetTokenData, subject).await.map(Some),
+        }
+    }
+
+    /// What the first token response adds to the credentials, if the connector has a method for it:
+    /// `getCredentialsFromAccessTokenResponse`. It sees `tokenResponse`.
+    ///
+    /// # Errors
+    /// If the method gives no object.
+    pub async fn from_access_token_response(
+        &self,
+        subject: &Subject<'_>,
+        response: &Value,
+    ) -> Result<Option<Zeroizing<Value>>, RunError> {
+        self.of_response(&[Method::CredentialsFromAccessToken], subject, response).await
+    }
+
+    /// What a later token response adds to the credentials, if the connector has a method for it:
     /// `getCredentialsFromRefreshTokenResponse`, else the one for access tokens. It sees `tokenResponse`.
     ///
     /// # Errors
     /// If the method gives no object.
-    pub async fn from_token_response(
+    pub async fn from_refresh_token_response(
         &self,
         subject: &Subject<'_>,
         response: &Value,
     ) -> Result<Option<Zeroizing<Value>>, RunError> {
         let methods = [Method::CredentialsFromRefreshToken, Method::CredentialsFromAccessToken];
-        let method = methods.into_iter().find(|method| subject.option.implementation(*method).is_some());
+        self.of_response(&methods, subject, response).await
+    }
+
+    /// What the first of these methods that there is makes of a token response.
+    async fn of_response(
+        &self,
+        methods: &[Method],
+        subject: &Subject<'_>,
+        response: &Value,
+    ) -> Result<Option<Zeroizing<Value>>, RunError> {
+        let mut methods = methods.iter().copied();
+        let method = methods.find(|method| subject.option.implementation(*method).is_some());
         let Some(method) = method else { return Ok(None) };
         let more = [("tokenResponse", response)];
         let made = self.run(method, subject, &more).await?.unwrap_or_else(nothing);

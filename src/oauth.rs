@@ -1,7 +1,8 @@
-//! OAuth as a client: token requests of 2.0, the exchanges of 1.0a, and their many answers.
+//! OAuth as a client: requests for consent, token requests of 2.0, the exchanges of 1.0a, and their many answers.
 //! Never stores anything, never decides when to refresh.
 
 mod app_fingerprint;
+pub mod authorization;
 mod client_authentication;
 mod error;
 #[cfg(test)]

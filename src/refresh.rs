@@ -6,6 +6,7 @@ mod apps;
 mod endpoints;
 mod exchange;
 mod failed;
+mod first;
 mod flight;
 pub mod freshness;
 mod memory;
@@ -29,6 +30,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
+pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 use outcome::Failure;

@@ -22,7 +22,7 @@ pub use error::StoreError;
 pub use keys::{KeyUse, Rows};
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
-pub use redb::{Config, ConnectionRequest, Outcome, Replaced, Store};
+pub use redb::{Config, ConnectionRequest, Consent, Outcome, Replaced, Store};
 pub use refreshing::{FailureClass, RefreshFailure, Refreshing};
 pub use reseal::Resealed;
 pub use row::RowId;

@@ -36,10 +36,14 @@ impl JsonBody {
             return Ok(Self(Zeroizing::new(Value::empty_object())));
         }
         let body = serde_json::from_slice(text)
-            .map(Zeroizing::new)
             .map_err(|error| Rejection::MalformedJson { line: error.line(), column: error.column() })?;
-        match *body {
-            Value::Object(_) => Ok(Self(body)),
+        Self::of(body)
+    }
+
+    /// What is JSON already.
+    pub(super) fn of(body: Value) -> Result<Self, Rejection> {
+        match body {
+            Value::Object(_) => Ok(Self(Zeroizing::new(body))),
             _ => Err(Rejection::NotAnObject),
         }
     }

@@ -6,7 +6,8 @@ mod draft;
 mod material;
 mod update;
 
-pub(super) use draft::{Source, integration as integration_key};
+pub(super) use create::replaces;
+pub(super) use draft::{Draft, Source, integration as integration_key};
 pub(super) use material::{With, connect};
 
 use http::{Method, Response};
@@ -218,14 +219,14 @@ impl Api {
         opened.filter(|opened| opened.connection.archived_at.is_none()).ok_or_else(gone)
     }
 
-    fn show(&self, connection: &Connection) -> Response<Body> {
+    pub(super) fn show(&self, connection: &Connection) -> Response<Body> {
         let catalog = self.catalog.load();
         let integration = catalog.get(&connection.integration).map(AsRef::as_ref);
         view::shown(&ConnectionView::of(connection, integration))
     }
 
     /// With what a caller may wait for.
-    fn not_refreshed(&self, source: RefreshError) -> Rejection {
+    pub(super) fn not_refreshed(&self, source: RefreshError) -> Rejection {
         let retry_after = match source {
             RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
             _ => None,
@@ -235,7 +236,7 @@ impl Api {
 }
 
 /// What a write came upon, if it can still be changed.
-fn live(current: &Opened) -> Result<Connection, Rejection> {
+pub(super) fn live(current: &Opened) -> Result<Connection, Rejection> {
     match current.connection.archived_at {
         None => Ok(Connection::clone(&current.connection)),
         Some(_) => Err(Rejection::UnknownConnection { selector: current.connection.id.to_string() }),

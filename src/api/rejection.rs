@@ -1,11 +1,14 @@
 //! Every way this door says no: status, stable code, blame, and a sentence for the caller.
 //! Never shows a credential, a field's value, or the cause of a failure; causes are for the log.
 
+mod words;
+
 use std::time::Duration;
 
 use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
+use super::consent::rejection::ConsentError;
 use crate::connector::Flaw;
 use crate::http::egress::EgressError;
 use crate::http::{Body, BoxError, reply};
@@ -14,6 +17,7 @@ use crate::names::{ConnectionId, IntegrationKey};
 use crate::refresh::RefreshError;
 use crate::store::StoreError;
 use crate::telemetry::labels::Blame;
+use words::{flaws, hint, listed};
 
 /// Tells our own refusals from other answers: its value is [`Rejection::code`].
 const REJECTION: HeaderName = HeaderName::from_static("x-sidegate-rejection");
@@ -192,6 +196,9 @@ pub enum Rejection {
         /// When asking again may help, where that is known.
         retry_after: Option<Duration>,
     },
+    /// A customer's consent came to nothing.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
     /// The connector has no test.
     #[error("the connector of integration `{key}` has no `test`")]
     NoTest {
@@ -249,6 +256,7 @@ impl Rejection {
             },
             Self::Origin { .. } | Self::Egress(_) => "origin_refused",
             Self::Refresh { source, .. } => source.code(),
+            Self::Consent(error) => error.code(),
             Self::NoTest { .. } => "no_test",
             Self::Overtaken => "overtaken",
             Self::Store(_) => "store_down",
@@ -268,6 +276,7 @@ impl Rejection {
                 FailureKind::Misconfigured => Blame::Operator,
             },
             Self::Refresh { source, .. } => source.blame(),
+            Self::Consent(error) => error.blame(),
             Self::Store(_) | Self::UnreadableRecord(_) | Self::Internal => Blame::Us,
             _ => Blame::Caller,
         }
@@ -321,13 +330,19 @@ impl Rejection {
         }
     }
 
-    /// The answer: the vendor's error body, the code, and the headers that go with the status.
+    /// The vendor's error data.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn error_data(&self) -> serde_json::Value {
         let (kind, key) = self.vendor_error();
         let message = self.to_string();
         let body = reply::ErrorBody { kind, key, message: &message, data: self.data() };
-        let mut answer = reply::error(self.status(), &body);
+        serde_json::to_value(body).unwrap_or_default()
+    }
+
+    /// The answer: the vendor's error body, the code, and the headers that go with the status.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let mut answer = reply::json(self.status(), &self.error_data());
         let headers = answer.headers_mut();
         headers.insert(REJECTION, HeaderValue::from_static(self.code()));
         if let Self::MethodNotAllowed { allow } = self {
@@ -379,20 +394,4 @@ impl From<StoreError> for Rejection {
             other => Self::Store(other),
         }
     }
-}
-
-fn listed(ids: &[ConnectionId]) -> String {
-    ids.iter().map(ConnectionId::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn flaws(flaws: &[Flaw]) -> String {
-    let told = flaws.iter().map(|flaw| match flaw.path.as_str() {
-        "" => flaw.message.clone(),
-        path => format!("at {path} {}", flaw.message),
-    });
-    told.collect::<Vec<_>>().join("; ")
-}
-
-fn hint(meant: Option<&IntegrationKey>) -> String {
-    meant.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default()
 }

@@ -127,7 +127,7 @@ impl Api {
     }
 
     /// Where browsers reach the connect pages.
-    fn public_url(&self) -> Result<String, Rejection> {
+    pub(super) fn public_url(&self) -> Result<String, Rejection> {
         self.browsers.load().address().map(str::to_owned).ok_or(Rejection::NoPublicUrl)
     }
 }

@@ -62,6 +62,25 @@ impl Visit {
     }
 }
 
+impl Visit {
+    /// A visit of this wish, with nothing typed.
+    pub(super) fn again(wish: Wish, head: &Parts, arrival: Arrival) -> Self {
+        Self {
+            wish,
+            typed: Vec::new(),
+            path: head.uri.path().to_owned(),
+            request_id: head.headers.get(&X_REQUEST_ID).cloned(),
+            arrival,
+        }
+    }
+
+    /// The same at another page, with nothing typed.
+    pub(super) fn at(&self, path: String) -> Self {
+        let request_id = self.request_id.clone();
+        Self { wish: self.wish.clone(), typed: Vec::new(), path, request_id, arrival: self.arrival }
+    }
+}
+
 async fn whole(body: Body) -> Result<Zeroizing<Vec<u8>>, Rejection> {
     match tokio::time::timeout(DEADLINE, collect_within(body, LIMIT)).await {
         Ok(Ok(Collected::Whole(form))) => Ok(Zeroizing::new(form.to_vec())),

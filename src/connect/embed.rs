@@ -6,6 +6,7 @@ use http::{Method, Response};
 use super::Connect;
 use super::ask::{Visit, segment};
 use super::field::{self, Complaint, Field, Typed};
+use super::flow::{End, Made};
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Rejection};
@@ -41,12 +42,48 @@ impl Connect {
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
         let caller = self.caller(visit.wish.token(), seen).await?;
+        let subject = self.subject_again(&caller, &visit, connection).await?;
+        self.form(&caller, &visit, &subject, None, seen).await
+    }
+
+    /// The form of what must be typed in before the browser is sent to the third party, if there is anything.
+    pub(super) async fn form_before_consent(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        integration: &str,
+        again: Option<&str>,
+        seen: &mut Seen,
+    ) -> Result<Option<Response<Body>>, Rejection> {
+        let (subject, path) = match again {
+            Some(id) => {
+                let path = format!("/embed/connections/{}/refresh", segment(id));
+                (self.subject_again(caller, visit, &segment(id)).await?, path)
+            }
+            None => {
+                let path = format!("/embed/integrations/{}/connect", segment(integration));
+                (self.subject(caller, visit, &segment(integration), None).await?, path)
+            }
+        };
+        if !subject.asks_before_consent(&visit.wish) {
+            return Ok(None);
+        }
+        let visit = visit.at(path);
+        self.form(caller, &visit, &subject, None, seen).await.map(Some)
+    }
+
+    /// What a connection is to.
+    async fn subject_again(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        connection: &str,
+    ) -> Result<Subject, Rejection> {
         let path = format!("/connections/{connection}");
-        let found = self.ask(&caller, &visit, (Method::GET, path), None).await.map_err(Rejection::Api)?;
+        let found = self.ask(caller, visit, (Method::GET, path), None).await.map_err(Rejection::Api)?;
         let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default();
         let integration = segment(text("integrationKey"));
-        let subject = self.subject(&caller, &visit, &integration, Some(text("id").to_owned())).await?;
-        self.form(&caller, &visit, &subject, None, seen).await
+        self.subject(caller, visit, &integration, Some(text("id").to_owned())).await
     }
 
     pub(super) async fn subject(
@@ -93,14 +130,16 @@ impl Connect {
             Err(complaints) => return Ok(rejection::again(show(&complaints))),
         };
         let wanted = visit.wish.connection(&subject.integration, option.get("key"), Some(input));
-        match self.make(caller, visit, &wanted, subject.connection.as_deref()).await {
-            Ok(connection) => {
+        let (again, mut steps) = (subject.connection.as_deref(), Steps::default());
+        match self.make(caller, visit, &wanted, again, &mut steps).await {
+            Ok(Made::NotYet(answer)) => Ok(answer),
+            Ok(Made::Connection(connection)) => {
                 let made = Ok(connection);
                 if let Some(followed) = followed {
-                    self.conclude(followed, &made, &Steps::default()).await?;
+                    self.conclude(followed, &made, &steps).await?;
                 }
                 let is_awaited = visit.wish.text("requestId").is_some();
-                Ok(self.ended(visit, redirect, Some(caller), made, is_awaited))
+                Ok(self.ended(visit, redirect, Some(caller), End { made, steps: &steps, is_awaited }))
             }
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {

@@ -17,24 +17,51 @@ use crate::http::Body;
 use crate::steps::Steps;
 use crate::token::Caller;
 
+/// What came of a request to connect.
+pub(super) enum Made {
+    /// A connection.
+    Connection(Value),
+    /// Nothing yet: the browser has to do something first.
+    NotYet(Response<Body>),
+}
+
+/// How a request to connect ended.
+pub(super) struct End<'s> {
+    /// The connection, or why there is none.
+    pub(super) made: Result<Value, Rejection>,
+    /// What was done for it.
+    pub(super) steps: &'s Steps,
+    /// Whether somebody waits for a message of it.
+    pub(super) is_awaited: bool,
+}
+
 impl Connect {
     /// `/connect` and `/connection-popup`
     pub(super) async fn connect(&self, visit: Visit, seen: &mut Seen) -> Result<Response<Body>, Rejection> {
         let redirect = visit.wish.redirect(&self.config.load().redirects)?;
+        let mut steps = Steps::default();
         let (caller, made) = match self.caller(visit.wish.token(), seen).await {
             Err(rejection) => (None, Err(rejection)),
-            Ok(caller) => {
-                let made = self.connect_as(&caller, &visit, seen).await;
-                (Some(caller), made)
-            }
+            Ok(caller) => match self.connect_as(&caller, &visit, seen, &mut steps).await {
+                Ok(Made::NotYet(answer)) => return Ok(answer),
+                Ok(Made::Connection(connection)) => (Some(caller), Ok(connection)),
+                Err(rejection) => (Some(caller), Err(rejection)),
+            },
         };
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        Ok(self.ended(&visit, redirect, caller.as_ref(), made, true))
+        let end = End { made, steps: &steps, is_awaited: true };
+        Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 
-    async fn connect_as(&self, caller: &Caller, visit: &Visit, seen: &mut Seen) -> Result<Value, Rejection> {
+    async fn connect_as(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        seen: &mut Seen,
+        steps: &mut Steps,
+    ) -> Result<Made, Rejection> {
         let wish = &visit.wish;
         let again = wish.text("connectionId");
         let integration = wish.text("integrationKey").or_else(|| wish.text("integrationId"));
@@ -43,23 +70,30 @@ impl Connect {
         }
         let integration = integration.unwrap_or_default();
         seen.integration(integration);
+        if let Some(form) = self.form_before_consent(caller, visit, integration, again, seen).await? {
+            return Ok(Made::NotYet(form));
+        }
         let wanted = wish.connection(integration, wish.any("authOptionKey"), None);
-        self.make(caller, visit, &wanted, again).await.map_err(Rejection::Api)
+        self.make(caller, visit, &wanted, again, steps).await.map_err(Rejection::Api)
     }
 
-    /// Makes a connection through the API, or connects one again.
+    /// Makes a connection through the API, or connects one again; or sends the browser away for the customer's consent.
     pub(super) async fn make(
         &self,
         caller: &Caller,
         visit: &Visit,
         wanted: &Value,
         again: Option<&str>,
-    ) -> Result<Value, Refused> {
+        steps: &mut Steps,
+    ) -> Result<Made, Refused> {
+        if let Some(away) = self.sent_away(caller, visit, wanted, again, steps).await? {
+            return Ok(Made::NotYet(away));
+        }
         let line = match again {
             None => (Method::POST, "/connections".to_owned()),
             Some(id) => (Method::PATCH, format!("/connections/{}", segment(id))),
         };
-        self.ask(caller, visit, line, Some(wanted)).await
+        self.ask(caller, visit, line, Some(wanted)).await.map(Made::Connection)
     }
 
     /// Tells everybody whom it concerns, and shows or sends the browser on.
@@ -68,9 +102,9 @@ impl Connect {
         visit: &Visit,
         redirect: Option<Url>,
         caller: Option<&Caller>,
-        made: Result<Value, Rejection>,
-        is_awaited: bool,
+        end: End<'_>,
     ) -> Response<Body> {
+        let End { made, steps, is_awaited } = end;
         let request = visit.wish.text("requestId");
         let message = message(request, &made);
         if let (Some(request), Some(caller)) = (request, caller)
@@ -89,11 +123,11 @@ impl Connect {
         match made {
             Ok(connection) => {
                 let told = Told { message, connection: Some(connection) };
-                page::page(&config, "Connected", &result::connected(&Steps::default()), &told)
+                page::page(&config, "Connected", &result::connected(steps), &told)
             }
             Err(rejection) => {
                 let told = Told { message, connection: None };
-                let content = result::refused(&rejection, &Steps::default());
+                let content = result::refused(&rejection, steps);
                 rejection.marked(page::page(&config, "Not connected", &content, &told))
             }
         }

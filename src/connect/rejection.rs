@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::field::{Complaint, Field};
 use super::page;
+use crate::api::rejection as api;
 use crate::formula::Value;
 use crate::http::Body;
 use crate::telemetry::labels::Blame;
@@ -61,9 +62,25 @@ pub enum Rejection {
     /// Whoever was to connect did not want to.
     #[error("Connecting was cancelled.")]
     Cancelled,
+    /// The browser brought back what nobody waits for.
+    #[error(
+        "This answer was brought back before, is older than a quarter of an hour, or is none that was asked for. Start again from your app."
+    )]
+    UnknownState,
+    /// The browser is not the one that was sent away.
+    #[error(
+        "This was begun in another browser, or your browser keeps no cookies. Start again from your app in this one."
+    )]
+    OtherBrowser,
+    /// It is brought back for another customer than it was begun for.
+    #[error("This was begun for somebody else. Start again from your app.")]
+    OtherCustomer,
     /// The API refused.
     #[error("{}", .0.message())]
     Api(Refused),
+    /// The API refused where it was asked by a function.
+    #[error(transparent)]
+    Own(#[from] api::Rejection),
 }
 
 /// What the API answered instead.
@@ -111,10 +128,9 @@ impl Refused {
 }
 
 /// What the API says where it is asked by a function.
-impl From<crate::api::rejection::Rejection> for Rejection {
-    fn from(rejection: crate::api::rejection::Rejection) -> Self {
-        let error = json!({"type": "internal", "message": rejection.to_string()});
-        Self::Api(Refused { status: rejection.status(), error: error.into() })
+impl From<api::Rejection> for Refused {
+    fn from(rejection: api::Rejection) -> Self {
+        Self { status: rejection.status(), error: rejection.error_data().into() }
     }
 }
 
@@ -137,7 +153,11 @@ impl Rejection {
             Self::NothingToConnect => "nothing_to_connect",
             Self::UnknownRequest => "unknown_request",
             Self::Cancelled => "cancelled",
+            Self::UnknownState => "unknown_state",
+            Self::OtherBrowser => "other_browser",
+            Self::OtherCustomer => "other_customer",
             Self::Api(_) => "not_connected",
+            Self::Own(rejection) => rejection.code(),
         }
     }
 
@@ -157,6 +177,7 @@ impl Rejection {
             Self::Token(TokenError::KeysUnavailable) => Blame::ThirdParty,
             Self::Token(TokenError::Saturated) | Self::TooManyWaiting => Blame::Us,
             Self::Api(refused) if refused.status.is_server_error() => Blame::Us,
+            Self::Own(rejection) => rejection.blame(),
             _ => Blame::Caller,
         }
     }
@@ -173,6 +194,7 @@ impl Rejection {
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::FormTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Api(refused) => refused.status,
+            Self::Own(rejection) => rejection.status(),
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -181,6 +203,7 @@ impl Rejection {
     pub(super) fn error_data(&self) -> Value {
         let key = match self {
             Self::Api(refused) => return refused.error.clone(),
+            Self::Own(rejection) => return rejection.error_data().into(),
             Self::NoToken | Self::Token(_) => Some("not_authenticated"),
             Self::NothingHere => Some("not_found"),
             _ => None,

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::ask::Visit;
 use super::embed::FILLED_IN;
+use super::field::Field;
 use super::flow::refused_at;
 use super::form::Form;
 use super::page::Html;
@@ -13,7 +14,7 @@ use super::wish::Wish;
 use crate::formula::Value;
 
 /// What a form carries along, beside what is typed.
-const CARRIED: [&str; 8] = [
+const CARRIED: [&str; 9] = [
     "token",
     "name",
     "allowMultipleConnections",
@@ -22,6 +23,7 @@ const CARRIED: [&str; 8] = [
     "connectorParameters",
     "connectionKey",
     "connectionRequestId",
+    "customState",
 ];
 /// Which of several ways was chosen, by its number.
 const WAY: &str = "way";
@@ -95,6 +97,15 @@ impl Subject {
         let only = (self.options.len() == 1).then_some(0);
         let number = by_number.or_else(by_key).or(only)?;
         Some((number, self.options.get(number)?))
+    }
+
+    /// Whether the way that was chosen sends the browser to the third party, and something must be typed in before.
+    pub(super) fn asks_before_consent(&self, wish: &Wish) -> bool {
+        let Some((_, option)) = self.chosen(wish) else { return false };
+        let is_consent =
+            matches!(option.get("type").and_then(Value::as_str), Some("oauth1" | "oauth2" | "proxy"));
+        let fields = Field::all(option.get("inputSchema").unwrap_or(&Value::Null));
+        is_consent && !fields.is_empty() && wish.input().is_none()
     }
 
     /// The ways to choose from.

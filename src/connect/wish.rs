@@ -8,11 +8,14 @@ use super::rejection::Rejection;
 use crate::api::ConnectionRequest;
 use crate::formula::Value;
 
+/// What a customer typed in, in both generations.
+const INPUT: [&str; 4] = ["input", "connectionParameters", "connectionInput", "parameters"];
 /// Objects stand in a query as JSON.
 const OBJECTS: [&str; 5] =
     ["connectionParameters", "connectionInput", "input", "parameters", "connectorParameters"];
 
 /// The parameters of a request to connect.
+#[derive(Clone)]
 pub(super) struct Wish(Zeroizing<Value>);
 
 impl Wish {
@@ -34,6 +37,22 @@ impl Wish {
             wish.overlay(&payload);
         }
         Ok(Self(wish))
+    }
+
+    /// What was kept of an earlier visit: [`Wish::afterwards`].
+    pub(super) fn kept(afterwards: &Value) -> Self {
+        Self(Zeroizing::new(afterwards.clone()))
+    }
+
+    /// What is to be known once the browser comes back from a third party.
+    pub(super) fn afterwards(&self) -> Value {
+        let names = ["requestId", "redirectUri", "connectionRequestId"];
+        names.into_iter().filter_map(|name| Some((name, self.any(name)?.clone()))).collect()
+    }
+
+    /// What was typed in or sent along for the connector.
+    pub(super) fn input(&self) -> Option<&Value> {
+        INPUT.iter().find_map(|name| self.any(name))
     }
 
     /// A text that is there and not empty.
@@ -63,8 +82,7 @@ impl Wish {
         option: Option<&Value>,
         input: Option<Value>,
     ) -> Value {
-        let typed = ["input", "connectionParameters", "connectionInput", "parameters"];
-        let input = input.or_else(|| typed.iter().find_map(|name| self.any(name)).cloned());
+        let input = input.or_else(|| self.input().cloned());
         let several = self.flag("allowMultipleConnections");
         let mut members = vec![
             ("integrationKey", Value::from(integration)),

@@ -94,11 +94,6 @@ impl Method {
         !matches!(self, Self::Test | Self::Disconnect)
     }
 
-    /// Whether it may be written as a function.
-    pub(super) fn may_be_script(self) -> bool {
-        self != Self::GetTokenData
-    }
-
     /// Whether it may be written as a request. The methods that make other requests possible may not.
     pub(super) fn may_be_request(self) -> bool {
         matches!(

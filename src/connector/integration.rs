@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
-use super::{AuthOption, Connector};
+use super::{AuthOption, Connector, OAuthConfig};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -71,6 +71,9 @@ pub struct Integration {
     pub allow_plain: bool,
     /// The prefix of the transparent route, such as `/hubspot`.
     pub route: Option<String>,
+    /// Where a customer's browser comes back to from the provider, where that is not our own callback: a page of the
+    /// operator's, which sends it on to ours.
+    pub oauth_callback: Option<String>,
     /// What credentials must look like that are handed over as they are.
     pub credentials_schema: Option<Schema>,
 }
@@ -132,6 +135,19 @@ impl Integration {
     pub fn admits_token_endpoint(&self, option: &AuthOption, token_uri: &str) -> bool {
         let listed = |url: &url::Url| Site::of(url).is_some_and(|site| self.hosts.lists(&site));
         option.has_literal_token_endpoint() || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
+    }
+
+    /// Whether a customer's browser may be sent to the authorization endpoint of `config`: the option has it as a literal,
+    /// `hosts` lists its host, or it is on the host of the token endpoint. Without `allow_plain` it must be https.
+    #[must_use]
+    pub fn admits_authorization_endpoint(&self, option: &AuthOption, config: &OAuthConfig) -> bool {
+        let parsed = |uri: &str| url::Url::parse(uri).ok();
+        let Some(url) = config.authorize_uri.as_deref().and_then(parsed) else { return false };
+        let Some(site) = Site::of(&url) else { return false };
+        let beside_tokens =
+            || parsed(&config.token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
+        (self.allow_plain || site.scheme == "https")
+            && (option.has_literal_authorization_endpoint() || self.hosts.lists(&site) || beside_tokens())
     }
 
     /// Holds credentials that are handed over as they are against the schema, if there is one.

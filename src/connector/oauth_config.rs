@@ -5,8 +5,8 @@ use super::fields::{Fields, MethodError, scalar};
 use crate::formula::Value;
 use crate::secret::Secret;
 
-/// The fields a `getOAuthConfig` mapping may have; `grantType` is ours.
-pub(super) const KEYS: [&str; 14] = [
+/// The fields a `getOAuthConfig` mapping may have; `grantType` and `issuer` are ours.
+pub(super) const KEYS: [&str; 15] = [
     "clientId",
     "clientSecret",
     "authorizeUri",
@@ -20,6 +20,7 @@ pub(super) const KEYS: [&str; 14] = [
     "skipClientAuthInHeader",
     "skipClientAuthInHeaders",
     "grantType",
+    "issuer",
     "args",
 ];
 
@@ -66,6 +67,10 @@ pub struct OAuthConfig {
     pub grant_type: GrantType,
     /// The provider issues no refresh token.
     pub no_refresh_token: bool,
+    /// The provider does not understand PKCE (RFC 7636).
+    pub skip_pkce: bool,
+    /// Who the provider says it is, where it says so (RFC 9207): then each of its answers must.
+    pub issuer: Option<String>,
     /// More parameters of the authorize URL.
     pub extra: Vec<(String, String)>,
 }
@@ -88,23 +93,24 @@ impl OAuthConfig {
             client_authentication: client_authentication(&fields)?,
             grant_type: grant_type(&fields)?,
             no_refresh_token: fields.truthy(&["noRefreshToken"]).unwrap_or(false),
+            skip_pkce: fields.truthy(&["skipPkce"]).unwrap_or(false),
+            issuer: fields.text(&["issuer"])?,
             extra: extra(&fields)?,
         })
     }
 }
 
-/// A list of texts, or one text with blanks between.
 pub(super) fn scopes(fields: &Fields<'_>) -> Result<Vec<String>, MethodError> {
-    match fields.get(&["scopes"]) {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(text.split_whitespace().map(str::to_owned).collect()),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| {
-                item.as_str().map(str::to_owned).ok_or_else(|| fields.wrong("scopes", "a list of texts"))
-            })
-            .collect(),
-        Some(_) => Err(fields.wrong("scopes", "a list of texts")),
+    let Some(scopes) = fields.get(&["scopes"]) else { return Ok(Vec::new()) };
+    scopes_of(scopes).ok_or_else(|| fields.wrong("scopes", "a list of texts"))
+}
+
+/// A list of texts, or one text with blanks between.
+pub(super) fn scopes_of(scopes: &Value) -> Option<Vec<String>> {
+    match scopes {
+        Value::String(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
+        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => None,
     }
 }
 

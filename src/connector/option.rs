@@ -11,7 +11,7 @@ use super::fields::MethodError;
 use super::implementation::{Implementation, Method};
 use super::lender::Lender;
 use super::methods::MethodInput;
-use super::oauth_config::OAuthConfig;
+use super::oauth_config::{self, OAuthConfig};
 use super::oauth1_config::{self, OAuth1Config};
 use super::response::ResponseHandlers;
 use super::schema::{Flaw, Schema};
@@ -282,6 +282,20 @@ impl AuthOption {
             if self.auth == AuthType::OAuth1 { &["requestTokenUri", "tokenUri"] } else { &["tokenUri"] };
         let mapping = self.mapping(Method::GetOAuthConfig);
         mapping.is_some_and(|mapping| endpoints.iter().all(|name| literal_host(mapping, &[*name]).is_some()))
+    }
+
+    /// Whether the authorization endpoint is a literal of `getOAuthConfig`.
+    #[must_use]
+    pub fn has_literal_authorization_endpoint(&self) -> bool {
+        self.mapping(Method::GetOAuthConfig)
+            .is_some_and(|mapping| literal_host(mapping, &["authorizeUri"]).is_some())
+    }
+
+    /// The scopes that `getOAuthConfig` has as literals.
+    #[must_use]
+    pub fn literal_scopes(&self) -> Option<Vec<String>> {
+        let scopes = self.mapping(Method::GetOAuthConfig)?.member("scopes")?.literal()?;
+        oauth_config::scopes_of(&scopes)
     }
 
     /// Its own methods that are scripts.

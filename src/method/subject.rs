@@ -7,6 +7,7 @@ use crate::formula::{Value, Variables};
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
 use crate::names::{AppId, Owner};
+use crate::secret::Secret;
 
 /// What is known of a connection, stored or still being made.
 #[derive(Clone, Copy)]
@@ -38,6 +39,7 @@ pub struct Subject<'a> {
     user: Option<Variables>,
     /// The same connection as the lender sees it, where the option borrows.
     lender: Option<Box<Self>>,
+    more: Variables,
 }
 
 impl<'a> Subject<'a> {
@@ -66,7 +68,24 @@ impl<'a> Subject<'a> {
             parameters: integration.connector_parameters(option, account.app, own),
             user: account.customer.map(|(owner, fields)| user(owner, fields)),
             lender,
+            more: Variables::new(),
         }
+    }
+
+    /// Lets its methods see one more variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &Value) -> Self {
+        self.more.set(name, value);
+        self.lender = self.lender.map(|lender| Box::new(lender.with(name, value)));
+        self
+    }
+
+    /// Lets its methods see one more variable, which is secret.
+    #[must_use]
+    pub fn with_secret(mut self, name: &str, text: &Secret<String>) -> Self {
+        self.more.set_secret(name, text);
+        self.lender = self.lender.map(|lender| Box::new(lender.with_secret(name, text)));
+        self
     }
 
     /// For whom a method is run: a method that is borrowed sees, and may reach, what it would for the lender.
@@ -118,7 +137,9 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn variables(&self, method: Method) -> Variables {
-        self.option.variables(method, &self.input())
+        let mut variables = self.option.variables(method, &self.input());
+        variables.set_all(&self.more);
+        variables
     }
 }
 

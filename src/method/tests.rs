@@ -40,6 +40,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         allow_private: true,
         allow_plain: true,
         route: None,
+        oauth_callback: None,
         credentials_schema: None,
     }
 }
@@ -243,9 +244,9 @@ async fn credentials_are_what_was_typed_in_unless_a_method_makes_them() {
     let added = with(
         "getCredentialsFromTokenResponse: {type: mapping, mapping: {host: {$var: tokenResponse.instance_url}}}",
     );
-    let made = methods.from_token_response(&added.subject(), &response).await.unwrap().unwrap();
+    let made = methods.from_refresh_token_response(&added.subject(), &response).await.unwrap().unwrap();
     assert_eq!(*made, value(r#"{"host": "https://b.example"}"#));
-    assert!(methods.from_token_response(&plain.subject(), &response).await.unwrap().is_none());
+    assert!(methods.from_refresh_token_response(&plain.subject(), &response).await.unwrap().is_none());
 }
 
 #[tokio::test]

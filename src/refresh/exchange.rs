@@ -157,12 +157,7 @@ impl TokenPlan {
             token_uri: &self.config.token_uri,
             client_id: &self.config.client_id,
             client_secret: self.config.client_secret.as_ref(),
-            authentication: match self.config.client_authentication {
-                connector::ClientAuthentication::Header => ClientAuthentication::Header,
-                connector::ClientAuthentication::Body => ClientAuthentication::Body,
-                connector::ClientAuthentication::Both => ClientAuthentication::Both,
-                connector::ClientAuthentication::None => ClientAuthentication::None,
-            },
+            authentication: authentication(&self.config),
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
             // `extra` belongs to the authorize URL; a grant without one sends it here (`audience`).
@@ -210,15 +205,25 @@ async fn own_fields(
     account: Account<'_>,
     reply: &Value,
 ) -> Result<Option<Zeroizing<Value>>, RunError> {
-    methods.from_token_response(&Subject::new(integration, account)?, reply).await
+    methods.from_refresh_token_response(&Subject::new(integration, account)?, reply).await
 }
 
-fn fields(response: &TokenResponse) -> Zeroizing<Value> {
+/// The connector's word for how the client proves itself, as the token client has it.
+pub(super) fn authentication(config: &OAuthConfig) -> ClientAuthentication {
+    match config.client_authentication {
+        connector::ClientAuthentication::Header => ClientAuthentication::Header,
+        connector::ClientAuthentication::Body => ClientAuthentication::Body,
+        connector::ClientAuthentication::Both => ClientAuthentication::Both,
+        connector::ClientAuthentication::None => ClientAuthentication::None,
+    }
+}
+
+pub(super) fn fields(response: &TokenResponse) -> Zeroizing<Value> {
     let fields = response.fields().iter().map(|(name, value)| (name.clone(), Value::from(value.clone())));
     Zeroizing::new(Value::Object(fields.collect()))
 }
 
-async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
+pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
     check_app(subject)?;
     let misconfigured = |reason| RefreshError::MisconfiguredApp { reason };
     let config = methods.oauth_config(subject).await;
@@ -242,7 +247,7 @@ fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
 }
 
 /// Shallow, as the vendor does it; but only a text that is not empty replaces a `refresh_token`.
-fn lay_over(credentials: &mut Value, reply: &Value) {
+pub(super) fn lay_over(credentials: &mut Value, reply: &Value) {
     let Value::Object(new) = reply else { return };
     if let Value::Object(old) = credentials {
         for (name, value) in new {
@@ -257,7 +262,7 @@ fn lay_over(credentials: &mut Value, reply: &Value) {
 }
 
 /// A list, or text with spaces (RFC 6749 section 3.3) or commas.
-fn scopes(value: &Value) -> Option<Vec<String>> {
+pub(super) fn scopes(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => {
             let parts = text.split([' ', ',']).filter(|scope| !scope.is_empty());

@@ -95,13 +95,19 @@ impl Payload {
 }
 
 /// From what is JSON: the members of an object, and those within them under names with points.
-impl From<Value> for Payload {
-    fn from(value: Value) -> Self {
+impl From<&Value> for Payload {
+    fn from(value: &Value) -> Self {
         let mut payload = Self::default();
         if let Value::Object(_) = value {
-            payload.add("", &value);
+            payload.add("", value);
         }
         payload
+    }
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        Self::from(&value)
     }
 }
 

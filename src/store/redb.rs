@@ -6,6 +6,7 @@
 //! committed without pause), less than handing it to another thread costs. Lists and customers are read on the
 //! blocking pool.
 
+mod consents;
 mod customers;
 mod requests;
 
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
+pub use consents::{Consent, LIFETIME as CONSENT_LIFETIME};
 pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME, Outcome};
 
 /// Where the store is.

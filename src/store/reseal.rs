@@ -79,8 +79,8 @@ fn reseal(ring: &Keyring, tables: &mut Tables<'_>, row: &RowId) -> Result<bool, 
             let secrets = open_connection(ring, &connection, &sealed)?;
             tables.put_secrets(id, &seal_connection(ring, &connection, &secrets)?)?;
         }
-        // Nothing of it is sealed.
-        RowId::Request => return Ok(false),
+        // Nothing of the one is sealed; the other is over within minutes, and no key is kept for it.
+        RowId::Request | RowId::Consent => return Ok(false),
         RowId::Customer(owner) => {
             let Some(known) = tables.customer(owner)? else { return Ok(false) };
             if key_id(&known.sealed) == Some(ring.sealing()) {

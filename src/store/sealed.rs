@@ -8,6 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::record::{Connection, Customer, Secrets};
+use super::redb::Consent;
 use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::formula::Value;
@@ -98,6 +99,23 @@ pub(super) fn open_customer(
     })
 }
 
+/// Seals a consent under the digest of its name.
+pub(super) fn seal_consent(
+    keyring: &Keyring,
+    digest: &[u8],
+    consent: &Consent,
+) -> Result<Vec<u8>, StoreError> {
+    keyring.seal(&wiped_json(consent)?, &consent_context(digest)).map_err(StoreError::Seal)
+}
+
+/// Opens what [`seal_consent`] made.
+pub(super) fn open_consent(keyring: &Keyring, digest: &[u8], sealed: &[u8]) -> Result<Consent, StoreError> {
+    let plain = keyring
+        .open(sealed, &consent_context(digest))
+        .map_err(|source| StoreError::Tampered { row: RowId::Consent, source })?;
+    read(&plain, || RowId::Consent)
+}
+
 /// Whose the secrets are, which they are, and everything in the open part that decides where they may be sent: with
 /// another integration, option, app or origin written into its open part, a connection does not open.
 pub(super) fn connection_context(connection: &Connection) -> Vec<u8> {
@@ -116,6 +134,12 @@ pub(super) fn connection_context(connection: &Connection) -> Vec<u8> {
 
 fn customer_context(owner: &Owner) -> Vec<u8> {
     joined(&["customer", owner.workspace.as_str(), owner.customer.as_str()])
+}
+
+fn consent_context(digest: &[u8]) -> Vec<u8> {
+    let mut context = joined(&["consent"]);
+    context.extend_from_slice(digest);
+    context
 }
 
 /// Each part after its length, so that no two lists of parts are joined to the same bytes.

@@ -30,6 +30,8 @@ pub(super) const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> =
     TableDefinition::new("customers");
 /// Time of birth and digest of its name to a request to connect, as JSON.
 const REQUESTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("requests to connect");
+/// Time of birth and digest of its name to a sealed consent under way.
+const CONSENTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("consents");
 /// `format`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
@@ -70,6 +72,7 @@ pub(super) struct Tables<'t> {
     by_workspace: Table<'t, IndexKey, ()>,
     customers: Table<'t, CustomerKey, CustomerParts>,
     requests: Table<'t, RequestKey, &'static [u8]>,
+    consents: Table<'t, RequestKey, &'static [u8]>,
 }
 
 impl<'t> Tables<'t> {
@@ -81,6 +84,7 @@ impl<'t> Tables<'t> {
             by_workspace: transaction.open_table(BY_WORKSPACE)?,
             customers: transaction.open_table(CUSTOMERS)?,
             requests: transaction.open_table(REQUESTS)?,
+            consents: transaction.open_table(CONSENTS)?,
         })
     }
 
@@ -140,6 +144,23 @@ impl<'t> Tables<'t> {
     /// A request to connect.
     pub(super) fn request(&self, key: (u64, &[u8])) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.requests.get(key)?.map(|row| row.value().to_vec()))
+    }
+
+    /// Writes a sealed consent.
+    pub(super) fn put_consent(&mut self, key: (u64, &[u8]), sealed: &[u8]) -> Result<(), StoreError> {
+        self.consents.insert(key, sealed)?;
+        Ok(())
+    }
+
+    /// Removes a sealed consent, and gives it out.
+    pub(super) fn take_consent(&mut self, key: (u64, &[u8])) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.consents.remove(key)?.map(|sealed| sealed.value().to_vec()))
+    }
+
+    /// Removes the consents that were born before `oldest`.
+    pub(super) fn forget_consents(&mut self, oldest: u64) -> Result<(), StoreError> {
+        self.consents.retain_in::<(u64, &[u8]), _>(..(oldest, &[][..]), |_, _| false)?;
+        Ok(())
     }
 
     pub(super) fn customer(&self, owner: &Owner) -> Result<Option<CustomerRow>, StoreError> {

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod connections;
 mod connectors;
+mod consent;
 mod dice;
 mod docs;
 mod fuzz;

@@ -5,6 +5,7 @@ pub(crate) mod http_2;
 mod origin;
 mod peer;
 mod process;
+pub(crate) mod provider;
 pub(crate) mod service;
 
 use std::fs;

@@ -32,7 +32,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("call", "names secret clock report telemetry http formula connector inject method refresh store"),
     ("inbound", "names secret clock report telemetry http token formula"),
     ("outbound", "names secret clock report telemetry http token connector store call"),
-    ("api", "names secret clock report telemetry http token formula connector method refresh steps store"),
+    (
+        "api",
+        "names secret clock report telemetry http token formula connector method oauth refresh steps store",
+    ),
     ("connect", "names report telemetry http token formula steps api"),
     ("admin", "names secret clock report telemetry http"),
     (

@@ -7,6 +7,7 @@ use super::draft::{self, Draft};
 use super::material::{With, connect};
 use crate::api::Api;
 use crate::api::ask::Ask;
+use crate::api::body::JsonBody;
 use crate::api::rejection::Rejection;
 use crate::api::seen::{Seen, random_id};
 use crate::connector::{Connections, Integration};
@@ -26,7 +27,7 @@ impl Api {
         let integration = self.usable(&caller, &draft::integration(&body)?)?;
         seen.integration(&integration.key);
         let draft = Draft::read(&body)?;
-        let replace = replaces(&integration, body.truth("allowMultipleConnections"))?;
+        let replace = replaces(&integration, &body)?;
         let app = integration.new_app(draft.auth_option()).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
         let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?.whose(&owner);
@@ -76,8 +77,8 @@ impl Api {
 }
 
 /// Whether a new connection takes the place of the old: where a customer may have one only, and where several are not wanted.
-fn replaces(integration: &Integration, wants_several: Option<bool>) -> Result<bool, Rejection> {
-    match (integration.connections, wants_several) {
+pub(in crate::api) fn replaces(integration: &Integration, body: &JsonBody) -> Result<bool, Rejection> {
+    match (integration.connections, body.truth("allowMultipleConnections")) {
         (Connections::One, Some(true)) => Err(Rejection::OneOnly { key: integration.key.clone() }),
         (Connections::One, _) | (Connections::Many, Some(false)) => Ok(true),
         (Connections::Many, _) => Ok(false),

@@ -7,7 +7,7 @@ use crate::api::body::JsonBody;
 use crate::api::rejection::Rejection;
 use crate::formula::Value;
 use crate::names::IntegrationKey;
-use crate::store::{Connection, SecretChanges, Secrets};
+use crate::store::{Connection, Opened, SecretChanges, Secrets};
 
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 100;
@@ -16,7 +16,7 @@ const INTEGRATION: [&str; 3] = ["integrationKey", "integrationId", "integrationU
 const INPUT: [&str; 4] = ["input", "parameters", "connectionParameters", "connectionInput"];
 
 /// What a body says of a connection; what it leaves out is `None`.
-pub(super) struct Draft<'b> {
+pub(in crate::api) struct Draft<'b> {
     open: OpenPart,
     credentials: Option<&'b Value>,
     input: Option<&'b Value>,
@@ -26,7 +26,7 @@ pub(super) struct Draft<'b> {
 
 /// What a body says of the open part; what it leaves out is `None`.
 #[derive(Clone)]
-pub(super) struct OpenPart {
+pub(in crate::api) struct OpenPart {
     key: Option<String>,
     name: Option<String>,
     meta: Option<Value>,
@@ -44,7 +44,7 @@ pub(in crate::api) enum Source {
 }
 
 impl<'b> Draft<'b> {
-    pub(super) fn read(body: &'b JsonBody) -> Result<Self, Rejection> {
+    pub(in crate::api) fn read(body: &'b JsonBody) -> Result<Self, Rejection> {
         if body.any("accessToken").is_some() {
             let why = "put it into `credentials`, as `access_token`";
             return Err(Rejection::FieldNotTaken { field: "accessToken".into(), why });
@@ -66,7 +66,7 @@ impl<'b> Draft<'b> {
         })
     }
 
-    pub(super) fn source(&self) -> Source {
+    pub(in crate::api) fn source(&self) -> Source {
         match (self.credentials, self.input) {
             (Some(_), _) => Source::Sent,
             (None, Some(_)) => Source::Input,
@@ -77,6 +77,12 @@ impl<'b> Draft<'b> {
     /// Which of the connector's options it chooses.
     pub(super) fn auth_option(&self) -> Option<&'b str> {
         self.auth_option
+    }
+
+    /// The option that it chooses, else that of the connection that is connected again.
+    pub(in crate::api) fn auth_option_over(&self, again: Option<&Opened>) -> Option<String> {
+        let kept = || again.and_then(|again| again.connection.auth_option.as_deref());
+        self.auth_option.or_else(kept).map(str::to_owned)
     }
 
     /// Whether it changes nothing that is sealed.
@@ -103,15 +109,20 @@ impl<'b> Draft<'b> {
         })
     }
 
+    /// A copy of the secrets that were sent, over those of the connection that is connected again.
+    pub(in crate::api) fn secrets_over(&self, again: Option<&Opened>) -> Zeroizing<Secrets> {
+        again.map_or_else(|| self.secrets(), |again| again.secrets_with(self.changes()))
+    }
+
     /// A copy of what is open.
-    pub(super) fn open_part(&self) -> OpenPart {
+    pub(in crate::api) fn open_part(&self) -> OpenPart {
         self.open.clone()
     }
 }
 
 impl OpenPart {
     /// Puts it into a connection.
-    pub(super) fn write(self, connection: &mut Connection) {
+    pub(in crate::api) fn write(self, connection: &mut Connection) {
         let Self { key, name, meta } = self;
         if let Some(name) = name {
             connection.name = name;

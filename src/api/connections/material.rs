@@ -25,15 +25,15 @@ pub(super) enum Renewal {
 /// What a connection is made with.
 #[derive(Clone, Copy)]
 pub(in crate::api) struct With<'a> {
-    pub(super) integration: &'a Integration,
-    pub(super) option: &'a AuthOption,
+    pub(in crate::api) integration: &'a Integration,
+    pub(in crate::api) option: &'a AuthOption,
     pub(super) app: Option<&'a AppId>,
     pub(super) customer: Option<&'a Owner>,
 }
 
 impl<'a> With<'a> {
     /// With the option that was chosen, if it is one and is enabled.
-    pub(super) fn chosen(
+    pub(in crate::api) fn chosen(
         integration: &'a Integration,
         option: Option<&str>,
         app: Option<&'a AppId>,
@@ -65,7 +65,7 @@ impl<'a> With<'a> {
     }
 
     /// What a connector's methods see of it.
-    pub(super) fn subject<'s>(
+    pub(in crate::api) fn subject<'s>(
         &self,
         secrets: &'s Secrets,
         credentials: Option<&'s Value>,
@@ -74,16 +74,24 @@ impl<'a> With<'a> {
     where
         'a: 's,
     {
-        let account = Account {
+        let account = Account { credentials, pinned_origin, ..self.account(secrets) };
+        Subject::new(self.integration, account).map_err(Rejection::Input)
+    }
+
+    /// What is known of it before there are credentials.
+    pub(in crate::api) fn account<'s>(&self, secrets: &'s Secrets) -> Account<'s>
+    where
+        'a: 's,
+    {
+        Account {
             option: self.option.key.as_deref(),
             app: self.app,
             connector_parameters: &secrets.connector_parameters,
             input: &secrets.input,
-            credentials,
-            pinned_origin,
+            credentials: None,
+            pinned_origin: None,
             customer: self.customer.map(|owner| (owner, None)),
-        };
-        Subject::new(self.integration, account).map_err(Rejection::Input)
+        }
     }
 }
 
@@ -148,7 +156,7 @@ impl Api {
 
     /// The origin to pin on a connection whose integration says `hosts: connection`; none for the others. Where the
     /// connector computes its base URI, that must be where credentials may go: the same is asked with each call.
-    pub(super) async fn pinned_origin(
+    pub(in crate::api) async fn pinned_origin(
         &self,
         with: With<'_>,
         secrets: &Secrets,

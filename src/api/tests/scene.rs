@@ -198,6 +198,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
         route: None,
+        oauth_callback: None,
         credentials_schema: None,
     }
 }

@@ -44,6 +44,10 @@ pub(in crate::config) struct Integration {
     /// A transparent route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) route: Option<Route>,
+    /// Your own page that the provider sends browsers back to; it must send them on to ours, /oauth-callback, with the
+    /// query as it came.
+    #[serde(default, rename = "oAuthCallbackUri", skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) oauth_callback_uri: Option<String>,
     /// The JSON Schema of credentials that are handed over as they are; for `internal-api`, the customer's own API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) credentials_schema: Option<Anything>,

@@ -77,7 +77,7 @@ impl Resolver<'_> {
 }
 
 /// An absolute http or https URL without user, password and fragment.
-fn web_url(typed: &str) -> Option<Url> {
+pub(super) fn web_url(typed: &str) -> Option<Url> {
     let url = Url::parse(typed).ok()?;
     let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     (is_plain && matches!(url.scheme(), "https" | "http") && url.has_host()).then_some(url)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::config::path::KeyPath;
 use crate::config::raw;
+use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
     App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
@@ -118,8 +119,18 @@ impl Resolver<'_> {
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
+            oauth_callback: self.oauth_callback(typed, &path.key("oAuthCallbackUri")),
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
+    }
+
+    fn oauth_callback(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<String> {
+        let typed = typed.oauth_callback_uri.as_ref()?;
+        if web_url(typed).is_none() {
+            let cure = "write the whole address as it is registered with the provider, like https://app.example.com/oauth";
+            self.error(path, format!("`{typed}` is no address of a web page"), cure);
+        }
+        Some(typed.clone())
     }
 
     fn credentials_schema(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<Schema> {

@@ -28,6 +28,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         allow_private: false,
         allow_plain: false,
         route: route.map(str::to_owned),
+        oauth_callback: None,
         credentials_schema: None,
     }
 }

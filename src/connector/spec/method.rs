@@ -43,9 +43,7 @@ impl Loader {
             }
             // The vendor's page on `test` writes a request under this name, too.
             "mapping" => self.request(way, method, node, &MAPPING),
-            "javascript" if method.may_be_script() => {
-                self.script(way, method, node).map(Implementation::Script)
-            }
+            "javascript" => self.script(way, method, node).map(Implementation::Script),
             "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
             other => {
                 self.refuse_kind(method, key, node, other);
@@ -159,7 +157,7 @@ impl Loader {
 
     /// What is not run by this version: a warning where calls work without it.
     fn refuse_kind(&mut self, method: Method, key: &str, node: &Node, kind: &str) {
-        if matches!(method, Method::Test | Method::Disconnect | Method::GetTokenData) {
+        if matches!(method, Method::Test | Method::Disconnect) {
             let problem = format!("the method `{key}` as `{kind}` is accepted and not run by this version");
             self.warn(node.position, &problem, "nothing to do");
             return;

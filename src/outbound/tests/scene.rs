@@ -308,6 +308,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),
+        oauth_callback: None,
         credentials_schema: None,
     }
 }

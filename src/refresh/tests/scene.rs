@@ -211,6 +211,7 @@ auth:
         allow_private: true,
         allow_plain: true,
         route: None,
+        oauth_callback: None,
         credentials_schema: None,
     }
 }

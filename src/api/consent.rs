@@ -1,0 +1,235 @@
+//! Connecting by a customer's consent: where its browser is to go for it, and what is kept until it comes back.
+//! Never knows a page or a cookie, and makes no connection of a consent that did not come to its end.
+
+mod answer;
+mod complete;
+pub(super) mod rejection;
+mod trail;
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::Api;
+use super::body::JsonBody;
+use super::connections::{Draft, Source, With, integration_key, replaces};
+use super::place::Selector;
+use super::rejection::Rejection;
+use super::seen::random_id;
+use crate::clock::Timestamp;
+use crate::connector::{AuthOption, AuthType, GrantType, Integration, OAuthConfig};
+use crate::formula::Value;
+use crate::oauth::authorization::{AuthorizationRequest, code_verifier};
+use crate::refresh::RefreshError;
+use crate::secret::Secret;
+use crate::steps::{Stage, Steps};
+use crate::store::{Consent, Opened, Secrets};
+use crate::token::Caller;
+
+use trail::Trail;
+
+pub use answer::Brought;
+
+/// Where browsers come back to, behind `publicUrl`.
+const CALLBACK: &str = "/oauth-callback";
+
+/// What is to be connected, and what is to be known when the browser comes back.
+pub struct ConsentWish<'a> {
+    /// What is wanted of the connection, as `POST /connections` takes it.
+    pub wanted: &'a Value,
+    /// The connection that is to be connected again.
+    pub again: Option<&'a str>,
+    /// What the app wants to find in the state, behind a colon.
+    pub custom_state: Option<&'a str>,
+    /// A digest of what only this browser has.
+    pub browser: Vec<u8>,
+    /// What whoever sends the browser away wants to know afterwards.
+    pub afterwards: Value,
+}
+
+/// A browser that is to be sent away.
+pub struct Asked {
+    /// Where to.
+    pub place: Url,
+    /// The name of its consent: the part of the state that is ours.
+    pub name: String,
+}
+
+/// What a customer is asked for.
+struct Question<'a> {
+    with: With<'a>,
+    secrets: &'a Secrets,
+    /// Where the browser is to come back to.
+    callback: &'a str,
+    /// What it is to bring back.
+    state: &'a str,
+}
+
+impl Api {
+    /// Begins to connect what needs a customer's consent. None for what needs none: that is made by `POST /connections`.
+    ///
+    /// # Errors
+    /// It cannot be connected, as far as that is known already.
+    pub async fn ask_for_consent(
+        &self,
+        caller: &Caller,
+        wish: ConsentWish<'_>,
+        steps: &mut Steps,
+    ) -> Result<Option<Asked>, Rejection> {
+        let body = JsonBody::of(wish.wanted.clone())?;
+        let draft = Draft::read(&body)?;
+        let (integration, again) = self.meant(caller, &body, wish.again).await?;
+        let owner = match &again {
+            Some(again) => again.connection.owner.clone(),
+            None => caller.owner().ok_or(Rejection::CustomerRequired)?,
+        };
+        let secrets = draft.secrets_over(again.as_ref());
+        let option = draft.auth_option_over(again.as_ref());
+        let app = integration.new_app(option.as_deref()).map(|app| app.id.clone());
+        let with = With::chosen(&integration, option.as_deref(), app.as_ref(), &secrets)?.whose(&owner);
+        if !needs_consent(with) || draft.source() == Source::Sent {
+            return Ok(None);
+        }
+        if again.is_none() {
+            replaces(&integration, &body)?;
+        }
+        let (now, callback) = (self.clock.now(), self.callback(with)?);
+        let name = format!("{:x}-{}", now.as_millis(), random_id());
+        let custom = wish.custom_state.map(|custom| format!("{name}:{custom}"));
+        let state = custom.unwrap_or_else(|| name.clone());
+        let question = Question { with, secrets: &secrets, callback: &callback, state: &state };
+        let Some((place, proof)) = self.asked(&question, &mut Trail::new(&*self.clock, steps)).await? else {
+            return Ok(None);
+        };
+        let consent = Consent {
+            integration: integration.key.clone(),
+            connection: again.as_ref().map(|again| again.connection.id.clone()),
+            app: app.clone(),
+            wanted: wish.wanted.clone(),
+            callback: callback.clone(),
+            state: state.clone(),
+            proof,
+            browser: wish.browser,
+            afterwards: wish.afterwards,
+            steps: steps.clone(),
+            created_at: now,
+            owner: owner.clone(),
+        };
+        self.store.put_consent(&name, consent).await?;
+        Ok(Some(Asked { place, name }))
+    }
+
+    /// The consent that this state was made for, if it is one, not too old, and was not brought back before. It is over with
+    /// that, whatever comes of it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn take_consent(&self, state: &str) -> Result<Option<Consent>, Rejection> {
+        // What stands behind the first colon is the app's.
+        let name = state.split(':').next().unwrap_or_default();
+        let born = name.split('-').next().and_then(|time| u64::from_str_radix(time, 16).ok());
+        let Some(born) = born else { return Ok(None) };
+        let taken = self.store.take_consent(name, Timestamp::from_millis(born)).await?;
+        Ok(taken.filter(|consent| consent.state == state))
+    }
+
+    /// The integration, and the connection that is to be connected again.
+    async fn meant(
+        &self,
+        caller: &Caller,
+        body: &JsonBody,
+        again: Option<&str>,
+    ) -> Result<(Arc<Integration>, Option<Opened>), Rejection> {
+        let Some(id) = again else { return Ok((self.usable(caller, &integration_key(body)?)?, None)) };
+        let connection = self.selected(caller, &Selector::Name(id.to_owned())).await?;
+        Ok((self.usable(caller, &connection.integration)?, Some(self.open(&connection).await?)))
+    }
+
+    /// Where the provider sends browsers back to.
+    fn callback(&self, with: With<'_>) -> Result<String, Rejection> {
+        match &with.integration.app_owner(with.option).oauth_callback {
+            Some(callback) => Ok(callback.clone()),
+            None => Ok(format!("{}{CALLBACK}", self.public_url()?)),
+        }
+    }
+
+    /// Where to send the browser, and what the code that it brings back is to be redeemed with. None if it is the app's own
+    /// credentials that make the first token.
+    async fn asked(
+        &self,
+        question: &Question<'_>,
+        trail: &mut Trail<'_>,
+    ) -> Result<Option<(Url, Option<Secret<String>>)>, Rejection> {
+        question.with.option.check_input(&question.secrets.input).map_err(Rejection::Schema)?;
+        trail.plan(Stage::OAUTH2);
+        trail.begin(Stage::Settings);
+        let config = trail.ended(self.settings(question).await, trail::settings)?;
+        if config.grant_type == GrantType::ClientCredentials {
+            trail.plan(&[]);
+            return Ok(None);
+        }
+        trail.begin(Stage::Authorization);
+        let made = authorization(question, &config).map_err(|error| self.not_refreshed(error));
+        let made = trail.ended(made, |(place, _)| trail::query(place.query_pairs()))?;
+        trail.begin(Stage::Callback);
+        Ok(Some(made))
+    }
+
+    /// `getOAuthConfig`.
+    async fn settings(&self, question: &Question<'_>) -> Result<OAuthConfig, Rejection> {
+        let Question { with, secrets, callback, state } = question;
+        let subject = with.subject(secrets, None, None)?;
+        let subject =
+            subject.with("redirectUri", &Value::from(*callback)).with("state", &Value::from(*state));
+        self.refresher.oauth_config(&subject).await.map_err(|error| self.not_refreshed(error))
+    }
+}
+
+/// The address that asks for a consent, and what the code is to be redeemed with.
+fn authorization(
+    question: &Question<'_>,
+    config: &OAuthConfig,
+) -> Result<(Url, Option<Secret<String>>), RefreshError> {
+    let misconfigured = |reason: &str| RefreshError::MisconfiguredApp { reason: reason.to_owned() };
+    let Question { with, callback, state, .. } = question;
+    let Some(authorize_uri) = &config.authorize_uri else {
+        return Err(misconfigured("the connector gives no authorizeUri"));
+    };
+    let (owner, option) = app_owner(*with);
+    if !owner.admits_authorization_endpoint(option, config) {
+        let why = "its authorizeUri is not https, or is computed and not listed in the integration's `hosts`";
+        return Err(misconfigured(why));
+    }
+    let verifier = (!config.skip_pkce).then(code_verifier);
+    let request = AuthorizationRequest {
+        authorize_uri,
+        client_id: &config.client_id,
+        redirect_uri: callback,
+        scopes: wanted_scopes(*with, config),
+        state,
+        verifier: verifier.as_ref(),
+        extra: &config.extra,
+    };
+    let url = request.url().map_err(|_| misconfigured("its authorizeUri is no URL"))?;
+    Ok((url, verifier))
+}
+
+/// Whether a customer must say yes at the third party.
+fn needs_consent(with: With<'_>) -> bool {
+    app_owner(with).1.auth == AuthType::OAuth2
+}
+
+/// Whose app asks, and by which way of its connector.
+fn app_owner<'a>(with: With<'a>) -> (&'a Integration, &'a AuthOption) {
+    let (mut integration, mut option) = (with.integration, with.option);
+    while let Some(lender) = option.lender() {
+        (integration, option) = (lender.integration(), lender.option());
+    }
+    (integration, option)
+}
+
+/// What is asked for: the integration's own list goes before its lender's, and that before the connector's.
+fn wanted_scopes<'a>(with: With<'a>, config: &'a OAuthConfig) -> &'a [String] {
+    let own = with.integration.scopes.as_ref().or_else(|| app_owner(with).0.scopes.as_ref());
+    own.unwrap_or(&config.scopes)
+}

@@ -1,0 +1,110 @@
+//! The steps of a consent as they are taken: when each began, how it ended, and what it sent or got.
+//! Never notes a value but through a payload, which masks.
+
+use std::borrow::Cow;
+
+use super::rejection::ConsentError;
+use crate::api::rejection::Rejection;
+use crate::clock::Clock;
+use crate::connector::OAuthConfig;
+use crate::formula::Value;
+use crate::refresh::CodeError;
+use crate::steps::{Payload, Stage, Steps};
+
+/// Steps being taken.
+pub(super) struct Trail<'a> {
+    clock: &'a dyn Clock,
+    steps: &'a mut Steps,
+}
+
+impl<'a> Trail<'a> {
+    pub(super) fn new(clock: &'a dyn Clock, steps: &'a mut Steps) -> Self {
+        Self { clock, steps }
+    }
+
+    /// Which steps there are to take; none is taken yet.
+    pub(super) fn plan(&mut self, stages: &[Stage]) {
+        *self.steps = Steps::new(stages);
+    }
+
+    /// A step is under way.
+    pub(super) fn begin(&mut self, stage: Stage) {
+        self.steps.begin(stage, self.clock.now());
+    }
+
+    /// The step that is under way has ended: with what `payload` shows, or with what its error says.
+    pub(super) fn ended<T>(
+        &mut self,
+        made: Result<T, Rejection>,
+        payload: impl FnOnce(&T) -> Payload,
+    ) -> Result<T, Rejection> {
+        let now = self.clock.now();
+        match &made {
+            Ok(made) => self.steps.done(now, None, payload(made)),
+            Err(rejection) => {
+                let Said { status, code, description } = said(rejection);
+                let told = [("error", &*code), ("error_description", &*description)];
+                self.steps.failed(now, status, Some(&code), Payload::from_iter(told));
+            }
+        }
+        made
+    }
+}
+
+/// What a third party said where it refused; else what we say.
+struct Said<'r> {
+    status: Option<u16>,
+    code: Cow<'r, str>,
+    description: Cow<'r, str>,
+}
+
+fn said(rejection: &Rejection) -> Said<'_> {
+    let (status, code, description) = match rejection {
+        Rejection::Consent(ConsentError::Code(CodeError::Refused { status, code, description })) => {
+            (*status, code, description)
+        }
+        Rejection::Consent(
+            ConsentError::Refused { code, description }
+            | ConsentError::Code(CodeError::App { code, description }),
+        ) => (None, code, description),
+        other => {
+            return Said { status: None, code: other.code().into(), description: other.to_string().into() };
+        }
+    };
+    Said { status, code: code.into(), description: description.into() }
+}
+
+/// What a connector says of its provider.
+pub(super) fn settings(config: &OAuthConfig) -> Payload {
+    let texts = [
+        ("client_id", Some(config.client_id.as_str())),
+        ("authorizeUri", config.authorize_uri.as_deref()),
+        ("tokenUri", Some(config.token_uri.as_str())),
+        ("issuer", config.issuer.as_deref()),
+    ];
+    Payload::from_iter(texts.into_iter().filter_map(|(name, text)| Some((name, Value::from(text?)))))
+}
+
+/// A query, as it is sent or comes back.
+pub(super) fn query<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Payload {
+    pairs.into_iter().map(|(name, value)| (name, Value::from(value.as_ref()))).collect()
+}
+
+/// What was granted, and what is missing: scopes, and a refresh token where one is to be expected.
+pub(super) fn granted(
+    asked: &[String],
+    granted: &[String],
+    config: &OAuthConfig,
+    credentials: &Value,
+) -> Payload {
+    let missing: Vec<_> = asked.iter().filter(|scope| !granted.contains(scope)).cloned().collect();
+    let mut told = vec![("granted.scope", Value::from(granted.join(" ")))];
+    if !missing.is_empty() {
+        told.push(("missing.scope", Value::from(missing.join(" "))));
+    }
+    let token = credentials.get("refresh_token").and_then(Value::as_str);
+    if !config.no_refresh_token && token.is_none_or(str::is_empty) {
+        told.push(("refresh_token", Value::Null));
+    }
+    Payload::from_iter(told)
+}

@@ -1,0 +1,163 @@
+//! A browser that is sent to a third party for its customer's consent, and what becomes of it when it comes back.
+//! Never takes an answer from another browser than was sent away, and none twice.
+
+use http::header::SET_COOKIE;
+use http::request::Parts;
+use http::{Method, Response};
+
+use super::Connect;
+use super::ask::Visit;
+use super::browser::{self, Mark};
+use super::embed::FILLED_IN;
+use super::flow::{End, sent_to};
+use super::page::{self, Html, Told};
+use super::rejection::{Refused, Rejection};
+use super::seen::Seen;
+use super::wish::Wish;
+use crate::api::{Asked, Brought, Consent, ConsentWish};
+use crate::formula::Value;
+use crate::http::Body;
+use crate::http::listener::Arrival;
+use crate::steps::Steps;
+use crate::token::Caller;
+
+impl Connect {
+    /// Sends the browser to the third party, if what is wanted needs its customer's consent there.
+    pub(super) async fn sent_away(
+        &self,
+        caller: &Caller,
+        visit: &Visit,
+        wanted: &Value,
+        again: Option<&str>,
+        steps: &mut Steps,
+    ) -> Result<Option<Response<Body>>, Refused> {
+        let (config, mark) = (self.config.load(), Mark::new());
+        let wish = ConsentWish {
+            wanted,
+            again,
+            custom_state: visit.wish.text("customState"),
+            browser: mark.digest(),
+            afterwards: visit.wish.afterwards(),
+        };
+        let Some(Asked { place, name }) = self.api.ask_for_consent(caller, wish, steps).await? else {
+            return Ok(None);
+        };
+        // A browser holds what a form leads to against the policy of the page that the form was on.
+        let mut answer = match visit.wish.text(FILLED_IN) {
+            Some(_) => page::page(&config, "Connect", &on_its_way(&place), &Told::default()),
+            None => sent_to(&place),
+        };
+        if let Some(cookie) = mark.cookie(&config, &name) {
+            answer.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(Some(answer))
+    }
+
+    /// `GET /oauth-callback`
+    pub(super) async fn callback(
+        &self,
+        head: &Parts,
+        arrival: Arrival,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        if head.method != Method::GET {
+            return Err(Rejection::MethodNotAllowed { allow: "GET" });
+        }
+        let query = head.uri.query().unwrap_or_default();
+        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let brought = Brought::of(&pairs);
+        match brought.text("state") {
+            Some(state) => self.came_back(state, &brought, head, arrival, seen).await,
+            None => self.begun_elsewhere(&pairs, &brought, head, arrival, seen).await,
+        }
+    }
+
+    /// A browser that was sent away comes back.
+    async fn came_back(
+        &self,
+        state: &str,
+        brought: &Brought,
+        head: &Parts,
+        arrival: Arrival,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let config = self.config.load();
+        let consent = self.api.take_consent(state).await?.ok_or(Rejection::UnknownState)?;
+        let name = state.split(':').next().unwrap_or_default();
+        if !browser::is_marked(&head.headers, &config, name, &consent.browser) {
+            return Err(Rejection::OtherBrowser);
+        }
+        self.check_customer(&consent, brought, seen).await?;
+        let caller = Caller::trusted(consent.owner.workspace.clone(), consent.owner.customer.clone());
+        seen.caller(&caller);
+        seen.integration(consent.integration.as_str());
+        let visit = Visit::again(Wish::kept(&consent.afterwards), head, arrival);
+        let redirect = visit.wish.redirect(&config.redirects)?;
+        let mut steps = consent.steps.clone();
+        let made = self.api.connect_by_consent(&consent, brought, &mut steps).await;
+        let made = made.map_err(Rejection::from);
+        if let Err(rejection) = &made {
+            seen.refused(rejection);
+        }
+        let request = visit.wish.text("connectionRequestId");
+        if let Some(followed) = self.followed(request.unwrap_or_default()).await? {
+            self.conclude(&followed, &made, &steps).await?;
+        }
+        let mut answer =
+            self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true });
+        if let Some(cookie) = browser::forget(&config, name) {
+            answer.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(answer)
+    }
+
+    /// An app that sends a browser here with a token may mean another customer than the one who was asked.
+    async fn check_customer(
+        &self,
+        consent: &Consent,
+        brought: &Brought,
+        seen: &mut Seen,
+    ) -> Result<(), Rejection> {
+        let (Some(_), Some(token)) = (brought.text("integration"), brought.text("token")) else {
+            return Ok(());
+        };
+        let caller = self.caller(Some(token), seen).await?;
+        let is_same = caller.owner().as_ref() == Some(&consent.owner);
+        if is_same { Ok(()) } else { Err(Rejection::OtherCustomer) }
+    }
+
+    /// A customer who began at the third party is sent here by its app, whose token says who it is.
+    async fn begun_elsewhere(
+        &self,
+        pairs: &[(String, String)],
+        brought: &Brought,
+        head: &Parts,
+        arrival: Arrival,
+        seen: &mut Seen,
+    ) -> Result<Response<Body>, Rejection> {
+        let (Some(integration), Some(token)) = (brought.text("integration"), brought.text("token")) else {
+            return Err(Rejection::UnknownState);
+        };
+        let visit = Visit::again(Wish::of(pairs)?, head, arrival);
+        let redirect = visit.wish.redirect(&self.config.load().redirects)?;
+        let caller = self.caller(Some(token), seen).await?;
+        seen.integration(integration);
+        let wanted = visit.wish.connection(integration, visit.wish.any("authOptionKey"), None);
+        let mut steps = Steps::default();
+        let made = self.api.connect_from_elsewhere(&caller, wanted, brought, &mut steps).await;
+        let made = made.map_err(Rejection::from);
+        if let Err(rejection) = &made {
+            seen.refused(rejection);
+        }
+        Ok(self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true }))
+    }
+}
+
+/// A page that leads on by itself, and by a link where browsers do not follow.
+fn on_its_way(place: &url::Url) -> Html {
+    let mut html = Html::new();
+    html.raw("<meta http-equiv=\"refresh\" content=\"0;url=").text(place).raw("\">");
+    html.raw("<h1>One moment</h1><p>You are being sent on to log in and to allow access.</p>");
+    html.raw("<p><a href=\"").text(place).raw("\">Go on</a></p>");
+    html
+}

@@ -1,0 +1,192 @@
+//! The first tokens of a connection whose customer consented: the code it brought back, exchanged once.
+//! Never stores anything, and never asks for a code.
+
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::connector::{Integration, OAuthConfig};
+use crate::formula::Value;
+use crate::method::{Account, RunError, Subject};
+use crate::oauth::{ExchangeError, Grant, TokenRequest};
+use crate::secret::Secret;
+use crate::telemetry::labels::RefreshOutcome;
+
+use super::exchange::{self, authentication, lay_over};
+use super::outcome::Failure;
+use super::{RefreshError, Refresher, flight, freshness};
+
+/// What a customer's browser brought back.
+pub struct Consented<'a> {
+    /// What authorizes.
+    pub code: &'a Secret<String>,
+    /// What the code is redeemed with (RFC 7636), where the provider was told of it.
+    pub verifier: Option<&'a Secret<String>>,
+    /// Where the browser was told to come back to.
+    pub callback: &'a str,
+    /// All that it brought, as the connector's methods see it: `queryParameters`.
+    pub query: &'a Value,
+}
+
+/// What the first exchange brought.
+pub struct FirstTokens {
+    /// What the provider said.
+    pub reply: Zeroizing<Value>,
+    /// The scopes that it named, if it did.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// The first credentials.
+pub struct FirstCredentials {
+    /// What the provider said, with what the connector makes of it over that.
+    pub credentials: Zeroizing<Value>,
+    /// When they end, if that is known.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a code brought no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// The provider refused.
+    #[error("the third party gave no tokens for the code: {code}{}", described(.description))]
+    Refused {
+        /// The status of its answer, where the code says nothing known.
+        status: Option<u16>,
+        /// Its `error`.
+        code: String,
+        /// Its `error_description`.
+        description: String,
+    },
+    /// The provider does not take the OAuth app.
+    #[error("the third party does not take the app: {code}{}", described(.description))]
+    App {
+        /// Its `error`.
+        code: String,
+        /// Its `error_description`.
+        description: String,
+    },
+    /// What it means as for any other exchange.
+    #[error(transparent)]
+    Exchange(#[from] RefreshError),
+    /// The connector's own exchange failed.
+    #[error("the connector's own exchange of the code failed: {0}")]
+    Method(#[source] RunError),
+}
+
+impl Refresher {
+    /// `getOAuthConfig` for a customer who is to consent, or has.
+    ///
+    /// # Errors
+    /// The app is not configured as it must be.
+    pub async fn oauth_config(&self, subject: &Subject<'_>) -> Result<OAuthConfig, RefreshError> {
+        exchange::config(&self.sources.methods, subject.for_app_owner()).await
+    }
+
+    /// Exchanges a code for tokens, once: `getTokenData`, else the standard request. `account` has no credentials yet.
+    ///
+    /// # Errors
+    /// There are none to be had for it.
+    pub async fn redeem(
+        &self,
+        integration: &Integration,
+        account: Account<'_>,
+        config: &OAuthConfig,
+        consented: &Consented<'_>,
+    ) -> Result<FirstTokens, CodeError> {
+        let subject = seen_by_methods(integration, account, consented)?;
+        let own = self.sources.methods.token_data(&subject).await.map_err(CodeError::Method)?;
+        let reply = match own {
+            Some(reply) => reply,
+            None => self.exchanged(&subject, config, consented).await?,
+        };
+        let scopes = reply.get("scope").and_then(exchange::scopes);
+        Ok(FirstTokens { reply, scopes })
+    }
+
+    /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them.
+    ///
+    /// # Errors
+    /// The method fails.
+    pub async fn first_credentials(
+        &self,
+        integration: &Integration,
+        account: Account<'_>,
+        consented: &Consented<'_>,
+        tokens: &FirstTokens,
+    ) -> Result<FirstCredentials, RunError> {
+        let mut credentials = Zeroizing::new(Value::empty_object());
+        lay_over(&mut credentials, &tokens.reply);
+        let now = self.clock.now();
+        let mut expires_at = freshness::expiry(&tokens.reply, now);
+        let seen = Account { credentials: Some(&credentials), ..account };
+        let subject = Subject::new(integration, seen)?.with("queryParameters", consented.query);
+        let own = self.sources.methods.from_access_token_response(&subject, &tokens.reply).await?;
+        drop(subject);
+        if let Some(own) = own {
+            lay_over(&mut credentials, &own);
+            expires_at = freshness::expiry(&own, now).or(expires_at);
+        }
+        // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
+        Ok(FirstCredentials { credentials, expires_at: expires_at.filter(|end| *end > now) })
+    }
+
+    async fn exchanged(
+        &self,
+        subject: &Subject<'_>,
+        config: &OAuthConfig,
+        consented: &Consented<'_>,
+    ) -> Result<Zeroizing<Value>, CodeError> {
+        let Consented { code, verifier, callback, .. } = *consented;
+        let request = TokenRequest {
+            token_uri: &config.token_uri,
+            client_id: &config.client_id,
+            client_secret: config.client_secret.as_ref(),
+            authentication: authentication(config),
+            grant: Grant::AuthorizationCode { code, redirect_uri: callback, code_verifier: verifier },
+            scope: None,
+            extra: &[],
+            egress: subject.for_app_owner().allowed().egress,
+        };
+        let started = Instant::now();
+        let reply = self.sources.tokens.exchange(&request).await.map_err(Failure::Exchange);
+        let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
+        let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
+        self.telemetry.refresh(subject.integration.key.as_str(), "", outcome, started.elapsed(), &detail);
+        let now = self.clock.now();
+        match reply {
+            Ok(response) => Ok(exchange::fields(&response)),
+            Err(Failure::Exchange(ExchangeError::DeadGrant { code, description })) => {
+                Err(CodeError::Refused { status: None, code, description })
+            }
+            Err(Failure::Exchange(ExchangeError::Unknown { status, code })) => {
+                let description = format!("status {status}");
+                Err(CodeError::Refused { status: Some(status), code, description })
+            }
+            Err(Failure::Exchange(ExchangeError::DeadApp { code, description })) => {
+                Err(CodeError::App { code, description })
+            }
+            Err(failure) => Err(failure.meaning(now).into()),
+        }
+    }
+}
+
+fn described(description: &str) -> String {
+    if description.is_empty() { String::new() } else { format!(" ({description})") }
+}
+
+/// A code is all that the connector's own exchange has, so it sees everything.
+fn seen_by_methods<'a>(
+    integration: &'a Integration,
+    account: Account<'a>,
+    consented: &Consented<'_>,
+) -> Result<Subject<'a>, RefreshError> {
+    let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+    let subject = subject
+        .with("queryParameters", consented.query)
+        .with("redirectUri", &Value::from(consented.callback))
+        .with_secret("code", consented.code);
+    Ok(match consented.verifier {
+        Some(verifier) => subject.with_secret("codeVerifier", verifier),
+        None => subject,
+    })
+}
