@@ -11,6 +11,7 @@ mod flight;
 pub mod freshness;
 mod memory;
 pub mod outcome;
+pub mod schedule;
 mod single_flight;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use freshness::Freshness;
 use memory::Memory;
 use outcome::Failure;
 pub use outcome::RefreshError;
+use schedule::Census;
 use single_flight::{Seat, SingleFlight};
 
 /// How long a caller waits for an exchange. The exchange itself may take longer: its reply may hold the only refresh token
@@ -69,6 +71,7 @@ pub struct Refresher {
     telemetry: Arc<Telemetry>,
     flights: SingleFlight,
     memory: Memory,
+    census: ArcSwap<Census>,
     /// The only way to make a sound store refuse just the write of new tokens.
     #[cfg(test)]
     writes_fail: std::sync::atomic::AtomicBool,
@@ -94,6 +97,7 @@ impl Refresher {
             telemetry,
             flights,
             memory: Memory::new(),
+            census: ArcSwap::default(),
             #[cfg(test)]
             writes_fail: std::sync::atomic::AtomicBool::new(false),
         })

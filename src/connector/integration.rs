@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
@@ -65,6 +66,8 @@ pub struct Integration {
     pub hosts: Hosts,
     /// How many connections a customer may have.
     pub connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time; none: not at all.
+    pub keep_alive: Option<Duration>,
     /// Whether private addresses may be dialled.
     pub allow_private: bool,
     /// Whether plain http may be spoken.

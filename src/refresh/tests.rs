@@ -1,7 +1,7 @@
 mod other_writers;
 mod outage;
 mod remembered;
-mod scene;
+pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Anything, Secret, Text};
+use super::{Anything, Secret, Span, Text};
 
 /// A third party on the outbound side.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -38,6 +38,9 @@ pub(in crate::config) struct Integration {
     /// How many connections a customer may have.
     #[serde(default)]
     pub(in crate::config) connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time, for providers that drop what is idle. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) keep_alive: Option<Span>,
     /// The guard's two doors.
     #[serde(default)]
     pub(in crate::config) egress: Egress,
