@@ -13,7 +13,7 @@ use crate::http::{Body, reply};
 use crate::secret::Secret;
 use crate::store::{Connection, Customer, FailureClass, Health, Secrets};
 
-use refresh::{RefreshView, missing_scopes};
+use refresh::RefreshView;
 
 /// A connection. The names of the older SDK stand beside those of the newer.
 #[derive(Serialize)]
@@ -47,8 +47,8 @@ pub(super) struct ConnectionView<'a> {
     refresh: Option<RefreshView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     granted_scopes: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    missing_scopes: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_scopes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<&'a Value>,
     created_at: String,
@@ -151,7 +151,7 @@ impl<'a> ConnectionView<'a> {
             next_retry_timestamp: next_try.map(rfc3339),
             refresh: RefreshView::of(connection, can_refresh),
             granted_scopes: connection.granted_scopes.as_deref(),
-            missing_scopes: missing_scopes(connection, integration),
+            missing_scopes: missing_scopes(connection, integration, option).unwrap_or_default(),
             meta: connection.meta.as_ref(),
             created_at: rfc3339(connection.created_at),
             updated_at: rfc3339(connection.updated_at),
@@ -196,6 +196,18 @@ impl<'a> CustomerView<'a> {
             last_active_at: rfc3339(customer.last_active_at),
         }
     }
+}
+
+/// The scopes that are asked for now and were not granted then.
+fn missing_scopes(
+    connection: &Connection,
+    integration: Option<&Integration>,
+    option: Option<&AuthOption>,
+) -> Option<Vec<String>> {
+    let granted = connection.granted_scopes.as_ref()?;
+    let mut asked = integration?.known_scopes(option?)?;
+    asked.retain(|scope| !granted.contains(scope));
+    Some(asked)
 }
 
 fn error(health: &Health) -> Option<ErrorView<'_>> {

@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use super::rfc3339;
-use crate::connector::Integration;
 use crate::store::{Connection, RefreshFailure};
 
 /// Of a connection whose credentials can be refreshed, or were.
@@ -60,16 +59,4 @@ impl<'a> FailureView<'a> {
             next_try: failure.next_try.map(rfc3339),
         }
     }
-}
-
-/// Of the scopes that the integration asks for, those that the provider did not grant; none if it did not say which it
-/// granted.
-pub(super) fn missing_scopes<'a>(
-    connection: &Connection,
-    integration: Option<&'a Integration>,
-) -> Option<Vec<&'a str>> {
-    let granted = connection.granted_scopes.as_ref()?;
-    let asked = integration?.scopes.as_ref()?;
-    let missing: Vec<_> = asked.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect();
-    (!missing.is_empty()).then_some(missing)
 }

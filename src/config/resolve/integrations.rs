@@ -13,7 +13,8 @@ use crate::config::raw;
 use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
+    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Rotation,
+    Schema,
 };
 use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
@@ -121,6 +122,7 @@ impl Resolver<'_> {
                 raw::Connections::Many => Connections::Many,
             },
             keep_alive: self.keep_alive(typed.keep_alive.as_ref(), &path.key("keepAlive")),
+            rotation: self.rotation(&typed.rotation, &path.key("rotation")),
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
@@ -136,6 +138,21 @@ impl Resolver<'_> {
             self.error(path, format!("`{path}` is too short"), cure);
         }
         Some(within)
+    }
+
+    fn rotation(&mut self, typed: &raw::Rotation, path: &KeyPath) -> Rotation {
+        match typed {
+            raw::Rotation::Word(raw::RotationWord::Strict) => Rotation::Strict,
+            raw::Rotation::Word(raw::RotationWord::None) => Rotation::None,
+            raw::Rotation::Window(window) => {
+                if window.reuse.0.is_zero() {
+                    let path = path.key("reuse");
+                    let cure = "write how long, such as 30s, or `rotation: strict`";
+                    self.error(&path, format!("`{path}` is no time at all"), cure);
+                }
+                Rotation::Reuse(window.reuse.0)
+            }
+        }
     }
 
     fn oauth_callback(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<String> {

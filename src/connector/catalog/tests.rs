@@ -26,6 +26,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
         keep_alive: None,
+        rotation: crate::connector::Rotation::default(),
         allow_private: false,
         allow_plain: false,
         route: route.map(str::to_owned),

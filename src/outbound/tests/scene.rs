@@ -306,6 +306,7 @@ auth:
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,
         keep_alive: None,
+        rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),

@@ -25,7 +25,7 @@ async fn what_nobody_uses_is_refreshed_before_the_time_is_over_and_spread_over_i
     round(&scene).await;
     assert_eq!(scene.server.requests(), 0);
     let mut grown = Vec::new();
-    for _ in 0..=7 * 6 {
+    for _ in 0..=7 * 6 + 1 {
         let before = scene.server.requests();
         round(&scene).await;
         grown.push(scene.server.requests() - before);
