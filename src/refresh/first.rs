@@ -123,7 +123,7 @@ impl Refresher {
     ) -> Result<FirstCredentials, RunError> {
         let mut credentials = Zeroizing::new(Value::empty_object());
         lay_over(&mut credentials, &tokens.reply);
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut expires_at = freshness::expiry(&tokens.reply, now);
         let seen = Account { credentials: Some(&credentials), ..account };
         let subject = Subject::new(integration, seen)?.with("queryParameters", query);
@@ -180,7 +180,7 @@ impl Refresher {
             Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
                 CodeError::App { status, code, description }
             }
-            failure => failure.meaning(self.clock.now()).into(),
+            failure => failure.meaning(self.clock.steady()).into(),
         })
     }
 }
