@@ -2,7 +2,7 @@ mod leases;
 mod other_writers;
 mod outage;
 mod remembered;
-mod scene;
+pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
 
