@@ -250,7 +250,7 @@ pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<O
 }
 
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
-fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
+pub(super) fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
     match subject.app() {
         Some(id) if subject.integration.app(id).is_none() => {
             Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") })
