@@ -228,7 +228,7 @@ impl Api {
     /// With what a caller may wait for.
     pub(super) fn not_refreshed(&self, source: RefreshError) -> Rejection {
         let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.now())),
+            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
             _ => None,
         };
         Rejection::Refresh { source, retry_after }

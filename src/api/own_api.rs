@@ -75,7 +75,7 @@ impl Api {
             let with = With::of(integration, None, app.as_ref())?.whose(owner);
             let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
             let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
-            let now = self.clock.now();
+            let now = self.clock.steady();
             let change = move |one: &mut Connection| {
                 one.pinned_origin = origin;
                 one.app = app;

@@ -80,6 +80,8 @@ pub struct Integration {
     pub hosts: Hosts,
     /// How many connections a customer may have.
     pub connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time; none: not at all.
+    pub keep_alive: Option<Duration>,
     /// What becomes of a refresh token when it is used.
     pub rotation: Rotation,
     /// Whether private addresses may be dialled.

@@ -37,6 +37,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        keep_alive: None,
         rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,

@@ -52,8 +52,8 @@ pub enum CodeError {
     /// The provider refused.
     #[error("the third party gave no tokens: {code}{}", described(.description))]
     Refused {
-        /// The status of its answer, where the code says nothing known.
-        status: Option<u16>,
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -62,6 +62,8 @@ pub enum CodeError {
     /// The provider does not take the OAuth app.
     #[error("the third party does not take the app: {code}{}", described(.description))]
     App {
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -119,7 +121,7 @@ impl Refresher {
     ) -> Result<FirstCredentials, RunError> {
         let mut credentials = Zeroizing::new(Value::empty_object());
         lay_over(&mut credentials, &tokens.reply);
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut expires_at = freshness::expiry(&tokens.reply, now);
         let seen = Account { credentials: Some(&credentials), ..account };
         let subject = Subject::new(integration, seen)?.with("queryParameters", query);
@@ -166,17 +168,17 @@ impl Refresher {
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(subject.integration.key.as_str(), "", outcome, started.elapsed(), &detail);
         reply.map_err(|failure| match failure {
-            Failure::Exchange(ExchangeError::DeadGrant { code, description }) => {
-                CodeError::Refused { status: None, code, description }
+            Failure::Exchange(ExchangeError::DeadGrant { status, code, description }) => {
+                CodeError::Refused { status, code, description }
             }
             Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
-                CodeError::Refused { status: Some(status), code, description }
+                CodeError::Refused { status, code, description }
             }
-            Failure::Exchange(ExchangeError::DeadApp { code, description }) => {
-                CodeError::App { code, description }
+            Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
+                CodeError::App { status, code, description }
             }
-            failure => failure.meaning(self.clock.now()).into(),
+            failure => failure.meaning(self.clock.steady()).into(),
         })
     }
 }

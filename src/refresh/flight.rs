@@ -41,9 +41,9 @@ impl Refresher {
                 Ok(ready) => ready,
                 Err(outcome) => return landing.land(*outcome),
             };
-            let (started, begun) = (Instant::now(), self.clock.now());
+            let (started, begun) = (Instant::now(), self.clock.steady());
             let reply = ready.held.during(self.exchange(&ready)).await;
-            let at = self.clock.now();
+            let at = self.clock.steady();
             let failure = match reply {
                 Ok(reply) => {
                     self.succeeded(&ready, cause);
@@ -76,6 +76,7 @@ impl Refresher {
             let admitted = self.admit(&current, cause).await;
             let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
             let token = held_token(&current).filter(|_| plan.uses_refresh_token());
+            // The journal is kept by the system's clock.
             let now = self.clock.now();
             match lease::ask(&self.store, &current.connection, token, integration.rotation, now).await {
                 Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held }),
@@ -85,7 +86,9 @@ impl Refresher {
                 Ok(Asked::Busy) => tokio::time::sleep(lease::LOOK_AGAIN).await,
                 Ok(Asked::Overtaken) => {}
                 Ok(Asked::Spent(spend)) => {
-                    return Err(Box::new(self.in_doubt(&current, &integration, &spend, now).await));
+                    return Err(Box::new(
+                        self.in_doubt(&current, &integration, &spend, self.clock.steady()).await,
+                    ));
                 }
                 Err(error) => return Err(Box::new(Err(store_down(&error)))),
             }
@@ -104,12 +107,12 @@ impl Refresher {
     /// Whether somebody stored other credentials since, which are good for use.
     fn has_moved(&self, current: &Opened, seen: Version) -> bool {
         let connection = &current.connection;
-        connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
+        connection.version != seen && Freshness::of(connection, self.clock.steady()) != Freshness::Ended
     }
 
     /// What an exchange that succeeded says of the connection, its app and its endpoint.
     fn succeeded(&self, Ready { current, integration, plan, .. }: &Ready, cause: Cause) {
-        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.now());
+        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.steady());
         memory.succeeded(&connection.id);
         plan.app(integration).iter().for_each(|app| memory.apps.works(app));
         plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));

@@ -1,6 +1,8 @@
 //! What each answer of a token endpoint means for a connection and its caller.
 //! Never sends, never stores, and holds no secret: its errors may be shown.
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
 use crate::method::{FailureKind, RunError};
 use crate::oauth::ExchangeError;
@@ -78,6 +80,15 @@ impl RefreshError {
         }
     }
 
+    /// The same for a caller's program, with the moment before which asking again is useless, where that is known.
+    #[must_use]
+    pub fn data(&self) -> serde_json::Value {
+        match self {
+            Self::ThrottledUntil(end) => json!({ "code": self.code(), "retryAt": end.to_string() }),
+            _ => json!({ "code": self.code() }),
+        }
+    }
+
     /// Who can do something about it.
     #[must_use]
     pub fn blame(&self) -> Blame {
@@ -137,10 +148,10 @@ impl RefreshError {
     /// What a failed exchange means at `now`.
     fn from_exchange(error: &ExchangeError, now: Timestamp) -> Self {
         match error {
-            ExchangeError::DeadGrant { code, description } => {
+            ExchangeError::DeadGrant { code, description, .. } => {
                 Self::NeedsReconnect { reason: told(code, description) }
             }
-            ExchangeError::DeadApp { code, description } => {
+            ExchangeError::DeadApp { code, description, .. } => {
                 Self::MisconfiguredApp { reason: told(code, description) }
             }
             ExchangeError::Transient { retry_after: Some(pause), .. } => {

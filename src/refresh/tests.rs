@@ -5,7 +5,7 @@ mod other_writers;
 mod outage;
 mod remembered;
 mod rotating_server;
-mod scene;
+pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
 

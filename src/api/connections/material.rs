@@ -113,7 +113,7 @@ impl Api {
             let why = "send what gives access, or what the connector makes it from as `input`";
             return Err(Rejection::MissingField { field: "credentials", why });
         }
-        let expires_at = lifetime.map(|lifetime| self.clock.now().plus(lifetime));
+        let expires_at = lifetime.map(|lifetime| self.clock.steady().plus(lifetime));
         Ok((expires_at, self.pinned_origin(with, secrets).await?))
     }
 
@@ -127,7 +127,7 @@ impl Api {
         if source == Source::Sent {
             with.integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
         }
-        let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.now());
+        let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.steady());
         let can_refresh = with.option.can_refresh();
         match (with.option.auth, source) {
             // There is nothing to keep: each request gets a token of its own.
@@ -212,7 +212,9 @@ impl Api {
         let subject = with.subject(secrets, Some(&secrets.credentials), pinned_origin)?;
         match self.methods.test(&subject).await {
             Ok(_) => Ok(expires_at),
-            Err(error) if error.is_stale() && has_refresh_token(with, secrets) => Ok(Some(self.clock.now())),
+            Err(error) if error.is_stale() && has_refresh_token(with, secrets) => {
+                Ok(Some(self.clock.steady()))
+            }
             Err(error) => Err(Rejection::Test(error)),
         }
     }

@@ -75,7 +75,7 @@ impl Api {
             renewal = Renewal::Renewed(self.tested(with, &secrets, origin.as_deref(), expires_at).await?);
         }
         let app = app.clone();
-        let (open, now) = (draft.open_part(), self.clock.now());
+        let (open, now) = (draft.open_part(), self.clock.steady());
         let change = move |one: &mut Connection| {
             open.write(one);
             if let Renewal::Renewed(expires_at) = renewal {

@@ -38,6 +38,9 @@ pub(in crate::config) struct Integration {
     /// How many connections a customer may have.
     #[serde(default)]
     pub(in crate::config) connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time, for providers that drop what is idle. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) keep_alive: Option<Span>,
     /// What becomes of a refresh token when it is used: `strict`, `none`, or `{reuse: DURATION}`.
     #[serde(default)]
     pub(in crate::config) rotation: Rotation,
