@@ -82,9 +82,11 @@ for (const generation of ['old', 'new']) {
       await (await window).getByRole('link', { name: how }).click();
       return window;
     };
-    // A refusal leaves the form as it is, to try again.
+    // A refusal leaves the form as it is, to try again, and says why above it.
     const refused = await goes('Refuse');
     if (!refused.isClosed()) await refused.waitForEvent('close');
+    assert.match(await frame.getByRole('alert').innerText(), /access_denied/);
+    await page.screenshot({ path: '/tmp/connect-frame-refused.png' });
     await goes('Allow');
     const connection = await opened;
     assert.equal(connection.name, 'Framed');
