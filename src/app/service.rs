@@ -29,6 +29,7 @@ use crate::method::{Keys, Methods};
 use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
+use crate::refresh::schedule::Census;
 use crate::refresh::{Refresher, Sources};
 use crate::report::report;
 use crate::script::Scripts;
@@ -196,6 +197,12 @@ impl ServiceSide {
         self.rotations.begin(&self.shared)
     }
 
+    /// Ends, aside, the token exchanges that an earlier process began and did not finish.
+    pub(super) fn recover(&self) {
+        let refresher = Arc::clone(&self.refresher);
+        self.shared.spawn(async move { refresher.recover().await });
+    }
+
     /// Counts, aside, the rows that wait for a rotation.
     pub(super) fn count_rows(&self) {
         let rotations = Arc::clone(&self.rotations);
@@ -218,6 +225,16 @@ impl ServiceSide {
         }
         self.connect.reload(verifier, shown);
         self.catalog.store(Arc::new(catalog));
+    }
+
+    /// Keeps idle connections alive, and counts all, until Sidegate stops.
+    pub(super) async fn go_round(self: Arc<Self>, stop: CancellationToken) {
+        Arc::clone(&self.refresher).go_round(stop).await;
+    }
+
+    /// What was counted last.
+    pub(super) fn census(&self) -> Arc<Census> {
+        self.refresher.census()
     }
 
     /// Lets no browser that waits for an event hold up a stop.

@@ -1,8 +1,11 @@
+mod broken_store;
+mod crashes;
 mod leases;
 mod other_writers;
 mod outage;
 mod remembered;
-mod scene;
+mod rotating_server;
+pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
 
