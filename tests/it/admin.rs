@@ -121,7 +121,7 @@ fn commands_ask_the_running_process() {
 fn a_drain_that_was_asked_for_is_told_to_probes_and_callers_before_anything_closes() {
     let origin = Origin::new();
     let listeners = "health: {address: '127.0.0.1:0'}, admin: {address: '127.0.0.1:0'}";
-    let process = Process::listening(origin.address, listeners, "shutdown: {delay: 2s, grace: 5s}\n");
+    let process = Process::listening(origin.address, listeners, "shutdown: {delay: 5s, grace: 5s}\n");
     let request = format!("GET / HTTP/1.1\r\nHost: api.test\r\n{}\r\n", as_anna());
     let mut caller = process.connect();
     caller.say(&request);

@@ -142,8 +142,12 @@ fn read(stream: &mut TcpStream) -> std::io::Result<String> {
         let read = stream.read(&mut piece)?;
         bytes.extend_from_slice(&piece[..read]);
         let text = String::from_utf8_lossy(&bytes);
-        if text.contains("client_secret=") || read == 0 {
+        if text.contains("client_secret=") {
             return Ok(text.into_owned());
+        }
+        if read == 0 {
+            // Whoever asked was killed in the middle.
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
     }
 }
