@@ -171,7 +171,7 @@ impl Refresher {
             input: &secrets.input,
             credentials: Some(&secrets.credentials),
             pinned_origin: None,
-            customer: None,
+            user: None,
         };
         let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };

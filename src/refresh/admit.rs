@@ -52,7 +52,9 @@ impl Refresher {
     }
 
     async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
-        let subject = Subject::new(integration, account(current)).map_err(|error| misfit(&error))?;
+        let customer = self.customer(integration, current).await;
+        let account = account(current, customer.as_ref());
+        let subject = Subject::new(integration, account).map_err(|error| misfit(&error))?;
         Plan::of(&self.sources.methods, &subject, open(current)).await
     }
 

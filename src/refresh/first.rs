@@ -34,6 +34,8 @@ pub struct Consented<'a> {
 pub struct FirstTokens {
     /// What the provider said.
     pub reply: Zeroizing<Value>,
+    /// The status of its answer; none where the connector's own method asked.
+    pub status: Option<u16>,
     /// The scopes that it named, if it did.
     pub scopes: Option<Vec<String>>,
 }
@@ -52,8 +54,8 @@ pub enum CodeError {
     /// The provider refused.
     #[error("the third party gave no tokens: {code}{}", described(.description))]
     Refused {
-        /// The status of its answer, where the code says nothing known.
-        status: Option<u16>,
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -62,6 +64,8 @@ pub enum CodeError {
     /// The provider does not take the OAuth app.
     #[error("the third party does not take the app: {code}{}", described(.description))]
     App {
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -97,12 +101,12 @@ impl Refresher {
     ) -> Result<FirstTokens, CodeError> {
         let subject = seen_by_methods(integration, account, consented)?;
         let own = self.sources.methods.token_data(&subject).await.map_err(CodeError::Method)?;
-        let reply = match own {
-            Some(reply) => reply,
+        let (reply, status) = match own {
+            Some(reply) => (reply, None),
             None => self.exchanged(&subject, config, consented).await?,
         };
         let scopes = reply.get("scope").and_then(exchange::scopes);
-        Ok(FirstTokens { reply, scopes })
+        Ok(FirstTokens { reply, status, scopes })
     }
 
     /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them. `query`: what the
@@ -138,7 +142,7 @@ impl Refresher {
         subject: &Subject<'_>,
         config: &OAuthConfig,
         consented: &Consented<'_>,
-    ) -> Result<Zeroizing<Value>, CodeError> {
+    ) -> Result<(Zeroizing<Value>, Option<u16>), CodeError> {
         let Consented { code, verifier, callback, .. } = *consented;
         let request = TokenRequest {
             token_uri: &config.token_uri,
@@ -151,7 +155,7 @@ impl Refresher {
             egress: subject.for_app_owner().allowed().egress,
         };
         let reply = self.recorded(subject, self.sources.tokens.exchange(&request)).await?;
-        Ok(exchange::fields(&reply))
+        Ok((exchange::fields(&reply), Some(reply.status())))
     }
 
     /// Waits for an exchange, notes how it went, and says what its failure means.
@@ -166,15 +170,15 @@ impl Refresher {
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(subject.integration.key.as_str(), "", outcome, started.elapsed(), &detail);
         reply.map_err(|failure| match failure {
-            Failure::Exchange(ExchangeError::DeadGrant { code, description }) => {
-                CodeError::Refused { status: None, code, description }
+            Failure::Exchange(ExchangeError::DeadGrant { status, code, description }) => {
+                CodeError::Refused { status, code, description }
             }
             Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
-                CodeError::Refused { status: Some(status), code, description }
+                CodeError::Refused { status, code, description }
             }
-            Failure::Exchange(ExchangeError::DeadApp { code, description }) => {
-                CodeError::App { code, description }
+            Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
+                CodeError::App { status, code, description }
             }
             failure => failure.meaning(self.clock.steady()).into(),
         })

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::connector::Integration;
-use crate::method::{Account, RunError, Subject};
+use crate::method::{Account, RunError, Subject, User};
 use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
+use crate::store::{Connection, Customer, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan, Reply, refresh_token};
@@ -122,7 +122,9 @@ impl Refresher {
     }
 
     async fn exchange(&self, ready: &Ready) -> Result<Reply, Failure> {
-        let subject = Subject::new(&ready.integration, account(&ready.current)).map_err(Failure::Method)?;
+        let customer = self.customer(&ready.integration, &ready.current).await;
+        let account = account(&ready.current, customer.as_ref());
+        let subject = Subject::new(&ready.integration, account).map_err(Failure::Method)?;
         let sent = ready.plan.send(&self.sources, &subject);
         tokio::time::timeout_at(ready.held.deadline, sent).await.unwrap_or_else(|_| Err(late()))
     }
@@ -218,7 +220,18 @@ impl Refresher {
 
     /// What the reply makes of a connection.
     async fn granted(&self, ready: &Ready, base: &Opened, brought: &Brought) -> Granted {
-        brought.reply.granted(&self.sources.methods, &ready.integration, account(base), brought.at).await
+        let customer = self.customer(&ready.integration, base).await;
+        let account = account(base, customer.as_ref());
+        brought.reply.granted(&self.sources.methods, &ready.integration, account, brought.at).await
+    }
+
+    /// What the customer's tokens say of it, where the methods see that. A store that cannot say it stops no refresh.
+    pub(super) async fn customer(&self, integration: &Integration, current: &Opened) -> Option<Customer> {
+        let option = integration.connector.option(current.connection.auth_option.as_deref())?;
+        match integration.sees_user(option) {
+            true => self.store.customer(&current.connection.owner).await.ok()?,
+            false => None,
+        }
     }
 
     fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
@@ -287,7 +300,7 @@ pub(super) fn open(opened: &Opened) -> &Secrets {
 }
 
 /// The connection as its connector's methods see it.
-pub(super) fn account(opened: &Opened) -> Account<'_> {
+pub(super) fn account<'a>(opened: &'a Opened, customer: Option<&'a Customer>) -> Account<'a> {
     let (connection, secrets) = (&opened.connection, open(opened));
     Account {
         option: connection.auth_option.as_deref(),
@@ -296,7 +309,11 @@ pub(super) fn account(opened: &Opened) -> Account<'_> {
         input: &secrets.input,
         credentials: Some(&secrets.credentials),
         pinned_origin: connection.pinned_origin.as_deref(),
-        customer: Some((&connection.owner, None)),
+        user: Some(User {
+            owner: &connection.owner,
+            name: customer.and_then(|customer| customer.name.as_deref()),
+            fields: customer.and_then(|customer| customer.fields.as_ref()),
+        }),
     }
 }
 

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 
 /**
- * Starts a provider with one client. `/resource` takes only its live access tokens, with `?early` before it has read the
- * body; `/forbidden` takes none, and `/scope` misses a scope.
+ * Starts a provider with one client. `/resource` takes only its live access tokens; `/forbidden` takes none, and `/scope`
+ * misses a scope. With `redirectUris` people may log in with any name and password, and are asked for their consent.
  */
-export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600 }) {
+export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600, redirectUris = [] }) {
   const tokenRequests = [];
   const seen = { resource: 0, rejected: 0, bodies: [] };
   let delayed = 0;
@@ -27,9 +27,9 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
       client_id: clientId,
       client_secret: clientSecret,
       grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
-      redirect_uris: [`${url}/callback`],
+      redirect_uris: [`${url}/callback`, ...redirectUris],
     }],
-    features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true } },
+    features: { devInteractions: { enabled: redirectUris.length > 0 }, clientCredentials: { enabled: true } },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     rotateRefreshToken: true,
     ttl: { AccessToken: accessTokenSeconds, ClientCredentials: accessTokenSeconds, RefreshToken: 86400, Grant: 86400 },
@@ -49,11 +49,9 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
       response.writeHead(found ? 200 : 401, headers);
       response.end(JSON.stringify(found ? { ok: true } : { error: 'invalid_token' }));
     };
-    const early = request.url.endsWith('?early');
-    if (early) answer();
     const body = await read(request);
-    if (early || body.bytes > 0) seen.bodies.push(body);
-    if (!early) answer();
+    if (body.bytes > 0) seen.bodies.push(body);
+    answer();
   }
 
   /** A family of tokens, as after a customer's consent. */
@@ -74,9 +72,8 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
   const alive = async (grantId) => Boolean(await provider.Grant.find(grantId));
   /** How long the token endpoint takes to answer from now on, in milliseconds. */
   const delay = (milliseconds) => { delayed = milliseconds; };
-  const until = async (holds) => { while (!holds()) await new Promise(setImmediate); };
   const close = () => { listener.closeAllConnections(); listener.close(); };
-  return { url, provider, tokenRequests, seen, grant, revoke, alive, delay, until, close };
+  return { url, provider, tokenRequests, seen, grant, revoke, alive, delay, close };
 }
 
 /** How long a body is and what it hashes to, as far as it comes. */

@@ -49,19 +49,6 @@ for (const [how, headers] of [['chunked', { 'transfer-encoding': 'chunked' }], [
   });
 }
 
-scened('a 401 before the upload has begun to arrive causes no second body either', async (scene, oauth) => {
-  await oauth.revoke((await scene.credentials()).access_token);
-  const bodies = oauth.seen.bodies.length;
-  const { body, hash } = upload(64 * MIB);
-  const answer = await scene.ask('POST', '/connections/rotating/proxy/resource?early', scene.customer, body, { 'transfer-encoding': 'chunked' });
-  assert.equal(answer.status, 401);
-  await oauth.until(() => oauth.seen.bodies.length > bodies);
-  const [first, ...others] = oauth.seen.bodies.slice(bodies);
-  assert.deepEqual(others, []);
-  if (first.bytes === 64 * MIB) assert.equal(first.sha256, hash());
-  assert.equal((await scene.call()).status, 200);
-});
-
 scened('a short body is sent a second time, the same to the byte', async (scene, oauth) => {
   await oauth.revoke((await scene.credentials()).access_token);
   const bodies = oauth.seen.bodies.length;

@@ -199,6 +199,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         rotation: crate::connector::Rotation::default(),
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,

@@ -125,6 +125,7 @@ impl Resolver<'_> {
             rotation: self.rotation(&typed.rotation, &path.key("rotation")),
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
+            upgrade_idle: Some(typed.timeouts.upgrade_idle.0).filter(|idle| !idle.is_zero()),
             route,
             oauth_callback: self.oauth_callback(typed, &path.key("oAuthCallbackUri")),
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),

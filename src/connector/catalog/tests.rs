@@ -29,6 +29,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         rotation: crate::connector::Rotation::default(),
         allow_private: false,
         allow_plain: false,
+        upgrade_idle: None,
         route: route.map(str::to_owned),
         oauth_callback: None,
         credentials_schema: None,

@@ -309,6 +309,7 @@ auth:
         rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: Some("/crm".into()),
         oauth_callback: None,
         credentials_schema: None,

@@ -234,6 +234,7 @@ auth:
         rotation: Rotation::default(),
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,
