@@ -59,7 +59,11 @@ egress: {allowPrivate: true, allowPlain: true}
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
       response.on('error', reject);
     });
-    request.on('error', reject);
+    request.on('error', (error) => {
+      // A kept connection may be closed just as it is used again; nothing was answered on it.
+      if (error.code === 'ECONNRESET' && request.reusedSocket && !streams) resolve(ask(method, path, bearer, body, more));
+      else reject(error);
+    });
     if (streams) body.pipe(request); else request.end(body && JSON.stringify(body));
   });
 
