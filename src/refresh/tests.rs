@@ -1,7 +1,10 @@
+mod broken_store;
+mod crashes;
 mod leases;
 mod other_writers;
 mod outage;
 mod remembered;
+mod rotating_server;
 pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
