@@ -4,6 +4,7 @@
 mod integration;
 mod scalars;
 mod scripts;
+mod token_endpoint;
 mod upstream;
 mod workspace;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use scripts::Scripts;
+pub(super) use token_endpoint::{Basic, ClientAuthentication, TokenEndpoint, Unit};
 pub(super) use upstream::{
     Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
     UpstreamTls, Url,

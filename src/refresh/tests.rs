@@ -1,6 +1,7 @@
 mod other_writers;
 mod outage;
 mod remembered;
+mod rows;
 mod scene;
 
 use std::sync::atomic::Ordering;

@@ -310,6 +310,7 @@ auth:
         route: Some("/crm".into()),
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 

@@ -213,6 +213,7 @@ auth:
         route: None,
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 
