@@ -9,6 +9,7 @@ mod failed;
 mod first;
 mod flight;
 pub mod freshness;
+mod lease;
 mod memory;
 pub mod outcome;
 mod single_flight;
@@ -244,6 +245,9 @@ fn late() -> Failure {
 fn connected(opened: &Opened) -> Result<(), RefreshError> {
     match &opened.connection.health {
         Health::Ready => Ok(()),
+        health @ Health::Disconnected { message: reason, .. } if health.is_outcome_unknown() => {
+            Err(RefreshError::OutcomeUnknown { reason: reason.clone() })
+        }
         Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
     }
 }

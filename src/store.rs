@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod keys;
+mod lease;
 mod list;
 mod near;
 pub mod record;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use error::StoreError;
 pub use keys::{KeyUse, Rows};
+pub use lease::{Lease, Leasing, Spend, TokenDigest};
 pub use list::Filter;
 pub use record::{Connection, Customer, Health, Opened, SecretChanges, Secrets};
 pub use redb::{Config, ConnectionRequest, Consent, Outcome, Replaced, Store};

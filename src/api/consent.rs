@@ -3,6 +3,8 @@
 
 mod answer;
 mod complete;
+mod oauth1;
+mod oauth2;
 pub(super) mod rejection;
 mod trail;
 
@@ -17,10 +19,10 @@ use super::place::Selector;
 use super::rejection::Rejection;
 use super::seen::random_id;
 use crate::clock::Timestamp;
-use crate::connector::{AuthOption, AuthType, GrantType, Integration, OAuthConfig};
+use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
-use crate::oauth::authorization::{AuthorizationRequest, code_verifier};
-use crate::refresh::RefreshError;
+use crate::method::Subject;
+use crate::refresh::FirstTokens;
 use crate::secret::Secret;
 use crate::steps::{Stage, Steps};
 use crate::store::{Consent, Opened, Secrets};
@@ -32,6 +34,10 @@ pub use answer::Brought;
 
 /// Where browsers come back to, behind `publicUrl`.
 const CALLBACK: &str = "/oauth-callback";
+
+/// Why a browser is not sent somewhere.
+const NOT_ADMITTED: &str =
+    "its authorizeUri is not https, or is computed and not listed in the integration's `hosts`";
 
 /// What is to be connected, and what is to be known when the browser comes back.
 pub struct ConsentWish<'a> {
@@ -56,6 +62,7 @@ pub struct Asked {
 }
 
 /// What a customer is asked for.
+#[derive(Clone, Copy)]
 struct Question<'a> {
     with: With<'a>,
     secrets: &'a Secrets,
@@ -63,6 +70,24 @@ struct Question<'a> {
     callback: &'a str,
     /// What it is to bring back.
     state: &'a str,
+}
+
+/// A browser that is sent away, and what is kept until it comes back.
+struct Away {
+    place: Url,
+    /// By OAuth 1.0a, the token that it carries.
+    temporary: Option<String>,
+    proof: Option<Secret<String>>,
+}
+
+/// What a consent gave.
+struct Redeemed {
+    tokens: FirstTokens,
+    /// The scopes that were asked for, and those that were granted, as far as that is known.
+    asked: Vec<String>,
+    granted: Option<Vec<String>>,
+    /// Whether a refresh token is to be expected.
+    renews: bool,
 }
 
 impl Api {
@@ -98,9 +123,8 @@ impl Api {
         let custom = wish.custom_state.map(|custom| format!("{name}:{custom}"));
         let state = custom.unwrap_or_else(|| name.clone());
         let question = Question { with, secrets: &secrets, callback: &callback, state: &state };
-        let Some((place, proof)) = self.asked(&question, &mut Trail::new(&*self.clock, steps)).await? else {
-            return Ok(None);
-        };
+        let away = self.asked(&question, &mut Trail::new(&*self.clock, steps)).await?;
+        let Some(Away { place, temporary, proof }) = away else { return Ok(None) };
         let consent = Consent {
             integration: integration.key.clone(),
             connection: again.as_ref().map(|again| again.connection.id.clone()),
@@ -108,6 +132,7 @@ impl Api {
             wanted: wish.wanted.clone(),
             callback: callback.clone(),
             state: state.clone(),
+            temporary,
             proof,
             browser: wish.browser,
             afterwards: wish.afterwards,
@@ -153,70 +178,33 @@ impl Api {
         }
     }
 
-    /// Where to send the browser, and what the code that it brings back is to be redeemed with. None if it is the app's own
-    /// credentials that make the first token.
-    async fn asked(
-        &self,
-        question: &Question<'_>,
-        trail: &mut Trail<'_>,
-    ) -> Result<Option<(Url, Option<Secret<String>>)>, Rejection> {
-        question.with.option.check_input(&question.secrets.input).map_err(Rejection::Schema)?;
-        trail.plan(Stage::OAUTH2);
-        trail.begin(Stage::Settings);
-        let config = trail.ended(self.settings(question).await, trail::settings)?;
-        if config.grant_type == GrantType::ClientCredentials {
-            trail.plan(&[]);
-            return Ok(None);
+    /// Where to send the browser. None if it need not go anywhere.
+    async fn asked(&self, question: &Question<'_>, trail: &mut Trail<'_>) -> Result<Option<Away>, Rejection> {
+        let Question { with, secrets, .. } = *question;
+        with.option.check_input(&secrets.input).map_err(Rejection::Schema)?;
+        let away = match app_owner(with).1.auth {
+            AuthType::OAuth1 => Some(self.asked_by_oauth1(question, trail).await?),
+            _ => self.asked_by_oauth2(question, trail).await?,
+        };
+        if away.is_some() {
+            trail.begin(Stage::Callback);
         }
-        trail.begin(Stage::Authorization);
-        let made = authorization(question, &config).map_err(|error| self.not_refreshed(error));
-        let made = trail.ended(made, |(place, _)| trail::query(place.query_pairs()))?;
-        trail.begin(Stage::Callback);
-        Ok(Some(made))
-    }
-
-    /// `getOAuthConfig`.
-    async fn settings(&self, question: &Question<'_>) -> Result<OAuthConfig, Rejection> {
-        let Question { with, secrets, callback, state } = question;
-        let subject = with.subject(secrets, None, None)?;
-        let subject =
-            subject.with("redirectUri", &Value::from(*callback)).with("state", &Value::from(*state));
-        self.refresher.oauth_config(&subject).await.map_err(|error| self.not_refreshed(error))
+        Ok(away)
     }
 }
 
-/// The address that asks for a consent, and what the code is to be redeemed with.
-fn authorization(
-    question: &Question<'_>,
-    config: &OAuthConfig,
-) -> Result<(Url, Option<Secret<String>>), RefreshError> {
-    let misconfigured = |reason: &str| RefreshError::MisconfiguredApp { reason: reason.to_owned() };
-    let Question { with, callback, state, .. } = question;
-    let Some(authorize_uri) = &config.authorize_uri else {
-        return Err(misconfigured("the connector gives no authorizeUri"));
-    };
-    let (owner, option) = app_owner(*with);
-    if !owner.admits_authorization_endpoint(option, config) {
-        let why = "its authorizeUri is not https, or is computed and not listed in the integration's `hosts`";
-        return Err(misconfigured(why));
+impl Question<'_> {
+    /// What the connector's methods see.
+    fn subject(&self) -> Result<Subject<'_>, Rejection> {
+        let subject = self.with.subject(self.secrets, None, None)?;
+        let text = |text: &str| Value::from(text);
+        Ok(subject.with("redirectUri", &text(self.callback)).with("state", &text(self.state)))
     }
-    let verifier = (!config.skip_pkce).then(code_verifier);
-    let request = AuthorizationRequest {
-        authorize_uri,
-        client_id: &config.client_id,
-        redirect_uri: callback,
-        scopes: wanted_scopes(*with, config),
-        state,
-        verifier: verifier.as_ref(),
-        extra: &config.extra,
-    };
-    let url = request.url().map_err(|_| misconfigured("its authorizeUri is no URL"))?;
-    Ok((url, verifier))
 }
 
 /// Whether a customer must say yes at the third party.
 fn needs_consent(with: With<'_>) -> bool {
-    app_owner(with).1.auth == AuthType::OAuth2
+    app_owner(with).1.auth.is_oauth()
 }
 
 /// Whose app asks, and by which way of its connector.
@@ -229,7 +217,7 @@ fn app_owner<'a>(with: With<'a>) -> (&'a Integration, &'a AuthOption) {
 }
 
 /// What is asked for: the integration's own list goes before its lender's, and that before the connector's.
-fn wanted_scopes<'a>(with: With<'a>, config: &'a OAuthConfig) -> &'a [String] {
-    let own = with.integration.scopes.as_ref().or_else(|| app_owner(with).0.scopes.as_ref());
-    own.unwrap_or(&config.scopes)
+fn wanted_scopes<'a>(with: With<'a>, connectors: &'a [String]) -> &'a [String] {
+    let own = with.integration.scopes.as_deref().or_else(|| app_owner(with).0.scopes.as_deref());
+    own.unwrap_or(connectors)
 }

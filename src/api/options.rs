@@ -24,6 +24,8 @@ pub(super) struct OptionView<'a> {
     input_schema: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ui: Option<Value>,
+    #[serde(rename = "oAuthCallbackUri", skip_serializing_if = "Option::is_none")]
+    oauth_callback_uri: Option<&'a str>,
 }
 
 /// The `auth` of a connector's spec: its own way, and its options by key.
@@ -40,10 +42,12 @@ impl<'a> OptionView<'a> {
     pub(super) fn all(integration: &'a Integration) -> Vec<Self> {
         let parameters = |option| integration.connector_parameters(option, None, &Value::empty_object());
         let ways = integration.connector.offered();
-        ways.filter(|way| integration.offers(way, &parameters(way))).map(Self::of).collect()
+        ways.filter(|way| integration.offers(way, &parameters(way)))
+            .map(|way| Self::of(integration, way))
+            .collect()
     }
 
-    fn of(option: &'a AuthOption) -> Self {
+    fn of(integration: &'a Integration, option: &'a AuthOption) -> Self {
         let input_schema = option.input_schema.as_ref();
         let text = |name: &str, text: Option<&String>| Some((name.to_owned(), Value::from(text?.as_str())));
         let ui = [
@@ -59,6 +63,7 @@ impl<'a> OptionView<'a> {
             description: option.description.as_deref(),
             input_schema,
             ui: (!ui.is_empty()).then(|| Value::from_iter(ui)),
+            oauth_callback_uri: integration.app_owner(option).oauth_callback.as_deref(),
         }
     }
 

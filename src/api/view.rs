@@ -36,6 +36,10 @@ pub(super) struct ConnectionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_credentials_refresh_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    granted_scopes: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<&'a Value>,
     created_at: String,
     updated_at: String,
@@ -130,6 +134,8 @@ impl<'a> ConnectionView<'a> {
             can_test: option.is_some_and(AuthOption::can_test),
             can_refresh_credentials: option.is_some_and(AuthOption::can_refresh),
             next_credentials_refresh_at: connection.refresh_at.map(rfc3339),
+            granted_scopes: connection.granted_scopes.as_deref(),
+            missing_scopes: missing_scopes(connection, integration, option).unwrap_or_default(),
             meta: connection.meta.as_ref(),
             created_at: rfc3339(connection.created_at),
             updated_at: rfc3339(connection.updated_at),
@@ -174,6 +180,18 @@ impl<'a> CustomerView<'a> {
             last_active_at: rfc3339(customer.last_active_at),
         }
     }
+}
+
+/// The scopes that are asked for now and were not granted then.
+fn missing_scopes(
+    connection: &Connection,
+    integration: Option<&Integration>,
+    option: Option<&AuthOption>,
+) -> Option<Vec<String>> {
+    let granted = connection.granted_scopes.as_ref()?;
+    let mut asked = integration?.known_scopes(option?)?;
+    asked.retain(|scope| !granted.contains(scope));
+    Some(asked)
 }
 
 fn error(health: &Health) -> Option<ErrorView<'_>> {

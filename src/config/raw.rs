@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord};
+pub(super) use integration::{
+    App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord, Rotation, RotationWord,
+};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use scripts::Scripts;
 pub(super) use token_endpoint::{Basic, ClientAuthentication, TokenEndpoint, Unit};

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
-use super::{AuthOption, Connector, OAuthConfig, TokenSettings};
+use super::{AuthOption, Connector, TokenSettings};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -31,6 +32,20 @@ pub enum Connections {
     One,
     /// Several; then a call names the connection.
     Many,
+}
+
+/// What becomes of a refresh token when it is used, which decides whether it may be sent again after an exchange that
+/// ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Rotation {
+    /// It may be good for one use: it is never sent again. A provider may take a second use for a theft, and end the
+    /// whole grant.
+    #[default]
+    Strict,
+    /// A new one comes with each use, and for this long the provider takes the old one again: it is sent once more.
+    Reuse(Duration),
+    /// It stays good: it is sent as often as it takes.
+    None,
 }
 
 /// What an integration says of one of its connector's options.
@@ -67,6 +82,8 @@ pub struct Integration {
     pub hosts: Hosts,
     /// How many connections a customer may have.
     pub connections: Connections,
+    /// What becomes of a refresh token when it is used.
+    pub rotation: Rotation,
     /// Whether private addresses may be dialled.
     pub allow_private: bool,
     /// Whether plain http may be spoken.
@@ -121,6 +138,13 @@ impl Integration {
         self.app_owner(self.connector.option(option)?).apps.first()
     }
 
+    /// The scopes that a customer is asked for, where no formula has to be evaluated to know them.
+    #[must_use]
+    pub fn known_scopes(&self, option: &AuthOption) -> Option<Vec<String>> {
+        let lenders = || option.lender().map(|lender| lender.integration().known_scopes(lender.option()));
+        self.scopes.clone().or_else(|| lenders().unwrap_or_else(|| option.literal_scopes()))
+    }
+
     /// Its own app of this id.
     #[must_use]
     pub fn app(&self, id: &AppId) -> Option<&App> {
@@ -139,15 +163,19 @@ impl Integration {
         option.has_literal_token_endpoint() || url::Url::parse(token_uri).is_ok_and(|url| listed(&url))
     }
 
-    /// Whether a customer's browser may be sent to the authorization endpoint of `config`: the option has it as a literal,
+    /// Whether a customer's browser may be sent to `authorize_uri`: the option has it as a literal,
     /// `hosts` lists its host, or it is on the host of the token endpoint. Without `allow_plain` it must be https.
     #[must_use]
-    pub fn admits_authorization_endpoint(&self, option: &AuthOption, config: &OAuthConfig) -> bool {
+    pub fn admits_authorization_endpoint(
+        &self,
+        option: &AuthOption,
+        authorize_uri: &str,
+        token_uri: &str,
+    ) -> bool {
         let parsed = |uri: &str| url::Url::parse(uri).ok();
-        let Some(url) = config.authorize_uri.as_deref().and_then(parsed) else { return false };
+        let Some(url) = parsed(authorize_uri) else { return false };
         let Some(site) = Site::of(&url) else { return false };
-        let beside_tokens =
-            || parsed(&config.token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
+        let beside_tokens = || parsed(token_uri).is_some_and(|tokens| Site::of(&tokens) == Some(site));
         (self.allow_plain || site.scheme == "https")
             && (option.has_literal_authorization_endpoint() || self.hosts.lists(&site) || beside_tokens())
     }

@@ -128,6 +128,19 @@ impl RunError {
         }
     }
 
+    /// Whether the third party may have done what was asked without our knowing.
+    #[must_use]
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::Send { source, .. } => {
+                !matches!(source, SendError::Egress(_) | SendError::Connect(_) | SendError::ConnectTimeout)
+            }
+            Self::Script(error) => script_leaves_open(&error.kind),
+            Self::Body { .. } | Self::TooLong { .. } | Self::TooSlow { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the third party refused the credentials, so that newer ones may help.
     #[must_use]
     pub fn is_stale(&self) -> bool {
@@ -153,6 +166,23 @@ fn of_script(kind: &ErrorKind) -> FailureKind {
         ErrorKind::Busy(_) | ErrorKind::NoWorker(_) => FailureKind::Down,
         ErrorKind::Limit(exceeded) if exceeded.limit == Limit::WallClock => FailureKind::Down,
         _ => FailureKind::Misconfigured,
+    }
+}
+
+/// What a script sent before it failed is not known; but an error that says what an answer was, is about one.
+fn script_leaves_open(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Thrown(thrown) => match thrown.key.as_deref() {
+            Some(key) => key == HostError::UNREACHABLE,
+            None => thrown.status.is_none(),
+        },
+        ErrorKind::Syntax(_)
+        | ErrorKind::Import(_)
+        | ErrorKind::NoExport
+        | ErrorKind::AsksTooEarly
+        | ErrorKind::Busy(_)
+        | ErrorKind::NoWorker(_) => false,
+        _ => true,
     }
 }
 

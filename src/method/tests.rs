@@ -37,6 +37,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: None,

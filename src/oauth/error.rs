@@ -8,8 +8,10 @@ use std::time::Duration;
 pub enum Sent {
     /// No connection came about; nothing was sent.
     No,
-    /// The request left, or may have.
+    /// The request left, or may have, and no whole answer came.
     Perhaps,
+    /// It was answered, without a token.
+    Answered,
 }
 
 /// What a failed exchange means.
@@ -55,4 +57,12 @@ pub enum ExchangeError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl ExchangeError {
+    /// Whether the endpoint may have done what was asked without our knowing: a refresh token may be spent.
+    #[must_use]
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Transient { sent: Sent::Perhaps, .. })
+    }
 }

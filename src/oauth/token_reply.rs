@@ -113,7 +113,7 @@ impl Reply {
 
     fn transient(&self, reason: &str) -> ExchangeError {
         let retry_after = self.retry_after;
-        ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Perhaps }
+        ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
     }
 }
 

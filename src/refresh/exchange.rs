@@ -82,8 +82,8 @@ impl Plan {
         if config.no_refresh_token {
             return not_refreshable("the connector says that there is no refresh token");
         }
-        match secrets.credentials.get("refresh_token").and_then(Value::as_str) {
-            None | Some("") => not_refreshable("there is no refresh token"),
+        match refresh_token(&secrets.credentials) {
+            None => not_refreshable("there is no refresh token"),
             Some(token) => {
                 let refresh_token = Some(Secret::new(token.to_owned()));
                 let egress = subject.allowed().egress;
@@ -122,10 +122,18 @@ impl Plan {
     pub(super) fn spends(&self, secrets: &Secrets) -> bool {
         match self {
             Self::Tokens(plan) => {
-                let held = secrets.credentials.get("refresh_token").and_then(Value::as_str);
+                let held = refresh_token(&secrets.credentials);
                 matches!((&plan.refresh_token, held), (Some(spent), Some(held)) if spent.matches(held.as_bytes()))
             }
             Self::Method(seen) => secrets.credentials == **seen,
+        }
+    }
+
+    /// Whether it uses the refresh token that the credentials have. A connector's own method may.
+    pub(super) fn uses_refresh_token(&self) -> bool {
+        match self {
+            Self::Tokens(plan) => plan.refresh_token.is_some(),
+            Self::Method(_) => true,
         }
     }
 
@@ -160,6 +168,11 @@ impl Plan {
             }
         }
     }
+}
+
+/// The refresh token among credentials.
+pub(super) fn refresh_token(credentials: &Value) -> Option<&str> {
+    credentials.get("refresh_token").and_then(Value::as_str).filter(|token| !token.is_empty())
 }
 
 impl TokenPlan {
@@ -269,7 +282,7 @@ pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<O
 }
 
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.
-fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
+pub(super) fn check_app(subject: &Subject<'_>) -> Result<(), RefreshError> {
     match subject.app() {
         Some(id) if subject.integration.app(id).is_none() => {
             Err(RefreshError::MisconfiguredApp { reason: format!("the app {id} is not configured") })

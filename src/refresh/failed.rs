@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::connector::Integration;
 use crate::oauth::ExchangeError;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, FailureClass, Health, Opened, RefreshFailure};
+use crate::store::{Connection, FailureClass, Health, Opened, RefreshFailure, Spend};
 
 use super::Refresher;
 use super::exchange::Plan;
@@ -42,7 +42,28 @@ impl Refresher {
         let Some(note) = self.memory.note(connection, now, &meaning) else { return Err(meaning) };
         let note = self.pause(connection, tried, failure, &meaning, note);
         let meaning = if is_over(&note) { given_up(&note) } else { meaning };
-        self.write(current, meaning, note).await
+        let health = dead(&meaning, now);
+        self.write(current, meaning, note, health).await
+    }
+
+    /// Disconnects a connection whose refresh token was sent, or may have been, without an answer: sent a second time it
+    /// could end the whole grant.
+    pub(super) async fn in_doubt(
+        &self,
+        current: &Opened,
+        integration: &Arc<Integration>,
+        spend: &Spend,
+        now: Timestamp,
+    ) -> Outcome {
+        let connection = &current.connection;
+        let reason = format!("the refresh token was sent at {} and no answer came", spend.at);
+        tracing::warn!(connection = connection.id.as_str(), reason, "a connection must be connected again");
+        let health = disconnected(Health::OUTCOME_UNKNOWN, &reason, now);
+        let meaning = RefreshError::OutcomeUnknown { reason };
+        let Some(note) = self.memory.note(connection, now, &meaning) else { return Err(meaning) };
+        let note = RefreshFailure { next_try: None, ..note };
+        self.memory.pause(&connection.id, integration, &note, None);
+        self.write(current, meaning, note, Some(health)).await
     }
 
     /// Where the app is refused all its connections pause together, else this one does.
@@ -77,8 +98,13 @@ impl Refresher {
 
     /// Writes the note into the row. Conditional on the version, and in the open part only: it cannot undo new tokens. If
     /// it cannot be stored, the pause in memory stands in for it.
-    async fn write(&self, current: &Opened, meaning: RefreshError, note: RefreshFailure) -> Outcome {
-        let health = dead(&meaning, note.at);
+    async fn write(
+        &self,
+        current: &Opened,
+        meaning: RefreshError,
+        note: RefreshFailure,
+        health: Option<Health>,
+    ) -> Outcome {
         let write = move |connection: &mut Connection| {
             connection.refreshing.failed(note);
             connection.health = health.unwrap_or_else(|| connection.health.clone());
@@ -92,7 +118,11 @@ impl Refresher {
 
 fn dead(meaning: &RefreshError, at: Timestamp) -> Option<Health> {
     let RefreshError::NeedsReconnect { reason } = meaning else { return None };
-    Some(Health::Disconnected { code: meaning.code().into(), message: reason.clone(), at })
+    Some(disconnected(meaning.code(), reason, at))
+}
+
+fn disconnected(code: &str, message: &str, at: Timestamp) -> Health {
+    Health::Disconnected { code: code.into(), message: message.into(), at }
 }
 
 fn is_over(note: &RefreshFailure) -> bool {

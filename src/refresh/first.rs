@@ -1,6 +1,8 @@
 //! The first tokens of a connection whose customer consented: the code it brought back, exchanged once.
 //! Never stores anything, and never asks for a code.
 
+mod oauth1;
+
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -48,7 +50,7 @@ pub struct FirstCredentials {
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// The provider refused.
-    #[error("the third party gave no tokens for the code: {code}{}", described(.description))]
+    #[error("the third party gave no tokens: {code}{}", described(.description))]
     Refused {
         /// The status of its answer, where the code says nothing known.
         status: Option<u16>,
@@ -103,7 +105,8 @@ impl Refresher {
         Ok(FirstTokens { reply, scopes })
     }
 
-    /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them.
+    /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them. `query`: what the
+    /// browser brought back.
     ///
     /// # Errors
     /// The method fails.
@@ -111,7 +114,7 @@ impl Refresher {
         &self,
         integration: &Integration,
         account: Account<'_>,
-        consented: &Consented<'_>,
+        query: &Value,
         tokens: &FirstTokens,
     ) -> Result<FirstCredentials, RunError> {
         let mut credentials = Zeroizing::new(Value::empty_object());
@@ -119,7 +122,7 @@ impl Refresher {
         let now = self.clock.now();
         let mut expires_at = exchange::ends(integration, account, &tokens.reply, now);
         let seen = Account { credentials: Some(&credentials), ..account };
-        let subject = Subject::new(integration, seen)?.with("queryParameters", consented.query);
+        let subject = Subject::new(integration, seen)?.with("queryParameters", query);
         let own = self.sources.methods.from_access_token_response(&subject, &tokens.reply).await?;
         drop(subject);
         if let Some(own) = own {
@@ -148,26 +151,34 @@ impl Refresher {
             reading: reading(config),
             egress: subject.for_app_owner().allowed().egress,
         };
+        let reply = self.recorded(subject, self.sources.tokens.exchange(&request)).await?;
+        Ok(exchange::fields(&reply))
+    }
+
+    /// Waits for an exchange, notes how it went, and says what its failure means.
+    async fn recorded<T>(
+        &self,
+        subject: &Subject<'_>,
+        exchange: impl Future<Output = Result<T, ExchangeError>>,
+    ) -> Result<T, CodeError> {
         let started = Instant::now();
-        let reply = self.sources.tokens.exchange(&request).await.map_err(Failure::Exchange);
+        let reply = exchange.await.map_err(Failure::Exchange);
         let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(subject.integration.key.as_str(), "", outcome, started.elapsed(), &detail);
-        let now = self.clock.now();
-        match reply {
-            Ok(response) => Ok(exchange::fields(&response)),
-            Err(Failure::Exchange(ExchangeError::DeadGrant { code, description })) => {
-                Err(CodeError::Refused { status: None, code, description })
+        reply.map_err(|failure| match failure {
+            Failure::Exchange(ExchangeError::DeadGrant { code, description }) => {
+                CodeError::Refused { status: None, code, description }
             }
-            Err(Failure::Exchange(ExchangeError::Unknown { status, code })) => {
+            Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
-                Err(CodeError::Refused { status: Some(status), code, description })
+                CodeError::Refused { status: Some(status), code, description }
             }
-            Err(Failure::Exchange(ExchangeError::DeadApp { code, description })) => {
-                Err(CodeError::App { code, description })
+            Failure::Exchange(ExchangeError::DeadApp { code, description }) => {
+                CodeError::App { code, description }
             }
-            Err(failure) => Err(failure.meaning(now).into()),
-        }
+            failure => failure.meaning(self.clock.now()).into(),
+        })
     }
 }
 

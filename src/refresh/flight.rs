@@ -13,17 +13,18 @@ use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Opened, SecretChanges, Secrets, StoreError};
+use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
 use crate::telemetry::labels::RefreshOutcome;
 
-use super::exchange::{Granted, Plan, Reply};
+use super::exchange::{Granted, Plan, Reply, refresh_token};
 use super::failed::Tried;
 use super::freshness::{Freshness, Jitter, refresh_at};
+use super::lease::{self, Asked, Held};
 use super::outcome::{Failure, RefreshError};
 use super::single_flight::{Landing, Outcome};
-use super::{Cause, Refresher, connected};
+use super::{Cause, Refresher, connected, late};
 
-/// How often tokens that could not be stored are tried again: from the first, doubling, to the last.
+/// What could not be stored is tried again after pauses that double from the first to the last.
 const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 impl Refresher {
@@ -35,30 +36,58 @@ impl Refresher {
         cause: Cause,
         landing: Landing,
     ) {
-        let current = match self.row(&id).await {
-            Ok(current) => current,
-            Err(error) => return landing.land(Err(error)),
-        };
-        if self.has_moved(&current, seen) {
-            return landing.land(Ok(current));
-        }
-        let (integration, plan) = match self.admit(&current, cause).await {
-            Ok(admitted) => admitted,
-            Err(error) => return landing.land(Err(error)),
-        };
-        let (started, begun) = (Instant::now(), self.clock.now());
-        let reply = self.exchange(&integration, &plan, &current).await;
-        let at = self.clock.now();
-        match reply {
-            Ok(reply) => {
-                self.succeeded(&current.connection, &integration, &plan, cause);
-                let brought = Brought { integration, plan, reply, at };
-                self.save(&current, &brought, started, landing).await;
+        loop {
+            let ready = match self.ready(&id, seen, cause).await {
+                Ok(ready) => ready,
+                Err(outcome) => return landing.land(*outcome),
+            };
+            let (started, begun) = (Instant::now(), self.clock.now());
+            let reply = ready.held.during(self.exchange(&ready)).await;
+            let at = self.clock.now();
+            let failure = match reply {
+                Ok(reply) => {
+                    self.succeeded(&ready, cause);
+                    return self.save(&ready, &Brought { reply, at }, started, landing).await;
+                }
+                Err(failure) => failure,
+            };
+            let spent = ready.held.spends && failure.leaves_open();
+            let label = if spent { RefreshOutcome::Unknown } else { failure.label() };
+            self.record(&ready.current.connection, label, started, &failure.detail());
+            if !spent {
+                let tried = Tried { integration: &ready.integration, plan: &ready.plan, begun };
+                let outcome = self.failed(&ready.current, &tried, &failure, at).await;
+                return self.give_back(&ready.held, outcome, landing).await;
             }
-            Err(error) => {
-                self.record(&current.connection, error.label(), started, &error.detail());
-                let tried = Tried { integration: &integration, plan: &plan, begun };
-                landing.land(self.failed(&current, &tried, &error, at).await);
+            if let Err(error) = ready.held.give_back(true).await {
+                return landing.land(Err(store_down(&error)));
+            }
+            // Whether the token may be sent once more is for the journal to say.
+        }
+    }
+
+    /// All that an exchange needs, the lease among it; or how the flight ends without one.
+    async fn ready(&self, id: &ConnectionId, seen: Version, cause: Cause) -> Result<Ready, Box<Outcome>> {
+        loop {
+            let current = self.row(id).await.map_err(|error| Box::new(Err(error)))?;
+            if self.has_moved(&current, seen) {
+                return Err(Box::new(Ok(current)));
+            }
+            let admitted = self.admit(&current, cause).await;
+            let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
+            let token = spent_token(&plan, &current);
+            let now = self.clock.now();
+            match lease::ask(&self.store, &current.connection, token, integration.rotation, now).await {
+                Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held }),
+                Ok(Asked::Busy) if self.flights.is_draining() => {
+                    return Err(Box::new(Err(RefreshError::Stopping)));
+                }
+                Ok(Asked::Busy) => tokio::time::sleep(lease::LOOK_AGAIN).await,
+                Ok(Asked::Overtaken) => {}
+                Ok(Asked::Spent(spend)) => {
+                    return Err(Box::new(self.in_doubt(&current, &integration, &spend, now).await));
+                }
+                Err(error) => return Err(Box::new(Err(store_down(&error)))),
             }
         }
     }
@@ -79,8 +108,8 @@ impl Refresher {
     }
 
     /// What an exchange that succeeded says of the connection, its app and its endpoint.
-    fn succeeded(&self, connection: &Connection, integration: &Integration, plan: &Plan, cause: Cause) {
-        let (memory, now) = (&self.memory, self.clock.now());
+    fn succeeded(&self, Ready { current, integration, plan, .. }: &Ready, cause: Cause) {
+        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.now());
         memory.succeeded(&connection.id);
         plan.app(integration).iter().for_each(|app| memory.apps.works(app));
         plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));
@@ -89,82 +118,104 @@ impl Refresher {
         }
     }
 
-    async fn exchange(
-        &self,
-        integration: &Integration,
-        plan: &Plan,
-        current: &Opened,
-    ) -> Result<Reply, Failure> {
-        let subject = Subject::new(integration, account(current)).map_err(Failure::Method)?;
-        plan.send(&self.sources, &subject).await
+    async fn exchange(&self, ready: &Ready) -> Result<Reply, Failure> {
+        let subject = Subject::new(&ready.integration, account(&ready.current)).map_err(Failure::Method)?;
+        let sent = ready.plan.send(&self.sources, &subject);
+        tokio::time::timeout_at(ready.held.deadline, sent).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
     /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
     /// sent again.
-    async fn save(&self, current: &Opened, brought: &Brought, started: Instant, landing: Landing) {
-        let granted = self.granted(current, brought).await;
+    async fn save(&self, ready: &Ready, brought: &Brought, started: Instant, landing: Landing) {
+        let connection = &ready.current.connection;
+        let granted = self.granted(ready, &ready.current, brought).await;
         if let Some(complaint) = &granted.complaint {
-            let connection = current.connection.id.as_str();
+            let connection = connection.id.as_str();
             tracing::warn!(
                 connection,
                 complaint,
                 "the connector's method failed on a token reply; the tokens are kept"
             );
         }
-        let error = match self.store_over(current, brought).await {
+        let error = match self.store_over(ready, brought).await {
             Err(error @ RefreshError::StoreDown { .. }) => error,
             outcome => {
-                self.record(&current.connection, RefreshOutcome::Refreshed, started, "");
+                self.record(connection, RefreshOutcome::Refreshed, started, "");
                 return landing.land(outcome);
             }
         };
-        self.record(&current.connection, RefreshOutcome::NotSaved, started, &error.to_string());
+        self.record(connection, RefreshOutcome::NotSaved, started, &error.to_string());
         self.telemetry.metrics.unsaved_tokens.inc();
-        landing.announce(Ok(granted.not_stored(current, brought.at)));
-        let outcome = self.store_at_last(current, brought).await;
+        landing.announce(Ok(granted.not_stored(&ready.current, brought.at)));
+        let outcome = ready.held.during(self.store_at_last(ready, brought)).await;
         self.telemetry.metrics.unsaved_tokens.dec();
         landing.land(outcome);
     }
 
-    async fn store_at_last(&self, current: &Opened, brought: &Brought) -> Outcome {
-        let (mut pause, longest) = SAVE_AGAIN;
+    async fn store_at_last(&self, ready: &Ready, brought: &Brought) -> Outcome {
+        let mut pause = SAVE_AGAIN.0;
         loop {
             tokio::time::sleep(pause).await;
-            match self.store_over(current, brought).await {
+            pause = longer(pause);
+            match self.store_over(ready, brought).await {
                 Err(RefreshError::StoreDown { .. }) => {}
                 outcome => return outcome,
             }
-            if let Ok(None) = self.store.connection(&current.connection.id).await {
+            if let Ok(None) = self.store.connection(&ready.current.connection.id).await {
                 return Err(gone());
             }
-            pause = (pause * 2).min(longest);
         }
     }
 
     /// What is stored afterwards: ours, or credentials of another grant that somebody put there first. A write that came
     /// first and left the spent grant in place knew nothing of the exchange: ours go over it.
-    async fn store_over(&self, current: &Opened, brought: &Brought) -> Outcome {
+    async fn store_over(&self, ready: &Ready, brought: &Brought) -> Outcome {
         #[cfg(test)]
         if self.writes_fail.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(RefreshError::StoreDown { reason: "a test broke it".into() });
         }
-        let mut base = current.clone();
+        let mut base = ready.current.clone();
         loop {
-            let granted = self.granted(&base, brought).await;
+            let granted = self.granted(ready, &base, brought).await;
             let (secrets, at) = (granted.secrets(&base), brought.at);
             let change = move |connection: &mut Connection| granted.write(connection, at);
-            match self.store.replace(&base.connection, secrets, change).await {
-                Ok(Replaced::Overtaken(other)) if brought.plan.spends(open(&other)) => base = other,
-                Ok(Replaced::Stored(stored) | Replaced::Overtaken(stored)) => return good_for_use(stored),
+            match self.store.replace_under(&ready.held.lease, &base.connection, secrets, change).await {
+                Ok(Replaced::Stored(stored)) => return good_for_use(stored),
+                Ok(Replaced::Overtaken(other)) if ready.plan.spends(open(&other)) => base = other,
+                Ok(Replaced::Overtaken(other)) => {
+                    // The journal is about a token that nobody has any more; a lease that stays a while harms nobody.
+                    let _ = ready.held.give_back(false).await;
+                    return good_for_use(other);
+                }
+                Err(StoreError::LeaseLost { .. }) => return self.too_late(ready).await,
                 Err(error) => return Err(store_down(&error)),
             }
         }
     }
 
+    /// Another exchange was made since our lease ended: what it brought stands.
+    async fn too_late(&self, ready: &Ready) -> Outcome {
+        let connection = ready.current.connection.id.as_str();
+        tracing::warn!(connection, "new tokens came after the lease had ended and are dropped");
+        self.row(&ready.current.connection.id).await
+    }
+
+    /// Lands after a failed exchange. The journal must not go on saying that the token may be spent: while the store does
+    /// not take that, callers know the outcome, and this task goes on trying, until Sidegate stops.
+    async fn give_back(&self, held: &Held, outcome: Outcome, landing: Landing) {
+        let mut pause = SAVE_AGAIN.0;
+        while held.give_back(false).await.is_err() && held.spends && !self.flights.is_draining() {
+            landing.announce(outcome.clone());
+            tokio::time::sleep(pause).await;
+            pause = longer(pause);
+        }
+        landing.land(outcome);
+    }
+
     /// What the reply makes of a connection.
-    async fn granted(&self, base: &Opened, brought: &Brought) -> Granted {
-        brought.reply.granted(&self.sources.methods, &brought.integration, account(base), brought.at).await
+    async fn granted(&self, ready: &Ready, base: &Opened, brought: &Brought) -> Granted {
+        brought.reply.granted(&self.sources.methods, &ready.integration, account(base), brought.at).await
     }
 
     fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
@@ -173,10 +224,17 @@ impl Refresher {
     }
 }
 
-/// An exchange that succeeded.
-struct Brought {
+/// All that an exchange needs.
+struct Ready {
+    /// The row as it is under the lease: the only input of the exchange.
+    current: Opened,
     integration: Arc<Integration>,
     plan: Plan,
+    held: Held,
+}
+
+/// An exchange that succeeded.
+struct Brought {
     reply: Reply,
     at: Timestamp,
 }
@@ -189,6 +247,9 @@ impl Granted {
 
     fn write(self, connection: &mut Connection, at: Timestamp) {
         let jitter = Jitter::of(&connection.id);
+        if connection.health.is_outcome_unknown() {
+            connection.health = Health::Ready;
+        }
         connection.expires_at = self.expires_at;
         connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), jitter));
         connection.refreshed_at = Some(at);
@@ -204,6 +265,10 @@ impl Granted {
         connection.version = connection.version.next();
         Opened { connection: Arc::new(connection), secrets }
     }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(SAVE_AGAIN.1)
 }
 
 /// Credentials to go on with: those of a connection that lives.
@@ -230,6 +295,12 @@ pub(super) fn account(opened: &Opened) -> Account<'_> {
         pinned_origin: connection.pinned_origin.as_deref(),
         customer: Some((&connection.owner, None)),
     }
+}
+
+/// What the exchange spends, where the provider rotates refresh tokens.
+fn spent_token(plan: &Plan, current: &Opened) -> Option<TokenDigest> {
+    let token = refresh_token(&open(current).credentials).filter(|_| plan.uses_refresh_token());
+    token.map(|token| TokenDigest::of(&current.connection.id, token))
 }
 
 /// The connector does not fit the connection any more.

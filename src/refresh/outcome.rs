@@ -172,6 +172,14 @@ impl Failure {
         }
     }
 
+    /// Whether the exchange may have succeeded without our knowing.
+    pub(super) fn leaves_open(&self) -> bool {
+        match self {
+            Self::Exchange(error) => error.leaves_open(),
+            Self::Method(error) => error.leaves_open(),
+        }
+    }
+
     pub(super) fn label(&self) -> RefreshOutcome {
         match self {
             Self::Exchange(error) => label(error),

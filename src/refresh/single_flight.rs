@@ -66,6 +66,11 @@ impl SingleFlight {
         lock(&self.flights).get(id)?.borrow().clone()
     }
 
+    /// Whether draining has begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.tasks.is_closed()
+    }
+
     /// Starts no flight any more, and waits until none is under way.
     pub(super) async fn drain(&self) {
         {

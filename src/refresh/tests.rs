@@ -1,3 +1,4 @@
+mod leases;
 mod other_writers;
 mod outage;
 mod remembered;
@@ -50,6 +51,22 @@ async fn callers_that_leave_do_not_stop_the_exchange() {
     callers.shutdown().await;
     permitted.add_permits(1);
     scene.refresher.drain().await;
+    assert_eq!(scene.stored().await["refresh_token"], "planted-r2");
+    assert_eq!(scene.server.requests(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_hang_up_after_a_millisecond_cost_nothing() {
+    let permitted = Arc::new(Semaphore::new(0));
+    let scene = Scene::start(when(&permitted, second_tokens())).await;
+    let answers = scene.crowd(|refresher, seen| async move {
+        let patience = Duration::from_millis(1);
+        tokio::time::timeout(patience, refresher.fresh(seen)).await.unwrap_or(Err(RefreshError::Stopping))
+    });
+    assert!(answers.await.iter().all(Result::is_err));
+    permitted.add_permits(1);
+    scene.refresher.settle().await;
+    assert_eq!(access_token(&scene.fresh().await.unwrap()), "planted-a2");
     assert_eq!(scene.stored().await["refresh_token"], "planted-r2");
     assert_eq!(scene.server.requests(), 1);
 }

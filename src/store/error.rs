@@ -128,6 +128,12 @@ pub enum StoreError {
         /// The id that was asked for.
         id: ConnectionId,
     },
+    /// Another exchange for the connection was begun since this lease ended. Nothing was stored.
+    #[error("the lease on connection `{id}` has been taken by another one")]
+    LeaseLost {
+        /// The connection.
+        id: ConnectionId,
+    },
     /// Another live connection of the owner's has this key.
     #[error("another connection of this customer has the key `{key}`")]
     KeyTaken {

@@ -59,6 +59,17 @@ pub enum Health {
     },
 }
 
+impl Health {
+    /// The code of a connection whose refresh token was sent without an answer.
+    pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
+    /// Whether it cannot be used because a refresh token was sent and no answer came.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Disconnected { code, .. } if code == Self::OUTCOME_UNKNOWN)
+    }
+}
+
 /// The open part of a connection: safe to show.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Connection {

@@ -6,8 +6,10 @@
 //! committed without pause), less than handing it to another thread costs. Lists and customers are read on the
 //! blocking pool.
 
+mod changes;
 mod consents;
 mod customers;
+mod leases;
 mod requests;
 
 use std::path::PathBuf;
@@ -23,7 +25,7 @@ use super::list::page;
 use super::near::{Generation, Near};
 use super::record::{Connection, Customer, Opened, Secrets};
 use super::row::RowId;
-use super::sealed::{connection_context, open_connection, open_customer, seal_connection, seal_customer};
+use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
 use super::tables::{self, Tables};
 use super::writer::Writer;
 use crate::clock::Clock;
@@ -62,6 +64,8 @@ pub(super) struct Inner {
     keyring: ArcSwap<Keyring>,
     clock: Arc<dyn Clock>,
     near: Near,
+    /// Who this process is among the owners of leases.
+    owner: Arc<str>,
 }
 
 impl Store {
@@ -80,7 +84,8 @@ impl Store {
         let writer = Writer::start(Arc::clone(&file))?;
         let near = Near::new(config.cached_credentials);
         let keyring = ArcSwap::from_pointee(keyring);
-        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near })))
+        let owner = random_owner().into();
+        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near, owner })))
     }
 
     /// Seals and opens with another ring from the next write and reading on. Waits for the disk.
@@ -240,83 +245,6 @@ impl Store {
         self.read_aside(move |store| page(&store.file, &filter)).await
     }
 
-    /// Writes new secrets as the version after `seen`'s, and the open part as `change` makes it of what is stored, if
-    /// `seen`'s version is what is stored and not archived.
-    ///
-    /// # Errors
-    /// There is no such connection, its new key is taken, or it could not be stored.
-    pub async fn replace(
-        &self,
-        seen: &Connection,
-        secrets: Secret<Secrets>,
-        change: impl FnOnce(&mut Connection) + Send + 'static,
-    ) -> Result<Replaced, StoreError> {
-        let before = self.generation();
-        match self.swap(seen, Some(secrets), change).await? {
-            Some((connection, Some(secrets))) => {
-                Ok(Replaced::Stored(self.keep_open(connection, Arc::new(secrets), before)))
-            }
-            Some((connection, None)) => self.current(&connection.id).await.map(Replaced::Stored),
-            None => self.current(&seen.id).await.map(Replaced::Overtaken),
-        }
-    }
-
-    /// Changes the open part only (name, health, …), from what is stored, if that is `seen`'s version; the version stays.
-    /// A connection that is archived by it loses its secrets, and for that the version rises.
-    ///
-    /// # Errors
-    /// There is no such connection, its new key is taken, or it could not be stored.
-    pub async fn update(
-        &self,
-        seen: &Connection,
-        change: impl FnOnce(&mut Connection) + Send + 'static,
-    ) -> Result<Replaced, StoreError> {
-        match self.swap(seen, None, change).await? {
-            Some(_) => self.current(&seen.id).await.map(Replaced::Stored),
-            None => self.current(&seen.id).await.map(Replaced::Overtaken),
-        }
-    }
-
-    /// Changes the stored row, and its secrets if they are given, if it has `seen`'s version and is not archived; nothing
-    /// if it is overtaken. Two changes of the open part do not undo each other: each starts from what is stored.
-    async fn swap(
-        &self,
-        seen: &Connection,
-        secrets: Option<Secret<Secrets>>,
-        change: impl FnOnce(&mut Connection) + Send + 'static,
-    ) -> Result<Option<(Connection, Option<Secret<Secrets>>)>, StoreError> {
-        let (id, version, now) = (seen.id.clone(), seen.version, self.0.clock.now());
-        let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
-            let stored = tables.connection(&id)?.ok_or(StoreError::NoConnection { id })?;
-            if stored.version != version || stored.archived_at.is_some() {
-                return Ok(None);
-            }
-            let mut changed = stored.clone();
-            change(&mut changed);
-            if changed.key != stored.key {
-                refuse_taken_key(&changed, &tables.live_of(&changed.owner)?)?;
-            }
-            let version = if secrets.is_some() { version.next() } else { version };
-            changed = Connection { version, updated_at: now, ..changed };
-            if changed.archived_at.is_some() {
-                let (blank, nothing) = blanked(ring, changed)?;
-                tables.put(&blank, Some(&nothing))?;
-                return Ok(Some((blank, None)));
-            }
-            let sealed = match &secrets {
-                Some(secrets) => Some(seal_connection(ring, &changed, secrets)?),
-                None => moved(ring, tables, &stored, &changed)?,
-            };
-            tables.put(&changed, sealed.as_deref())?;
-            Ok(Some((changed, secrets)))
-        };
-        self.write(work).await
-    }
-
-    async fn current(&self, id: &ConnectionId) -> Result<Opened, StoreError> {
-        self.open_secrets(id).await?.ok_or_else(|| StoreError::NoConnection { id: id.clone() })
-    }
-
     /// What was written is kept as of the generation before: its secrets are good for as long as its version is.
     fn keep_open(
         &self,
@@ -346,19 +274,11 @@ impl Store {
     }
 }
 
-/// The secrets of `stored`, sealed for what it is changed into; none where they are bound to both alike.
-fn moved(
-    ring: &Keyring,
-    tables: &Tables<'_>,
-    stored: &Connection,
-    changed: &Connection,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    if connection_context(stored) == connection_context(changed) {
-        return Ok(None);
-    }
-    let incomplete = || StoreError::Incomplete { row: RowId::Connection(stored.id.clone()) };
-    let sealed = tables.secrets(&stored.id)?.ok_or_else(incomplete)?;
-    seal_connection(ring, changed, &open_connection(ring, stored, &sealed)?).map(Some)
+/// 128 random bits.
+fn random_owner() -> String {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system has randomness once it runs");
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// An archived connection as it is stored: at the next version, with nothing in place of its secrets.

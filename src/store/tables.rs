@@ -1,6 +1,8 @@
 //! The tables of the file, and the few ways in which rows are read and written.
 //! Never opens a seal.
 
+mod leases;
+
 use std::ops::Bound;
 use std::path::Path;
 
@@ -13,6 +15,8 @@ use super::record::Connection;
 use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Owner, WorkspaceKey};
+
+pub(super) use leases::{lease, open_spends};
 
 /// The format of the tables and of what is in them.
 const FORMAT: &str = "2";
@@ -32,7 +36,7 @@ pub(super) const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> =
 const REQUESTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("requests to connect");
 /// Time of birth and digest of its name to a sealed consent under way.
 const CONSENTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("consents");
-/// `format`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
+/// `format`, the last `fence`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const FORMAT_ROW: &str = "format";
@@ -61,7 +65,7 @@ pub(super) fn prepare(transaction: &WriteTransaction, path: &Path) -> Result<(),
         Some(_) => {}
     }
     drop(meta);
-    Tables::open(transaction).map(drop)
+    Tables::open(transaction)?.end_leases()
 }
 
 /// All tables of one write transaction.
@@ -72,6 +76,8 @@ pub(super) struct Tables<'t> {
     by_workspace: Table<'t, IndexKey, ()>,
     customers: Table<'t, CustomerKey, CustomerParts>,
     requests: Table<'t, RequestKey, &'static [u8]>,
+    leases: Table<'t, &'static str, &'static [u8]>,
+    meta: Table<'t, &'static str, &'static [u8]>,
     consents: Table<'t, RequestKey, &'static [u8]>,
 }
 
@@ -84,6 +90,8 @@ impl<'t> Tables<'t> {
             by_workspace: transaction.open_table(BY_WORKSPACE)?,
             customers: transaction.open_table(CUSTOMERS)?,
             requests: transaction.open_table(REQUESTS)?,
+            leases: transaction.open_table(leases::LEASES)?,
+            meta: transaction.open_table(META)?,
             consents: transaction.open_table(CONSENTS)?,
         })
     }

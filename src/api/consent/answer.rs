@@ -51,6 +51,19 @@ impl Brought {
         Ok(Secret::new(code.to_owned()))
     }
 
+    /// The verifier of OAuth 1.0a, if it is for the temporary token that the browser was sent away with.
+    pub(super) fn verifier(&self, temporary: &str) -> Result<&str, ConsentError> {
+        // No standard says how a customer's no comes back; these are the words of those who tell it.
+        if let Some(code) = ["oauth_problem", "error", "denied"].iter().find_map(|name| self.text(name)) {
+            let code = if code == temporary { "access_denied" } else { code };
+            return Err(ConsentError::Refused { code: cut(code), description: String::new() });
+        }
+        match (self.text("oauth_token"), self.text("oauth_verifier")) {
+            (Some(token), Some(verifier)) if token == temporary => Ok(verifier),
+            _ => Err(ConsentError::NoCode),
+        }
+    }
+
     /// RFC 9207 section 2.4. Where nothing says who the provider is, it is on the host that the browser was sent to.
     fn check_issuer(&self, config: &OAuthConfig) -> Result<(), ConsentError> {
         let named = self.text("iss");

@@ -4,16 +4,16 @@
 use super::answer::Brought;
 use super::rejection::ConsentError;
 use super::trail::{self, Trail};
-use super::{Question, needs_consent, wanted_scopes};
+use super::{Question, app_owner};
 use crate::api::Api;
 use crate::api::body::JsonBody;
 use crate::api::connections::{ATTEMPTS, Draft, With, connect, integration_key, live, replaces};
 use crate::api::rejection::Rejection;
 use crate::api::view::ConnectionView;
 use crate::clock::Timestamp;
-use crate::connector::{Hosts, Integration, OAuthConfig};
+use crate::connector::{AuthType, Hosts, Integration};
 use crate::formula::Value;
-use crate::refresh::{Consented, FirstCredentials, FirstTokens};
+use crate::refresh::FirstCredentials;
 use crate::steps::{Payload, Stage, Steps};
 use crate::store::redb::Replaced;
 use crate::store::{Connection, Consent, Opened, Secrets};
@@ -81,7 +81,8 @@ impl Api {
             app.as_ref(),
             &draft.secrets_over(None),
         )?;
-        if !needs_consent(with) {
+        // By OAuth 1.0a there is nothing to begin with at the third party.
+        if app_owner(with).1.auth != AuthType::OAuth2 {
             return Err(ConsentError::NotByConsent.into());
         }
         let mut trail = Trail::new(&*self.clock, steps);
@@ -95,6 +96,7 @@ impl Api {
             wanted,
             callback: self.callback(with)?,
             state: String::new(),
+            temporary: None,
             proof: None,
             browser: Vec::new(),
             afterwards: Value::Null,
@@ -135,44 +137,24 @@ impl Api {
         secrets.credentials = Value::empty_object();
         let with = With::of(integration, auth_option.as_deref(), consent.app.as_ref())?.whose(&consent.owner);
         let Consent { callback, state, .. } = consent;
-        let config = self.settings(&Question { with, secrets: &secrets, callback, state }).await;
-        let code = config.and_then(|config| Ok((brought.code(&config)?, config)));
-        let (code, config) = trail.ended(code, |_| trail::query(brought.pairs()))?;
-        let consented =
-            Consented { code: &code, verifier: consent.proof.as_ref(), callback, query: brought.query() };
-        let tokens = self.redeemed(with, &secrets, &config, &consented, trail).await?;
-        // RFC 6749 section 5.1: a reply that names no scope grants what was asked for.
-        let asked = wanted_scopes(with, &config);
-        let granted = tokens.scopes.clone().unwrap_or_else(|| asked.to_vec());
+        let question = Question { with, secrets: &secrets, callback, state };
+        let redeemed = match app_owner(with).1.auth {
+            AuthType::OAuth1 => self.redeemed_by_oauth1(&question, consent, brought, trail).await?,
+            _ => self.redeemed_by_oauth2(&question, consent, brought, trail).await?,
+        };
         trail.begin(Stage::Credentials);
-        let account = with.account(&secrets);
-        let first = self.refresher.first_credentials(integration, account, &consented, &tokens).await;
-        let first = first.map_err(Rejection::Input);
-        let FirstCredentials { mut credentials, expires_at } =
-            trail.ended(first, |first| trail::granted(asked, &granted, &config, &first.credentials))?;
+        let (account, query) = (with.account(&secrets), brought.query());
+        let first = self.refresher.first_credentials(integration, account, query, &redeemed.tokens).await;
+        let first = trail.ended(first.map_err(Rejection::Input), |first| trail::granted(&redeemed, first))?;
+        let FirstCredentials { mut credentials, expires_at } = first;
         secrets.credentials = std::mem::replace(&mut *credentials, Value::Null);
         // Where nothing refreshes them, an end would only cut them off.
         let expires_at = expires_at.filter(|_| with.option.can_refresh());
         trail.begin(Stage::Test);
         let tested = self.tried(with, &secrets, expires_at, again).await;
         let (expires_at, pinned_origin) = trail.ended(tested, |_| Payload::default())?;
-        let granted_scopes = Some(granted).filter(|granted| !granted.is_empty());
+        let granted_scopes = redeemed.granted.filter(|granted| !granted.is_empty());
         Ok(Made { secrets, auth_option, expires_at, pinned_origin, granted_scopes })
-    }
-
-    async fn redeemed(
-        &self,
-        with: With<'_>,
-        secrets: &Secrets,
-        config: &OAuthConfig,
-        consented: &Consented<'_>,
-        trail: &mut Trail<'_>,
-    ) -> Result<FirstTokens, Rejection> {
-        trail.begin(Stage::Exchange);
-        let redeemed =
-            self.refresher.redeem(with.integration, with.account(secrets), config, consented).await;
-        let redeemed = redeemed.map_err(|error| ConsentError::Code(error).into());
-        trail.ended(redeemed, |tokens| Payload::from(&*tokens.reply))
     }
 
     /// Where the credentials may go, and whether the third party takes them; gives when they end, and the origin to pin.

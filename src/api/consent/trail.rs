@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::Redeemed;
 use super::rejection::ConsentError;
 use crate::api::rejection::Rejection;
 use crate::clock::Clock;
 use crate::connector::OAuthConfig;
 use crate::formula::Value;
-use crate::refresh::CodeError;
+use crate::refresh::{CodeError, FirstCredentials};
 use crate::steps::{Payload, Stage, Steps};
 
 /// Steps being taken.
@@ -91,19 +92,18 @@ pub(super) fn query<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item 
 }
 
 /// What was granted, and what is missing: scopes, and a refresh token where one is to be expected.
-pub(super) fn granted(
-    asked: &[String],
-    granted: &[String],
-    config: &OAuthConfig,
-    credentials: &Value,
-) -> Payload {
-    let missing: Vec<_> = asked.iter().filter(|scope| !granted.contains(scope)).cloned().collect();
-    let mut told = vec![("granted.scope", Value::from(granted.join(" ")))];
-    if !missing.is_empty() {
-        told.push(("missing.scope", Value::from(missing.join(" "))));
+pub(super) fn granted(redeemed: &Redeemed, first: &FirstCredentials) -> Payload {
+    let mut told = Vec::new();
+    if let Some(granted) = &redeemed.granted {
+        let missing = redeemed.asked.iter().filter(|scope| !granted.contains(scope));
+        let missing: Vec<_> = missing.cloned().collect();
+        told.push(("granted.scope", Value::from(granted.join(" "))));
+        if !missing.is_empty() {
+            told.push(("missing.scope", Value::from(missing.join(" "))));
+        }
     }
-    let token = credentials.get("refresh_token").and_then(Value::as_str);
-    if !config.no_refresh_token && token.is_none_or(str::is_empty) {
+    let token = first.credentials.get("refresh_token").and_then(Value::as_str);
+    if redeemed.renews && token.is_none_or(str::is_empty) {
         told.push(("refresh_token", Value::Null));
     }
     Payload::from_iter(told)

@@ -195,6 +195,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        rotation: crate::connector::Rotation::default(),
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
         route: None,

@@ -13,7 +13,8 @@ use crate::config::raw;
 use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
+    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Rotation,
+    Schema,
 };
 use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
@@ -118,12 +119,28 @@ impl Resolver<'_> {
                 raw::Connections::One => Connections::One,
                 raw::Connections::Many => Connections::Many,
             },
+            rotation: self.rotation(&typed.rotation, &path.key("rotation")),
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             route,
             oauth_callback: self.oauth_callback(typed, &path.key("oAuthCallbackUri")),
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
+    }
+
+    fn rotation(&mut self, typed: &raw::Rotation, path: &KeyPath) -> Rotation {
+        match typed {
+            raw::Rotation::Word(raw::RotationWord::Strict) => Rotation::Strict,
+            raw::Rotation::Word(raw::RotationWord::None) => Rotation::None,
+            raw::Rotation::Window(window) => {
+                if window.reuse.0.is_zero() {
+                    let path = path.key("reuse");
+                    let cure = "write how long, such as 30s, or `rotation: strict`";
+                    self.error(&path, format!("`{path}` is no time at all"), cure);
+                }
+                Rotation::Reuse(window.reuse.0)
+            }
+        }
     }
 
     fn oauth_callback(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<String> {

@@ -25,6 +25,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        rotation: crate::connector::Rotation::default(),
         allow_private: false,
         allow_plain: false,
         route: route.map(str::to_owned),

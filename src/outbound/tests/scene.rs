@@ -305,6 +305,7 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,
+        rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: Some("/crm".into()),

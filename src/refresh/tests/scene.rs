@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::ManualClock;
 use crate::clock::Timestamp;
-use crate::connector::{App, Connections, Connector, Hosts};
+use crate::connector::{App, Connections, Connector, Hosts, Rotation};
 use crate::document;
 use crate::formula::Value;
 use crate::method::testing::methods;
@@ -64,6 +64,15 @@ impl Scene {
 
     /// `more`: further lines of getOAuthConfig's mapping.
     pub(super) async fn with(answer: Answer, more: &str, credentials: serde_json::Value) -> Self {
+        Self::of(answer, more, credentials, Rotation::Strict).await
+    }
+
+    /// `rotation`: what the integration's file says of the provider.
+    pub(super) async fn rotating(answer: Answer, rotation: Rotation) -> Self {
+        Self::of(answer, "", first_credentials(), rotation).await
+    }
+
+    async fn of(answer: Answer, more: &str, credentials: serde_json::Value, rotation: Rotation) -> Self {
         crate::http::tls::install_crypto();
         let server = HostileServer::start(answer).await;
         let clock = Arc::new(ManualClock::at(NOW));
@@ -74,8 +83,15 @@ impl Scene {
         ended.refresh_at = Some(NOW.minus(HOUR));
         store.insert(ended, Secret::new(secrets(credentials)), false).await.unwrap();
         let telemetry = Telemetry::new(AccessLog::off(), clock.clone());
-        let refresher = refresher(&server.url(), more, &store, &clock, &telemetry);
+        let integration = Integration { rotation, ..integration_at(&server.url(), more) };
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
+        let refresher = refresher(catalog, &store, &clock, &telemetry);
         Self { server, clock, store, telemetry, refresher, id: "c1".into(), _folder: folder }
+    }
+
+    /// A further refresher on the same store, as another replica has it.
+    pub(super) fn replica(&self) -> Arc<Refresher> {
+        refresher(Arc::clone(&self.refresher.catalog), &self.store, &self.clock, &self.telemetry)
     }
 
     /// A further connection, whose token has ended too.
@@ -104,8 +120,7 @@ impl Scene {
 
     /// Another process with the same store: it remembers nothing.
     pub(super) fn restarted(self) -> Self {
-        let refresher = refresher(&self.server.url(), "", &self.store, &self.clock, &self.telemetry);
-        Self { refresher, ..self }
+        Self { refresher: self.replica(), ..self }
     }
 
     /// When the row says that somebody may ask again.
@@ -208,6 +223,7 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        rotation: Rotation::default(),
         allow_private: true,
         allow_plain: true,
         route: None,
@@ -222,14 +238,12 @@ pub(in crate::refresh) fn integration() -> Arc<Integration> {
     Arc::new(integration_at("https://auth.example.com/token", ""))
 }
 
-fn refresher(
-    token_uri: &str,
-    more: &str,
+pub(super) fn refresher(
+    catalog: Arc<ArcSwap<Catalog>>,
     store: &Store,
     clock: &Arc<ManualClock>,
     telemetry: &Arc<Telemetry>,
 ) -> Arc<Refresher> {
-    let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration_at(token_uri, more)])));
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();

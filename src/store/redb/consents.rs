@@ -37,7 +37,9 @@ pub struct Consent {
     pub callback: String,
     /// What the browser was told to bring back.
     pub state: String,
-    /// What the code is redeemed with (RFC 7636), or the secret of OAuth 1.0's temporary credentials.
+    /// The temporary token that the browser was sent away with, by OAuth 1.0a.
+    pub temporary: Option<String>,
+    /// What the code is redeemed with (RFC 7636), or the secret of the temporary token.
     #[serde(with = "secret_text")]
     pub proof: Option<Secret<String>>,
     /// A digest of what only the browser that was sent away has.
@@ -136,6 +138,7 @@ mod tests {
             wanted: [("input", Value::from("planted-input"))].into_iter().collect(),
             callback: "https://auth.example.com/oauth-callback".into(),
             state: format!("{NAME}:planted-custom"),
+            temporary: None,
             proof: Some(Secret::new("planted-verifier".to_owned())),
             browser: vec![1, 2, 3],
             afterwards: Value::Null,

@@ -68,7 +68,7 @@ fn what_it_may_not_say_is_named() {
             "{basic: base64}",
             "`integrations.crm.tokenEndpoint.basic` is not a word that is known here; write one of `encoded`, `raw`",
         ),
-        ("{clientAuth: body}", "`integrations.crm.tokenEndpoint.clientAuth`"),
+        ("{clientAuth: body}", "this version does not know `clientAuth`"),
     ] {
         contains(&with(typed).complaints(&[]), problem);
     }

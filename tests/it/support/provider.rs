@@ -79,6 +79,16 @@ impl Provider {
         "planted-unasked".into()
     }
 
+    /// What a browser that was sent here by OAuth 1.0a is sent back with, and where to.
+    pub(crate) fn consent_by_oauth1(&self, authorize: &Url) -> Url {
+        let asked: Pairs = authorize.query_pairs().into_owned().collect();
+        let mut back = Url::parse(&self.state().codes[&asked["oauth_token"]]["oauth_callback"]).unwrap();
+        back.query_pairs_mut()
+            .append_pair("oauth_token", &asked["oauth_token"])
+            .append_pair("oauth_verifier", "planted-verifier");
+        back
+    }
+
     /// Lays these fields over its token replies.
     pub(crate) fn reply_with(&self, more: Value) {
         self.state().more = Some(more);
@@ -120,8 +130,17 @@ fn fields(seen: &Seen) -> Pairs {
 }
 
 fn answer(player: &mut Player, seen: &Seen, state: &mut State) {
+    let signed = signature(seen);
+    if let Some(body) = by_oauth1(seen, &signed, state) {
+        let status = if body.is_empty() { 401 } else { 200 };
+        let length = body.len();
+        player.say(format!("HTTP/1.1 {status} x\r\nContent-Length: {length}\r\n\r\n{body}"));
+        return;
+    }
     let (status, body) = if seen.line().starts_with("POST /token ") {
         tokens(&fields(seen), state)
+    } else if seen.line().starts_with("POST /own-token ") {
+        own_tokens(seen, state)
     } else {
         let token = seen.values("authorization").first().and_then(|value| value.strip_prefix("Bearer "));
         let is_good = token.is_some_and(|token| state.access_tokens.iter().any(|good| good == token));
@@ -132,6 +151,53 @@ fn answer(player: &mut Player, seen: &Seen, state: &mut State) {
     player.say(format!(
         "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     ));
+}
+
+/// An exchange that no standard knows, as for a connector's `getTokenData`.
+fn own_tokens(seen: &Seen, state: &mut State) -> (u16, Value) {
+    let sent: Value = serde_json::from_slice(&seen.body).unwrap();
+    let text = |name: &str| sent[name].as_str().unwrap_or_default().to_owned();
+    let fields =
+        ["code", "redirect_uri", "code_verifier", "client_id"].map(|name| (name.to_owned(), text(name)));
+    let fields = Pairs::from(fields);
+    let is_good = state.codes.remove(&fields["code"]).is_some_and(|asked| redeems(&fields, &asked));
+    if !is_good {
+        return (400, json!({"error": "no such code"}));
+    }
+    state.count += 1;
+    let access = format!("planted-a{}", state.count);
+    state.access_tokens.push(access.clone());
+    (200, json!({"data": {"token": access}}))
+}
+
+/// The parameters of an OAuth 1.0a signature.
+fn signature(seen: &Seen) -> Pairs {
+    let header = seen.values("authorization").first().and_then(|value| value.strip_prefix("OAuth "));
+    let pairs = header.into_iter().flat_map(|header| header.split(',')).filter_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        let value = percent_encoding::percent_decode_str(value.trim_matches('"')).decode_utf8().unwrap();
+        Some((name.to_owned(), value.into_owned()))
+    });
+    pairs.collect()
+}
+
+/// What OAuth 1.0a is answered, as a form; nothing is a refusal. The signature itself is held against a real server elsewhere.
+fn by_oauth1(seen: &Seen, signed: &Pairs, state: &mut State) -> Option<String> {
+    let says = |name: &str| signed.get(name).map(String::as_str).unwrap_or_default();
+    if seen.line().starts_with("POST /request-token ") {
+        assert!(says("oauth_consumer_key") == "a1" && !says("oauth_signature").is_empty());
+        state.codes.insert("planted-temporary".into(), signed.clone());
+        let reply = "oauth_token=planted-temporary&oauth_token_secret=planted-temporary-secret&oauth_callback_confirmed=true";
+        return Some(reply.into());
+    }
+    if seen.line().starts_with("POST /access-token ") {
+        let is_good =
+            says("oauth_verifier") == "planted-verifier" && state.codes.remove(says("oauth_token")).is_some();
+        let reply = "oauth_token=planted-one&oauth_token_secret=planted-one-secret&user=u1";
+        return Some(if is_good { reply.into() } else { String::new() });
+    }
+    let is_signed = says("oauth_token") == "planted-one" && !says("oauth_nonce").is_empty();
+    is_signed.then(|| "ok".into())
 }
 
 fn tokens(fields: &Pairs, state: &mut State) -> (u16, Value) {

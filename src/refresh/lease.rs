@@ -1,0 +1,102 @@
+//! The right to one exchange, shared by all who may refresh a connection: no lease, no exchange. With it goes the journal,
+//! which says before a refresh token is sent that it may be spent from now on.
+//! Never knows what an exchange brings.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Timestamp;
+use crate::connector::Rotation;
+use crate::report::report;
+use crate::store::{Connection, Lease, Leasing, Spend, Store, StoreError, TokenDigest};
+
+/// How long a lease lasts unless it is renewed; one is renewed at every third of that.
+const TERM: Duration = Duration::from_secs(120);
+/// What is left of a lease when its exchange ends at the latest, to store what came.
+const ROOM_TO_STORE: Duration = Duration::from_secs(20);
+/// How often a lease of somebody else's is looked at.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// A lease that is ours.
+pub(super) struct Held {
+    store: Store,
+    pub(super) lease: Lease,
+    /// An exchange under it ends by then; by the monotonic clock, so that turning the other one changes nothing.
+    pub(super) deadline: Instant,
+    /// Whether a refresh token is spent under it.
+    pub(super) spends: bool,
+}
+
+/// What became of asking for one.
+pub(super) enum Asked {
+    /// It is ours.
+    Held(Held),
+    /// Look again, somewhat later.
+    Busy,
+    /// Look again at once.
+    Overtaken,
+    /// No: the token may be spent.
+    Spent(Spend),
+}
+
+/// Asks at `now` for the lease of a connection that was seen so, to spend `token`.
+pub(super) async fn ask(
+    store: &Store,
+    seen: &Connection,
+    token: Option<TokenDigest>,
+    rotation: Rotation,
+    now: Timestamp,
+) -> Result<Asked, StoreError> {
+    let token = token.filter(|_| rotation != Rotation::None);
+    let spends = token.is_some();
+    // Before the store is asked: what that takes is a part of the lease.
+    let deadline = Instant::now() + (TERM - ROOM_TO_STORE);
+    let leasing = store.lease(seen, token, TERM, move |spend| may_repeat(rotation, spend, now)).await?;
+    Ok(match leasing {
+        Leasing::Taken(lease) => Asked::Held(Held { store: store.clone(), lease, deadline, spends }),
+        Leasing::Held(_) => Asked::Busy,
+        Leasing::Overtaken => Asked::Overtaken,
+        Leasing::Spent(spend) => Asked::Spent(spend),
+    })
+}
+
+/// Whether a token that may be spent is sent again: once, and only while the provider takes it again. A clock that was
+/// turned back says nothing about that.
+fn may_repeat(rotation: Rotation, spend: &Spend, now: Timestamp) -> bool {
+    match rotation {
+        Rotation::Strict => false,
+        Rotation::Reuse(window) => spend.times == 1 && now >= spend.at && now.since(spend.at) < window,
+        Rotation::None => true,
+    }
+}
+
+impl Held {
+    /// Does `work`, and renews the lease meanwhile, as far as the store lets.
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = self.renew() => match never {},
+        }
+    }
+
+    /// A lease that is lost stays so. What comes of the exchange is still offered to the store, which will know.
+    async fn renew(&self) -> Infallible {
+        loop {
+            sleep(TERM / 3).await;
+            match self.store.renew_lease(&self.lease, TERM).await {
+                Ok(true) => {}
+                Ok(false) => return pending().await,
+                Err(error) => tracing::warn!(error = %report(&error), "a lease could not be renewed"),
+            }
+        }
+    }
+
+    /// Gives it back. With `unknown`, the journal keeps that the token may be spent.
+    pub(super) async fn give_back(&self, unknown: bool) -> Result<(), StoreError> {
+        self.store.release_lease(self.lease.clone(), unknown).await
+    }
+}
