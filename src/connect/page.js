@@ -36,9 +36,29 @@
       else window.close();
     });
   }
-  // Twice sent would be twice connected.
+  const form = document.querySelector('form');
   const button = document.querySelector('.actions button');
-  document.querySelector('form')?.addEventListener('submit', () => setTimeout(() => { if (button) button.disabled = true; }));
+  if (framed && form?.dataset.consent) {
+    // Third parties let nobody hold their login in a frame: it is shown in a window of its own, and how it ended is told
+    // by an event. Each try has a name of its own.
+    form.target = '_blank';
+    form.rel = 'opener';
+    const name = form.elements.requestId ?? form.appendChild(Object.assign(document.createElement('input'), { type: 'hidden', name: 'requestId' }));
+    form.addEventListener('submit', () => {
+      name.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+      const events = new EventSource(`/sse/connection-events/${name.value}`);
+      events.onmessage = ({ data }) => {
+        events.close();
+        const told = JSON.parse(data);
+        if (!told.connection) return;
+        call('onSuccess', told.connection);
+        call('close');
+      };
+    });
+  } else {
+    // Twice sent would be twice connected.
+    form?.addEventListener('submit', () => setTimeout(() => { if (button) button.disabled = true; }));
+  }
   window.addEventListener('pageshow', () => { if (button) button.disabled = false; });
   document.querySelector('[aria-invalid]')?.focus();
   if (message && window.opener) window.close();

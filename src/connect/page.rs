@@ -100,7 +100,7 @@ fn policy(config: &Config, nonce: &str) -> HeaderValue {
     let mut targets: Vec<&str> = config.redirects.iter().map(|redirect| redirect.origin.as_str()).collect();
     targets.dedup();
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'; \
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'; \
          form-action 'self' {}; frame-ancestors {ancestors}",
         targets.join(" ")
     );

@@ -102,10 +102,8 @@ impl Subject {
     /// Whether the way that was chosen sends the browser to the third party, and something must be typed in before.
     pub(super) fn asks_before_consent(&self, wish: &Wish) -> bool {
         let Some((_, option)) = self.chosen(wish) else { return false };
-        let is_consent =
-            matches!(option.get("type").and_then(Value::as_str), Some("oauth1" | "oauth2" | "proxy"));
         let fields = Field::all(option.get("inputSchema").unwrap_or(&Value::Null));
-        is_consent && !fields.is_empty() && wish.input().is_none()
+        is_by_consent(option) && !fields.is_empty() && wish.input().is_none()
     }
 
     /// The ways to choose from.
@@ -116,7 +114,7 @@ impl Subject {
             return html;
         }
         html.raw("<p class=\"soft\">How do you want to connect?</p>");
-        start(&mut html, visit);
+        start(&mut html, visit, "");
         html.raw("<ul class=\"ways\">");
         for (number, option) in self.options.iter().enumerate() {
             let text = |name: &str| option.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -152,7 +150,7 @@ impl Subject {
             html.raw("<p><a href=\"").text(help).raw("\" target=\"_blank\" rel=\"noopener noreferrer\">");
             html.raw("Where do I find this?</a></p>");
         }
-        start(&mut html, visit);
+        start(&mut html, visit, if is_by_consent(option) { " data-consent=\"1\"" } else { "" });
         hidden(&mut html, FILLED_IN, "1");
         hidden(&mut html, WAY, &number.to_string());
         form.write(&mut html);
@@ -170,9 +168,14 @@ impl Subject {
     }
 }
 
-/// A form that comes back to the page it is on.
-fn start(html: &mut Html, visit: &Visit) {
-    html.raw("<form method=\"post\" action=\"").text(&visit.path).raw("\">");
+/// Whether the browser is sent to the third party for it, as far as its kind says.
+fn is_by_consent(option: &Value) -> bool {
+    matches!(option.get("type").and_then(Value::as_str), Some("oauth1" | "oauth2" | "proxy"))
+}
+
+/// A form that comes back to the page it is on. `more`: attributes of it.
+fn start(html: &mut Html, visit: &Visit, more: &str) {
+    html.raw("<form method=\"post\" action=\"").text(&visit.path).raw("\"").raw(more).raw(">");
     for name in CARRIED {
         let Some(value) = visit.wish.any(name) else { continue };
         let text = match value {

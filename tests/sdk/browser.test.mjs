@@ -284,7 +284,7 @@ test('no other site may hold a form in a frame, and no script but ours runs in o
   const answer = await fetch(`${connectListener()}/embed/integrations/crm/connect?token=${token()}`);
   const policy = answer.headers.get('content-security-policy');
   assert.match(policy, new RegExp(`frame-ancestors ${app.url.replaceAll('.', '\\.')}$`));
-  assert.match(policy, /default-src 'none'; style-src 'nonce-[^']+'; script-src 'nonce-[^']+'; base-uri 'none'; form-action 'self'/);
+  assert.match(policy, /default-src 'none'; style-src 'nonce-[^']+'; script-src 'nonce-[^']+'; connect-src 'self'; base-uri 'none'; form-action 'self'/);
   assert.equal(answer.headers.get('cache-control'), 'no-store');
   assert.equal(answer.headers.get('referrer-policy'), 'no-referrer');
   const other = await webApp();
