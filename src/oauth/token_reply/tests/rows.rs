@@ -21,7 +21,7 @@ fn at(places: &[(&str, &str)], body: &str) -> Result<serde_json::Value, Exchange
     read(Reading { fields: &fields, milliseconds: false }, 200, body.as_bytes())
 }
 
-fn is_transient(reply: Result<serde_json::Value, ExchangeError>) -> bool {
+fn is_transient(reply: &Result<serde_json::Value, ExchangeError>) -> bool {
     matches!(reply, Err(ExchangeError::Transient { .. }))
 }
 
@@ -31,7 +31,7 @@ fn row_3_3_1_any_2xx_with_a_token_is_a_success_and_one_without_a_body_is_not() {
         assert_eq!(standard(status, r#"{"access_token":"t"}"#).unwrap()["access_token"], "t", "{status}");
     }
     for (status, body) in [(204, ""), (200, ""), (201, " \n"), (200, "null"), (200, "{}")] {
-        assert!(is_transient(standard(status, body)), "{status} {body:?}");
+        assert!(is_transient(&standard(status, body)), "{status} {body:?}");
     }
 }
 
@@ -77,8 +77,8 @@ fn row_3_3_3_json_a_form_and_a_bare_string_are_read_whatever_their_type_says() {
     assert_eq!(at(&[("access_token", "")], "abc.def-1\n").unwrap(), json!({"access_token": "abc.def-1"}));
     assert_eq!(at(&[("access_token", "")], "\"abc\"").unwrap(), json!({"access_token": "abc"}));
     // Nobody reads these; what they say is no token.
-    assert!(is_transient(standard(200, "<token><id>t</id></token>")));
-    assert!(is_transient(standard(200, "abc.def")));
+    assert!(is_transient(&standard(200, "<token><id>t</id></token>")));
+    assert!(is_transient(&standard(200, "abc.def")));
 }
 
 #[test]
@@ -97,7 +97,8 @@ fn row_3_3_4_a_setting_names_the_field_flat_or_nested() {
         let own: serde_json::Value = serde_json::from_str(body).unwrap();
         assert!(own.as_object().unwrap().iter().all(|(key, value)| fields[key] == *value), "{fields}");
         assert!(
-            is_transient(standard(200, body)) || class(&standard(200, body).unwrap_err()).contains("unknown")
+            is_transient(&standard(200, body))
+                || class(&standard(200, body).unwrap_err()).contains("unknown")
         );
     }
     let all = at(
@@ -164,11 +165,11 @@ fn row_6_4_bodies_that_no_token_comes_from() {
         ("a token that is an object", 200, r#"{"access_token":{"a":1}}"#),
         ("half a reply", 200, r#"{"access_token":"t""#),
     ] {
-        assert!(is_transient(standard(status, body)), "{what}");
+        assert!(is_transient(&standard(status, body)), "{what}");
     }
     assert_eq!(class(&standard(401, "<html>no</html>").unwrap_err()), "unknown 401 none");
     assert_eq!(class(&standard(302, "").unwrap_err()), "unknown 302 none");
-    assert!(is_transient(read(Reading::default(), 200, b"\xff\xfe{\0}\0")));
+    assert!(is_transient(&read(Reading::default(), 200, b"\xff\xfe{\0}\0")));
 }
 
 #[test]
