@@ -10,8 +10,8 @@ use super::Connect;
 use super::ask::{Visit, segment};
 use super::page::{self, Told};
 use super::rejection::{Refused, Rejection};
-use super::result;
 use super::seen::Seen;
+use super::{requested, result};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::steps::Steps;
@@ -127,7 +127,8 @@ impl Connect {
             }
             Err(rejection) => {
                 let told = Told { message, connection: None };
-                let content = result::refused(&rejection, steps);
+                let again = visit.wish.text("connectionRequestId").map(requested::path);
+                let content = result::refused(&rejection, steps, again.as_deref());
                 rejection.marked(page::page(&config, "Not connected", &content, &told))
             }
         }

@@ -20,6 +20,11 @@ use crate::token::Caller;
 /// Says that whoever followed a request does not want to connect.
 pub(super) const CANCEL: &str = "cancel";
 
+/// Where a connection request is followed.
+pub(super) fn path(name: &str) -> String {
+    format!("/screens/connections?connectionRequestId={}", segment(name))
+}
+
 /// A connection request that is followed.
 pub(super) struct Followed {
     pub(super) name: String,

@@ -28,8 +28,8 @@ pub(super) fn cancelled() -> Html {
     html
 }
 
-/// It did not. What to do stands above the steps.
-pub(super) fn refused(rejection: &Rejection, steps: &Steps) -> Html {
+/// It did not. What to do stands above the steps; `again` leads to another try.
+pub(super) fn refused(rejection: &Rejection, steps: &Steps, again: Option<&str>) -> Html {
     let mut html = Html::new();
     html.raw("<h1>Not connected</h1><div class=\"alert\" role=\"alert\"><p>")
         .text(rejection)
@@ -37,8 +37,11 @@ pub(super) fn refused(rejection: &Rejection, steps: &Steps) -> Html {
     if let Some(advice) = steps.failure().and_then(Step::advice) {
         html.raw("<p>").text(advice).raw("</p>");
     }
+    if let Some(again) = again {
+        html.raw("<p><a class=\"button\" href=\"").text(again).raw("\">Try again</a></p>");
+    }
     if !steps.is_empty() {
-        html.raw("<h2 id=\"steps\">What was done</h2>");
+        html.raw("<h2>What was done</h2>");
         list(&mut html, steps);
     }
     html
@@ -55,7 +58,7 @@ fn list(html: &mut Html, steps: &Steps) {
         };
         html.raw("<li class=\"").raw(class).raw("\">").text(step.stage.title());
         html.raw("<small>").raw(word);
-        if let Some(took) = step.took() {
+        if let Some(took) = step.took().filter(|took| !took.is_zero()) {
             html.raw(" in ").text(lasted(took));
         }
         if let Some(status) = step.status {
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_failure_shows_what_to_do_and_how_far_it_came() {
-        let page = refused(&Rejection::NothingToConnect, &refused_exchange()).into_text();
+        let page = refused(&Rejection::NothingToConnect, &refused_exchange(), None).into_text();
         for part in [
             "role=\"alert\"",
             "The code was refused",
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn without_steps_the_page_has_none() {
-        for page in [connected(&Steps::default()), refused(&Rejection::NoToken, &Steps::default())] {
+        for page in [connected(&Steps::default()), refused(&Rejection::NoToken, &Steps::default(), None)] {
             assert!(!page.into_text().contains("What was done"));
         }
     }

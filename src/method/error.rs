@@ -128,6 +128,18 @@ impl RunError {
         }
     }
 
+    /// The status of the third party's answer, where it is an answer that failed it.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(status.as_u16()),
+            Self::Script(ScriptError { kind: ErrorKind::Thrown(thrown), .. }) => {
+                thrown.status().map(|status| status.as_u16())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the third party may have done what was asked without our knowing.
     #[must_use]
     pub fn leaves_open(&self) -> bool {

@@ -20,6 +20,8 @@ pub enum ExchangeError {
     /// The grant is revoked, expired or spent: only the customer can mend it, by connecting again.
     #[error("the grant is dead: {code} ({description})")]
     DeadGrant {
+        /// The reply's status.
+        status: u16,
         /// The reply's `error`.
         code: String,
         /// The reply's `error_description`, cut, cleaned and without secrets.
@@ -28,6 +30,8 @@ pub enum ExchangeError {
     /// The OAuth app is refused: the operator must mend it; the connections are sound.
     #[error("the app is refused: {code} ({description})")]
     DeadApp {
+        /// The reply's status.
+        status: u16,
         /// The reply's `error`.
         code: String,
         /// The reply's `error_description`, cut, cleaned and without secrets.

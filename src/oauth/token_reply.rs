@@ -97,14 +97,14 @@ impl Reply {
             | "token_expired"
             | "token_revoked"
             | "token_used"
-            | "permission_denied" => ExchangeError::DeadGrant { code, description },
+            | "permission_denied" => ExchangeError::DeadGrant { status, code, description },
             "invalid_client"
             | "unauthorized_client"
             | "incorrect_client_credentials"
             | "bad_client_secret"
             | "consumer_key_unknown"
             | "consumer_key_rejected"
-            | "signature_invalid" => ExchangeError::DeadApp { code, description },
+            | "signature_invalid" => ExchangeError::DeadApp { status, code, description },
             "temporarily_unavailable" | "server_error" => self.transient(&format!("status {status}, {code}")),
             "" => ExchangeError::Unknown { status, code: "none".into() },
             _ => ExchangeError::Unknown { status, code },

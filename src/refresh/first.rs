@@ -52,8 +52,8 @@ pub enum CodeError {
     /// The provider refused.
     #[error("the third party gave no tokens: {code}{}", described(.description))]
     Refused {
-        /// The status of its answer, where the code says nothing known.
-        status: Option<u16>,
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -62,6 +62,8 @@ pub enum CodeError {
     /// The provider does not take the OAuth app.
     #[error("the third party does not take the app: {code}{}", described(.description))]
     App {
+        /// The status of its answer.
+        status: u16,
         /// Its `error`.
         code: String,
         /// Its `error_description`.
@@ -167,15 +169,15 @@ impl Refresher {
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(subject.integration.key.as_str(), "", outcome, started.elapsed(), &detail);
         reply.map_err(|failure| match failure {
-            Failure::Exchange(ExchangeError::DeadGrant { code, description }) => {
-                CodeError::Refused { status: None, code, description }
+            Failure::Exchange(ExchangeError::DeadGrant { status, code, description }) => {
+                CodeError::Refused { status, code, description }
             }
             Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
-                CodeError::Refused { status: Some(status), code, description }
+                CodeError::Refused { status, code, description }
             }
-            Failure::Exchange(ExchangeError::DeadApp { code, description }) => {
-                CodeError::App { code, description }
+            Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
+                CodeError::App { status, code, description }
             }
             failure => failure.meaning(self.clock.now()).into(),
         })

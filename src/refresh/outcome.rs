@@ -137,10 +137,10 @@ impl RefreshError {
     /// What a failed exchange means at `now`.
     fn from_exchange(error: &ExchangeError, now: Timestamp) -> Self {
         match error {
-            ExchangeError::DeadGrant { code, description } => {
+            ExchangeError::DeadGrant { code, description, .. } => {
                 Self::NeedsReconnect { reason: told(code, description) }
             }
-            ExchangeError::DeadApp { code, description } => {
+            ExchangeError::DeadApp { code, description, .. } => {
                 Self::MisconfiguredApp { reason: told(code, description) }
             }
             ExchangeError::Transient { retry_after: Some(pause), .. } => {

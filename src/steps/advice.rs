@@ -30,7 +30,7 @@ fn by_code(code: &str) -> Option<&'static str> {
         }
         "bad_client_secret" | "invalid_client_secret" | "incorrect_client_credentials" => {
             "The client secret is not the app's. Copy it again from the third party's developer pages into the \
-             integration's `apps`."
+             integration's apps."
         }
         "invalid_client"
         | "invalid_client_id"
@@ -38,7 +38,7 @@ fn by_code(code: &str) -> Option<&'static str> {
         | "consumer_key_unknown"
         | "consumer_key_rejected"
         | "consumer_key_refused" => {
-            "The app is not known there. Compare the client id and secret of the integration's `apps` with the third \
+            "The app is not known there. Compare the client id and secret of the integration's apps with the third \
              party's developer pages, and how they are sent with what its documentation says."
         }
         "unauthorized" | "unauthorized_client" | "invalid_token" | "token_rejected" => {
@@ -52,7 +52,7 @@ fn by_code(code: &str) -> Option<&'static str> {
         | "bad_redirect"
         | "callback_rejected"
         | "oauth_callback_rejected" => {
-            "The redirect URL is not registered for the app. Register it at the third party exactly as `sidegate check` \
+            "The redirect URL is not registered for the app. Register it at the third party exactly as sidegate check \
              prints it."
         }
         "invalid_scope" | "insufficient_scope" | "bad_scope" | "invalid_scope_requested" => {

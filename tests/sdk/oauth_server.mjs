@@ -2,8 +2,11 @@
 import Provider from 'oidc-provider';
 import http from 'node:http';
 
-/** Starts a provider with one client and one resource (`/resource`) that takes only its live access tokens. */
-export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600 }) {
+/**
+ * Starts a provider with one client and one resource (`/resource`) that takes only its live access tokens. With `redirectUris` people
+ * may log in with any name and password, and are asked for their consent.
+ */
+export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600, redirectUris = [] }) {
   const tokenRequests = [];
   const seen = { resource: 0, rejected: 0 };
   let provider;
@@ -19,9 +22,9 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
       client_id: clientId,
       client_secret: clientSecret,
       grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
-      redirect_uris: [`${url}/callback`],
+      redirect_uris: [`${url}/callback`, ...redirectUris],
     }],
-    features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true } },
+    features: { devInteractions: { enabled: redirectUris.length > 0 }, clientCredentials: { enabled: true } },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     rotateRefreshToken: true,
     ttl: { AccessToken: accessTokenSeconds, ClientCredentials: accessTokenSeconds, RefreshToken: 86400, Grant: 86400 },

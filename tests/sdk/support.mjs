@@ -132,6 +132,13 @@ export async function server(answer) {
   return { url: `http://127.0.0.1:${port}`, port, requests, close: () => { handler.closeAllConnections(); handler.close(); } };
 }
 
+/** A port of loopback that is free, for what must know its own address before it listens. */
+export async function freePort() {
+  const { port, close } = await server(() => {});
+  close();
+  return port;
+}
+
 /** An API that answers 200 to everything. */
 export const api = () => server((request, body, response) => {
   response.setHeader('content-type', 'application/json');

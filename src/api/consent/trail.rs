@@ -61,15 +61,17 @@ struct Said<'r> {
 
 fn said(rejection: &Rejection) -> Said<'_> {
     let (status, code, description) = match rejection {
-        Rejection::Consent(ConsentError::Code(CodeError::Refused { status, code, description })) => {
-            (*status, code, description)
-        }
-        Rejection::Consent(
-            ConsentError::Refused { code, description }
-            | ConsentError::Code(CodeError::App { code, description }),
-        ) => (None, code, description),
+        Rejection::Consent(ConsentError::Code(
+            CodeError::Refused { status, code, description } | CodeError::App { status, code, description },
+        )) => (Some(*status), code, description),
+        Rejection::Consent(ConsentError::Refused { code, description }) => (None, code, description),
         other => {
-            return Said { status: None, code: other.code().into(), description: other.to_string().into() };
+            let status = match other {
+                Rejection::Test(error) | Rejection::Input(error) => error.status(),
+                Rejection::Consent(ConsentError::Code(CodeError::Method(error))) => error.status(),
+                _ => None,
+            };
+            return Said { status, code: other.code().into(), description: other.to_string().into() };
         }
     };
     Said { status, code: code.into(), description: description.into() }

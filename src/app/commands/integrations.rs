@@ -124,7 +124,7 @@ fn line(step: &Step) -> String {
         State::Failed => ("✗", "failed"),
     };
     let mut line = format!("  {mark} {}: {word}", step.stage.title());
-    if let Some(took) = step.took() {
+    if let Some(took) = step.took().filter(|took| !took.is_zero()) {
         line.push_str(&format!(" in {} ms", took.as_millis()));
     }
     if let Some(status) = step.status {
