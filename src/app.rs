@@ -161,6 +161,7 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
     traffic.current.load().verifier.start(shared.handle(), &stages.hard_stop)?;
     if let Some(service) = &service {
         shared.spawn(Arc::clone(service).leave(stages.stop.clone()));
+        shared.spawn(Arc::clone(service).go_round(stages.stop.clone()));
     }
     let mut addresses = Vec::new();
     let (listeners, count) = (&settings.listeners, settings.workers);

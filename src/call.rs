@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::connector::{Integration, Staleness};
 use crate::http::Body;
 use crate::http::client::Client;
-use crate::http::forward::upgrade::Upgrade;
+use crate::http::forward::upgrade::{Terms, Upgrade};
 use crate::inject::target::locate;
 use crate::inject::{self, SignedRequest, UnsignedRequest};
 use crate::method::Methods;
@@ -60,6 +60,14 @@ struct Ask<'a> {
     method: Method,
     headers: HeaderMap,
     upgrade: Option<Upgrade>,
+}
+
+impl Ask<'_> {
+    /// The wish, with what holds for a tunnel.
+    fn upgrade(&self) -> Option<(Upgrade, Terms)> {
+        let terms = Terms { idle: self.integration.upgrade_idle, ..Terms::default() };
+        self.upgrade.clone().map(|upgrade| (upgrade, terms))
+    }
 }
 
 /// A response, and what it says of the credentials that were sent.
@@ -162,7 +170,7 @@ impl Calls {
         let prepared = self.clients.get((&self.methods, &self.store), ask.integration, opened).await?;
         let signed = self.signed(ask, headers, opened, (&prepared, &body))?;
         let egress = open::allowed(ask.integration, opened).egress;
-        let response = send::send(&self.client, egress, signed, body, ask.upgrade.clone()).await?;
+        let response = send::send(&self.client, egress, signed, body, ask.upgrade()).await?;
         let (mut response, data) = replay::read(&prepared.client, response).await?;
         let staleness = replay::staleness(&prepared.client, &response, data.as_deref());
         prepared.echo.take_back(response.headers_mut());
@@ -191,7 +199,7 @@ impl Calls {
     /// With what a caller may wait for.
     fn not_fresh(&self, source: RefreshError) -> CallError {
         let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.now())),
+            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
             _ => None,
         };
         CallError::Refresh { source, retry_after }

@@ -2,8 +2,9 @@
 //! Knows nothing of timers; those are the runtime's and monotonic.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,12 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// The time for measuring how old something has become: as [`Clock::now`] was when the process began, and steady
+    /// from then on, whatever becomes of the system's clock. While the machine sleeps it may stand still.
+    fn steady(&self) -> Timestamp {
+        self.now()
+    }
 }
 
 /// The system's clock.
@@ -85,6 +92,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn steady(&self) -> Timestamp {
+        static BEGUN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+        let (then, begun) = BEGUN.get_or_init(|| (self.now(), Instant::now()));
+        then.plus(begun.elapsed())
     }
 }
 

@@ -24,7 +24,9 @@ pub use catalog::Catalog;
 pub use fields::MethodError;
 pub use hosts::Site;
 pub use implementation::{Implementation, Method};
-pub use integration::{App, Connections, HostPattern, Hosts, Integration, OptionSettings, Rotation};
+pub use integration::{
+    App, Connections, HostPattern, Hosts, INTERNAL_API, Integration, OptionSettings, Rotation,
+};
 pub use lender::Lender;
 pub use methods::MethodInput;
 pub use oauth_config::{ClientAuthentication, GrantType, OAuthConfig};

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 pub use error::{FailureKind, RunError};
-pub use subject::{Account, Subject};
+pub use subject::{Account, Subject, User};
 
 use crate::clock::Clock;
 use crate::connector::{ApiClient, AuthType, Implementation, Method, MethodError, OAuth1Config, OAuthConfig};

@@ -12,6 +12,7 @@ pub mod freshness;
 mod lease;
 mod memory;
 pub mod outcome;
+pub mod schedule;
 mod single_flight;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use freshness::Freshness;
 use memory::Memory;
 use outcome::Failure;
 pub use outcome::RefreshError;
+use schedule::Census;
 use single_flight::{Seat, SingleFlight};
 
 /// How long a caller waits for an exchange. The exchange itself may take longer: its reply may hold the only refresh token
@@ -70,6 +72,7 @@ pub struct Refresher {
     telemetry: Arc<Telemetry>,
     flights: SingleFlight,
     memory: Memory,
+    census: ArcSwap<Census>,
     /// The only way to make a sound store refuse just the write of new tokens.
     #[cfg(test)]
     writes_fail: std::sync::atomic::AtomicBool,
@@ -95,6 +98,7 @@ impl Refresher {
             telemetry,
             flights,
             memory: Memory::new(),
+            census: ArcSwap::default(),
             #[cfg(test)]
             writes_fail: std::sync::atomic::AtomicBool::new(false),
         })
@@ -108,7 +112,7 @@ impl Refresher {
     pub async fn fresh(self: &Arc<Self>, opened: Opened) -> Result<Opened, RefreshError> {
         let opened = self.announced(&opened).unwrap_or(opened);
         connected(&opened)?;
-        match Freshness::of(&opened.connection, self.clock.now()) {
+        match Freshness::of(&opened.connection, self.clock.steady()) {
             Freshness::Fresh => Ok(opened),
             Freshness::Stale => {
                 self.refresh_behind(&opened);
@@ -167,14 +171,14 @@ impl Refresher {
             input: &secrets.input,
             credentials: Some(&secrets.credentials),
             pinned_origin: None,
-            customer: None,
+            user: None,
         };
         let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
         let started = Instant::now();
         let sent = plan.send(&self.sources, &subject);
         let reply = tokio::time::timeout(PATIENCE, sent).await.unwrap_or_else(|_| Err(late()));
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
         self.telemetry.refresh(integration.key.as_str(), "", outcome, started.elapsed(), &detail);
@@ -206,7 +210,7 @@ impl Refresher {
     fn refresh_behind(self: &Arc<Self>, opened: &Opened) {
         let connection = &opened.connection;
         let Ok(integration) = self.integration(connection) else { return };
-        if self.memory.paused(connection, &integration, self.clock.now()).is_none() {
+        if self.memory.paused(connection, &integration, self.clock.steady()).is_none() {
             drop(self.join(opened, Cause::Expiry));
         }
     }

@@ -1,6 +1,8 @@
 //! The status page: one HTML document, no script, nothing loaded from anywhere.
 //! Never writes a text into it that was not escaped.
 
+mod connections;
+
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ impl Page {
         html.upstreams(&status.upstreams);
         html.workspaces(status);
         html.integrations(status);
+        html.connections(status.connections.as_ref(), status.now);
         html.sealing(status);
         html.listeners(status);
         html.raw("</main><footer><p>As of ").text(status.now);

@@ -3,6 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::connections::Connections;
 use super::preview::{Preview, Wanted};
 use super::readiness::Unmet;
 use super::sealing::{KeyRows, Rotation, Sealing};
@@ -54,6 +55,8 @@ pub struct Status {
     pub upstreams: Vec<Upstream>,
     /// The third parties on the outbound side.
     pub integrations: Vec<Integration>,
+    /// How customers' connections are doing, if there is a store.
+    pub connections: Option<Connections>,
     /// The keys of the store, if there is one.
     pub sealing: Option<Sealing>,
 }

@@ -8,25 +8,25 @@ mod update;
 
 pub(super) use create::replaces;
 pub(super) use draft::{Draft, Source, integration as integration_key};
-pub(super) use material::{With, connect};
+pub(super) use material::{With, connect, user};
 
 use http::{Method, Response};
 
 use super::Api;
 use super::ask::Ask;
-use super::own_api::INTERNAL_API;
+use super::customer::Told;
 use super::place::{Place, Selector};
 use super::rejection::Rejection;
 use super::seen::Seen;
 use super::view::{self, ConnectionView, PageView, TestView};
-use crate::connector::Integration;
+use crate::connector::{INTERNAL_API, Integration};
 use crate::http::Body;
 use crate::method::{FailureKind, RunError, Tested};
 use crate::names::{IntegrationKey, Owner};
 use crate::refresh::RefreshError;
 use crate::report::report;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Filter, Opened, SecretChanges};
+use crate::store::{Connection, Customer, Filter, Opened, SecretChanges};
 use crate::token::Caller;
 
 /// How often a change is tried again after another write came first.
@@ -177,8 +177,8 @@ impl Api {
         let Connection { id, auth_option, app, pinned_origin, .. } = &*last.connection;
         let secrets = last.secrets_with(SecretChanges::default());
         let told = async {
-            let with =
-                With::of(&integration, auth_option.as_deref(), app.as_ref())?.whose(&last.connection.owner);
+            let customer = self.customer(&last.connection.owner).await?;
+            let with = With::of(&integration, auth_option.as_deref(), app.as_ref())?.whose(user(&customer));
             let subject = with.subject(&secrets, Some(&secrets.credentials), pinned_origin.as_deref())?;
             self.methods.disconnect(&subject).await.map_err(Rejection::Test)
         };
@@ -193,11 +193,17 @@ impl Api {
         opened: &Opened,
     ) -> Result<Result<Tested, RunError>, Rejection> {
         let Connection { auth_option, app, pinned_origin, .. } = &*opened.connection;
-        let with =
-            With::of(integration, auth_option.as_deref(), app.as_ref())?.whose(&opened.connection.owner);
+        let customer = self.customer(&opened.connection.owner).await?;
+        let with = With::of(integration, auth_option.as_deref(), app.as_ref())?.whose(user(&customer));
         let secrets = opened.secrets_with(SecretChanges::default());
         let subject = with.subject(&secrets, Some(&secrets.credentials), pinned_origin.as_deref())?;
         Ok(self.methods.test(&subject).await)
+    }
+
+    /// The customer as it is recorded; of one that is not, nothing but its id is known.
+    async fn customer(&self, owner: &Owner) -> Result<Customer, Rejection> {
+        let known = self.store.customer(owner).await?;
+        Ok(Told::default().over(known, owner.clone(), self.clock.now()))
     }
 
     /// The selected connection, noted for the event.
@@ -228,7 +234,7 @@ impl Api {
     /// With what a caller may wait for.
     pub(super) fn not_refreshed(&self, source: RefreshError) -> Rejection {
         let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.now())),
+            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
             _ => None,
         };
         Rejection::Refresh { source, retry_after }

@@ -104,6 +104,12 @@ impl Told {
         }
     }
 
+    /// The record as it will be, for what is asked before it is written.
+    pub(super) fn seen_over(&self, known: Option<Customer>, owner: Owner, now: Timestamp) -> Customer {
+        let fields = self.fields.as_ref().map(Secret::duplicate);
+        Self { name: self.name.clone(), fields, credentials: None, is_active: false }.over(known, owner, now)
+    }
+
     /// The record with what is told in it. What is left out stays.
     pub(super) fn over(self, known: Option<Customer>, owner: Owner, now: Timestamp) -> Customer {
         // The customer's id in its tokens is the record's id too: a connection names its customer without a look-up.

@@ -10,7 +10,6 @@ use super::Api;
 use super::ask::Ask;
 use super::connections::integration_key;
 use super::options::{AuthView, OptionView};
-use super::own_api::INTERNAL_API;
 use super::place::{Place, Selector};
 use super::rejection::Rejection;
 use super::seen::Seen;
@@ -129,7 +128,7 @@ impl Api {
                 |text: &str| search.as_ref().is_none_or(|search| text.to_lowercase().contains(search));
             integration.enabled
                 && integration.serves(ask.caller.workspace())
-                && integration.key.as_str() != INTERNAL_API
+                && !integration.is_own_api()
                 && (named(integration.key.as_str()) || named(&integration.connector.name))
         });
         let items = usable.map(|integration| IntegrationView::of(integration, &connections)).collect();

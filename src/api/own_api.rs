@@ -6,17 +6,14 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Api;
-use super::connections::{ATTEMPTS, Source, With, connect};
+use super::connections::{ATTEMPTS, Source, With, connect, user};
 use super::customer::Told;
 use super::rejection::Rejection;
-use crate::connector::Integration;
+use crate::connector::{INTERNAL_API, Integration};
 use crate::formula::Value;
 use crate::names::{IntegrationKey, Owner, WorkspaceKey};
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Health, Reach, Secrets, Selected};
-
-/// The key of the integration that stands for a customer's own API.
-pub(super) const INTERNAL_API: &str = "internal-api";
+use crate::store::{Connection, Customer, Health, Reach, Secrets, Selected};
 
 impl Api {
     /// Puts the credentials that are told for a customer's own API where calls find them: into its connection of
@@ -25,7 +22,9 @@ impl Api {
         let Some(integration) = self.own_api(&owner.workspace) else { return Ok(()) };
         let Some(credentials) = told.credentials.take() else { return Ok(()) };
         fit(&integration, &credentials)?;
-        self.connect_own(owner, &integration, &credentials).await
+        let known = self.store.customer(owner).await?;
+        let customer = told.seen_over(known, owner.clone(), self.clock.now());
+        self.connect_own(&customer, &integration, &credentials).await
     }
 
     /// Refuses credentials that could not be kept.
@@ -50,10 +49,11 @@ impl Api {
     /// it may have been refreshed since.
     async fn connect_own(
         &self,
-        owner: &Owner,
+        customer: &Customer,
         integration: &Integration,
         credentials: &Zeroizing<Value>,
     ) -> Result<(), Rejection> {
+        let owner = &customer.owner;
         let reach = Reach::Customer(owner.clone());
         for _ in 0..ATTEMPTS {
             let found = match self.store.select_only(&reach, &integration.key).await? {
@@ -72,10 +72,10 @@ impl Api {
                 input: Value::clone(credentials),
                 connector_parameters: Value::empty_object(),
             });
-            let with = With::of(integration, None, app.as_ref())?.whose(owner);
+            let with = With::of(integration, None, app.as_ref())?.whose(user(customer));
             let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
             let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
-            let now = self.clock.now();
+            let now = self.clock.steady();
             let change = move |one: &mut Connection| {
                 one.pinned_origin = origin;
                 one.app = app;

@@ -1,6 +1,8 @@
 //! What callers see of customers and connections, in the words of both of the vendor's generations.
 //! Never shows a secret but where the caller's right to it was checked before.
 
+mod refresh;
+
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -9,7 +11,9 @@ use crate::connector::{AuthOption, Integration};
 use crate::formula::Value;
 use crate::http::{Body, reply};
 use crate::secret::Secret;
-use crate::store::{Connection, Customer, Health, Secrets};
+use crate::store::{Connection, Customer, FailureClass, Health, Secrets};
+
+use refresh::RefreshView;
 
 /// A connection. The names of the older SDK stand beside those of the newer.
 #[derive(Serialize)]
@@ -35,6 +39,12 @@ pub(super) struct ConnectionView<'a> {
     can_refresh_credentials: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_credentials_refresh_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_retry_timestamp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<RefreshView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     granted_scopes: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -117,6 +127,9 @@ impl<'a> ConnectionView<'a> {
         let ready = connection.health == Health::Ready;
         let error = error(&connection.health);
         let option = integration.and_then(|known| known.connector.option(connection.auth_option.as_deref()));
+        let can_refresh = option.is_some_and(AuthOption::can_refresh);
+        let failure = connection.refresh_failure();
+        let next_try = failure.and_then(|failure| failure.next_try);
         Self {
             id: connection.id.as_str(),
             name: &connection.name,
@@ -127,13 +140,16 @@ impl<'a> ConnectionView<'a> {
             integration: IntegrationView { id: key, key, name },
             connected: ready,
             disconnected: !ready,
-            state: if ready { "READY" } else { "CLIENT_ACTION_REQUIRED" },
+            state: state(connection),
             error,
             errors: error.map(|error| [error]),
             is_test: connection.is_test,
             can_test: option.is_some_and(AuthOption::can_test),
-            can_refresh_credentials: option.is_some_and(AuthOption::can_refresh),
-            next_credentials_refresh_at: connection.refresh_at.map(rfc3339),
+            can_refresh_credentials: can_refresh,
+            next_credentials_refresh_at: next_try.or(connection.refresh_at).filter(|_| ready).map(rfc3339),
+            retry_attempts: failure.map(|failure| failure.in_a_row),
+            next_retry_timestamp: next_try.map(rfc3339),
+            refresh: RefreshView::of(connection, can_refresh),
             granted_scopes: connection.granted_scopes.as_deref(),
             missing_scopes: missing_scopes(connection, integration, option).unwrap_or_default(),
             meta: connection.meta.as_ref(),
@@ -201,6 +217,16 @@ fn error(health: &Health) -> Option<ErrorView<'_>> {
         _ => "access_token_expired",
     };
     Some(ErrorView { kind: "connection", key, message })
+}
+
+/// In the vendor's words. An app that the provider refuses is for the operator to mend.
+fn state(connection: &Connection) -> &'static str {
+    let class = connection.refresh_failure().map(|failure| failure.class);
+    match (&connection.health, class) {
+        (Health::Disconnected { .. }, _) => "CLIENT_ACTION_REQUIRED",
+        (Health::Ready, Some(FailureClass::DeadApp)) => "CONFIGURATION_ERROR",
+        (Health::Ready, _) => "READY",
+    }
 }
 
 fn rfc3339(at: Timestamp) -> String {

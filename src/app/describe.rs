@@ -1,12 +1,16 @@
 //! A configuration as the status page shows it.
 //! Never shows a secret, nor a parameter that may be one.
 
+use crate::admin::connections::{Connections, Count, Unwell};
 use crate::admin::readiness::Unmet;
 use crate::admin::status::{Integration, Key, Rule, Upstream, Workspace};
 use crate::config::Settings;
 use crate::http::pool::Origin;
 use crate::inbound::rules::RuleConfig;
 use crate::inbound::{Mode, UpstreamConfig};
+use crate::refresh::schedule::{self, Census};
+use crate::store::{Connection, Health};
+use crate::telemetry::labels::ConnectionState;
 use crate::token::KeyStatus;
 
 /// What is told of the configuration in force.
@@ -27,6 +31,34 @@ impl Described {
             upstreams: settings.upstreams.iter().map(upstream).collect(),
             integrations: integrations.collect(),
         }
+    }
+}
+
+/// How customers' connections were doing when they were counted last.
+pub(super) fn connections(census: &Census) -> Connections {
+    let counts = ConnectionState::ALL.iter().zip(census.counts);
+    let counts = counts.map(|(state, count)| Count { state: state.as_str(), count }).collect();
+    Connections { at: census.at, counts, unwell: census.unwell.iter().map(unwell).collect() }
+}
+
+fn unwell(connection: &Connection) -> Unwell {
+    let failure = connection.refresh_failure();
+    let error = match (&connection.health, failure) {
+        (_, Some(failure)) => failure.class.as_str().to_owned(),
+        (Health::Disconnected { code, .. }, None) => code.clone(),
+        (Health::Ready, None) => String::new(),
+    };
+    Unwell {
+        id: connection.id.to_string(),
+        customer: connection.owner.customer.to_string(),
+        integration: connection.integration.to_string(),
+        state: schedule::state(connection).as_str(),
+        error,
+        expires_at: connection.expires_at,
+        refreshed_at: connection.refreshed_at,
+        next_try: failure.and_then(|failure| failure.next_try),
+        exchanges: connection.refreshing.exchanges,
+        version: connection.version.0,
     }
 }
 

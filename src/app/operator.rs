@@ -91,6 +91,7 @@ impl Operations for Operator {
             workspaces: self.reloader.keys().iter().map(describe::workspace).collect(),
             upstreams,
             integrations,
+            connections: self.service.as_ref().map(|service| describe::connections(&service.census())),
             sealing: self.service.as_ref().map(|service| Sealing {
                 keys: service.rotations().keys(),
                 rotation: service.rotations().last(),

@@ -29,6 +29,7 @@ use crate::method::{Keys, Methods};
 use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
 use crate::outbound::{self, Outbound, Unknown, caller::Callers};
+use crate::refresh::schedule::Census;
 use crate::refresh::{Refresher, Sources};
 use crate::report::report;
 use crate::script::Scripts;
@@ -218,6 +219,16 @@ impl ServiceSide {
         }
         self.connect.reload(verifier, shown);
         self.catalog.store(Arc::new(catalog));
+    }
+
+    /// Keeps idle connections alive, and counts all, until Sidegate stops.
+    pub(super) async fn go_round(self: Arc<Self>, stop: CancellationToken) {
+        Arc::clone(&self.refresher).go_round(stop).await;
+    }
+
+    /// What was counted last.
+    pub(super) fn census(&self) -> Arc<Census> {
+        self.refresher.census()
     }
 
     /// Lets no browser that waits for an event hold up a stop.

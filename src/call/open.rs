@@ -8,15 +8,11 @@ use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
-use crate::method::{Account, Subject};
+use crate::method::{Account, Subject, User};
 use crate::names::ConnectionId;
-use crate::secret::Secret;
-use crate::store::{Health, Opened, Store, StoreError};
+use crate::store::{Customer, Health, Opened, Store, StoreError};
 
 use super::CallError;
-
-/// The integration that stands for a customer's own API.
-const INTERNAL_API: &str = "internal-api";
 
 /// Reads the connection with its secrets; refuses one that cannot be used.
 pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, CallError> {
@@ -36,7 +32,7 @@ pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, Cal
 pub(super) fn subject<'a>(
     integration: &'a Integration,
     opened: &'a Opened,
-    fields: Option<&'a Secret<Value>>,
+    customer: Option<&'a Customer>,
 ) -> Result<Subject<'a>, CallError> {
     let (connection, secrets) = (&opened.connection, opened.secrets.expose());
     let account = Account {
@@ -46,7 +42,11 @@ pub(super) fn subject<'a>(
         input: &secrets.input,
         credentials: Some(&secrets.credentials),
         pinned_origin: connection.pinned_origin.as_deref(),
-        customer: Some((&connection.owner, fields.map(Secret::expose))),
+        user: Some(User {
+            owner: &connection.owner,
+            name: customer.and_then(|customer| customer.name.as_deref()),
+            fields: customer.and_then(|customer| customer.fields.as_ref()),
+        }),
     };
     Subject::new(integration, account).map_err(CallError::ApiClient)
 }
@@ -54,7 +54,7 @@ pub(super) fn subject<'a>(
 /// Whether the connector's methods see what the customer's tokens say of it: those of the customer's own API do.
 pub(super) fn wants_customer(integration: &Integration, opened: &Opened) -> bool {
     let option = integration.connector.option(opened.connection.auth_option.as_deref());
-    integration.key.as_str() == INTERNAL_API || option.is_some_and(|option| option.auth.is_minted())
+    option.is_some_and(|option| integration.sees_user(option))
 }
 
 /// Which targets the connection's credentials may go to.

@@ -66,8 +66,7 @@ impl Clients {
             true => store.customer(&connection.owner).await?,
             false => None,
         };
-        let fields = customer.as_ref().and_then(|customer| customer.fields.as_ref());
-        let subject = open::subject(integration, opened, fields)?;
+        let subject = open::subject(integration, opened, customer.as_ref())?;
         let client = methods.api_client(&subject).await.map_err(CallError::ApiClient)?;
         let base = Base::parse(&client.base_uri)?;
         let prepared = Arc::new(Prepared { base, echo: Echo::of(&client), client });

@@ -15,7 +15,7 @@ use http::Response;
 use crate::http::Body;
 use crate::http::client::Client;
 use crate::http::egress::Egress;
-use crate::http::forward::upgrade::Upgrade;
+use crate::http::forward::upgrade::{Terms, Upgrade};
 use crate::http::pool::SendError;
 use crate::inject::SignedRequest;
 
@@ -28,11 +28,11 @@ pub async fn send(
     egress: Egress,
     request: SignedRequest,
     body: Body,
-    upgrade: Option<Upgrade>,
+    upgrade: Option<(Upgrade, Terms)>,
 ) -> Result<Response<Body>, SendError> {
     let (origin, request) = request.with_body(body);
     match upgrade {
         None => client.send(&origin, egress, request).await,
-        Some(upgrade) => client.switch(&origin, egress, request, upgrade).await,
+        Some((upgrade, terms)) => client.switch(&origin, egress, request, upgrade, terms).await,
     }
 }

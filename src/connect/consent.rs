@@ -140,16 +140,21 @@ impl Connect {
         };
         let visit = Visit::again(Wish::of(pairs)?, head, arrival);
         let redirect = visit.wish.redirect(&self.config.load().redirects)?;
-        let caller = self.caller(Some(token), seen).await?;
         seen.integration(integration);
-        let wanted = visit.wish.connection(integration, visit.wish.any("authOptionKey"), None);
         let mut steps = Steps::default();
-        let made = self.api.connect_from_elsewhere(&caller, wanted, brought, &mut steps).await;
-        let made = made.map_err(Rejection::from);
+        let (caller, made) = match self.caller(Some(token), seen).await {
+            Err(rejection) => (None, Err(rejection)),
+            Ok(caller) => {
+                let wanted = visit.wish.connection(integration, visit.wish.any("authOptionKey"), None);
+                let made = self.api.connect_from_elsewhere(&caller, wanted, brought, &mut steps).await;
+                (Some(caller), made.map_err(Rejection::from))
+            }
+        };
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        Ok(self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true }))
+        let end = End { made, steps: &steps, is_awaited: true };
+        Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 }
 

@@ -37,6 +37,12 @@
     });
   }
   const form = document.querySelector('form');
+  const complain = (what) => {
+    const alert = document.querySelector('.alert') ?? Object.assign(document.createElement('div'), { className: 'alert' });
+    alert.setAttribute('role', 'alert');
+    alert.replaceChildren(Object.assign(document.createElement('p'), { textContent: what }));
+    form.prepend(alert);
+  };
   const button = document.querySelector('.actions button');
   if (framed && form?.dataset.consent) {
     // Third parties let nobody hold their login in a frame: it is shown in a window of its own, and how it ended is told
@@ -50,7 +56,7 @@
       events.onmessage = ({ data }) => {
         events.close();
         const told = JSON.parse(data);
-        if (!told.connection) return;
+        if (!told.connection) return complain(told.error);
         call('onSuccess', told.connection);
         call('close');
       };

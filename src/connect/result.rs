@@ -38,7 +38,7 @@ pub(super) fn refused(rejection: &Rejection, steps: &Steps, again: Option<&str>)
         html.raw("<p>").text(advice).raw("</p>");
     }
     if let Some(again) = again {
-        html.raw("<p><a class=\"button\" href=\"").text(again).raw("\">Try again</a></p>");
+        html.raw("<p class=\"again\"><a class=\"button\" href=\"").text(again).raw("\">Try again</a></p>");
     }
     if !steps.is_empty() {
         html.raw("<h2>What was done</h2>");

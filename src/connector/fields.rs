@@ -17,6 +17,14 @@ pub enum MethodError {
         #[source]
         source: FormulaError,
     },
+    /// The response handlers that a script gave cannot be read.
+    #[error("the responseHandlers that makeApiClient gives cannot be read: {problem}; {cure}")]
+    ResponseHandlers {
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// A field that is needed is undefined or empty.
     #[error("{method} gives no {field}")]
     Missing {

@@ -94,6 +94,11 @@ impl Method {
         !matches!(self, Self::Test | Self::Disconnect)
     }
 
+    /// Whether it may be written as a call of one of the connector's operations.
+    pub(super) fn may_be_operation(self) -> bool {
+        self == Self::Test
+    }
+
     /// Whether it may be written as a request. The methods that make other requests possible may not.
     pub(super) fn may_be_request(self) -> bool {
         matches!(
@@ -108,8 +113,7 @@ impl Method {
 pub enum Implementation {
     /// Formulas: `mapping`.
     Mapping(Template),
-    /// One request to the third party, and what its answer gives: `rest-api-mapping`, and `operation-mapping` once its
-    /// operation is found.
+    /// One request to the third party, and what its answer gives: `rest-api-mapping`, or the `operation-mapping` of one.
     Request(Box<RequestMapping>),
     /// A function: `javascript`.
     Script(Script),

@@ -13,6 +13,9 @@ use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
 
+/// The key of the integration that stands for a customer's own API.
+pub const INTERNAL_API: &str = "internal-api";
+
 /// An OAuth app, registered with the third party.
 #[derive(Debug)]
 pub struct App {
@@ -82,12 +85,16 @@ pub struct Integration {
     pub hosts: Hosts,
     /// How many connections a customer may have.
     pub connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time; none: not at all.
+    pub keep_alive: Option<Duration>,
     /// What becomes of a refresh token when it is used.
     pub rotation: Rotation,
     /// Whether private addresses may be dialled.
     pub allow_private: bool,
     /// Whether plain http may be spoken.
     pub allow_plain: bool,
+    /// How long a tunnel may be silent; none: for ever.
+    pub upgrade_idle: Option<Duration>,
     /// The prefix of the transparent route, such as `/hubspot`.
     pub route: Option<String>,
     /// Where a customer's browser comes back to from the provider, where that is not our own callback: a page of the
@@ -149,6 +156,19 @@ impl Integration {
     #[must_use]
     pub fn app(&self, id: &AppId) -> Option<&App> {
         self.apps.iter().find(|app| app.id == *id)
+    }
+
+    /// Whether it stands for the customer's own API.
+    #[must_use]
+    pub fn is_own_api(&self) -> bool {
+        self.key.as_str() == INTERNAL_API
+    }
+
+    /// Whether an option's methods see what the customer's tokens say of it: those of the customer's own API do, and what mints
+    /// tokens says it on.
+    #[must_use]
+    pub fn sees_user(&self, option: &AuthOption) -> bool {
+        self.is_own_api() || option.auth.is_minted()
     }
 
     fn settings(&self, option: &AuthOption) -> Option<&OptionSettings> {

@@ -193,8 +193,12 @@ impl AuthOption {
     /// # Errors
     /// If it has no base URI, or anything that cannot be sent.
     pub fn api_client(&self, made: &Value) -> Result<ApiClient, MethodError> {
-        let handlers = self.of(Method::MakeApiClient).response_handlers.clone();
-        ApiClient::from_result(unnested(made), handlers)
+        let (own, made) = (self.of(Method::MakeApiClient), unnested(made));
+        let handlers = match own.methods.get(&Method::MakeApiClient) {
+            Some(Implementation::Script(_)) => ResponseHandlers::made(made.get("responseHandlers"))?,
+            _ => own.response_handlers.clone(),
+        };
+        ApiClient::from_result(made, handlers)
     }
 
     /// The OAuth configuration that a result of `getOAuthConfig` describes.

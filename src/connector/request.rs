@@ -23,6 +23,10 @@ pub struct RequestMapping {
     pub(super) method: http::Method,
     /// What the answer gives; without it, its body.
     pub(super) response: Option<Template>,
+    /// Of an operation: what it is given, its variable `input`.
+    pub(super) input: Option<Template>,
+    /// Of an operation: what becomes of what it gives, the variable `output`.
+    pub(super) output: Option<Template>,
 }
 
 /// A request as the formulas made it, for the room that sends.
@@ -48,14 +52,29 @@ pub struct Reply<'a> {
 }
 
 impl RequestMapping {
+    /// What its formulas see: the method's variables; those of an operation see its own input under that name.
+    ///
+    /// # Errors
+    /// If the formulas fail.
+    pub fn variables(
+        &self,
+        method: &'static str,
+        mut variables: Variables,
+    ) -> Result<Variables, MethodError> {
+        if let Some(input) = &self.input {
+            let made = evaluated(method, input, &variables)?;
+            variables.set("input", made.as_deref().unwrap_or(&Value::empty_object()));
+        }
+        Ok(variables)
+    }
+
     /// The request for these variables. `method`: whose it is, for errors.
     ///
     /// # Errors
     /// If the formulas give what no request can hold.
     pub fn draft(&self, method: &'static str, variables: &Value) -> Result<Draft, MethodError> {
-        let made = self.request.evaluate(variables);
-        let made = made.map_err(|source| MethodError::Formula { method, source })?;
-        let made = Zeroizing::new(made.unwrap_or_else(Value::empty_object));
+        let made = evaluated(method, &self.request, variables)?;
+        let made = made.unwrap_or_else(|| Zeroizing::new(Value::empty_object()));
         let fields = Fields { method, result: &made };
         let mut target = with_path_parameters(&fields, &fields.required(&["path"])?)?;
         append_query(&fields, &mut target)?;
@@ -74,11 +93,26 @@ impl RequestMapping {
         mut variables: Variables,
         reply: &Reply<'_>,
     ) -> Result<Option<Zeroizing<Value>>, MethodError> {
-        let Some(template) = &self.response else { return Ok(reply.data.cloned().map(Zeroizing::new)) };
         variables.set("response", &reply.variables());
-        let made = template.evaluate(&variables);
-        Ok(made.map_err(|source| MethodError::Formula { method, source })?.map(Zeroizing::new))
+        let made = match &self.response {
+            Some(template) => evaluated(method, template, &variables)?,
+            None => reply.data.cloned().map(Zeroizing::new),
+        };
+        let Some(output) = &self.output else { return Ok(made) };
+        if let Some(made) = &made {
+            variables.set("output", made);
+        }
+        evaluated(method, output, &variables)
     }
+}
+
+fn evaluated(
+    method: &'static str,
+    template: &Template,
+    variables: &Value,
+) -> Result<Option<Zeroizing<Value>>, MethodError> {
+    let made = template.evaluate(variables);
+    Ok(made.map_err(|source| MethodError::Formula { method, source })?.map(Zeroizing::new))
 }
 
 impl Reply<'_> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use zeroize::Zeroizing;
 
+use super::fields::MethodError;
 use super::request::Reply;
-use crate::document::{Complaint, Node, Position, did_you_mean};
+use crate::document::{Complaint, Kind, Node, Position, did_you_mean};
 use crate::formula::{Template, Value, Variables};
 
 /// What a response means for the credentials.
@@ -65,6 +66,20 @@ impl ResponseHandlers {
         (Self { handlers: handlers.into(), read_bodies }, complaints)
     }
 
+    /// Those that a script gave.
+    pub(super) fn made(value: Option<&Value>) -> Result<Self, MethodError> {
+        let wrong = |problem: String, cure: String| MethodError::ResponseHandlers { problem, cure };
+        let node = value.filter(|value| !matches!(value, Value::Null)).map(Node::from);
+        if node.as_ref().is_some_and(|node| !matches!(node.kind, Kind::Sequence(_))) {
+            return Err(wrong("they are no list".into(), "give a list of `{match, error: {key}}`".into()));
+        }
+        let (handlers, complaints) = Self::read(&"".into(), node.as_ref());
+        match complaints.into_iter().next() {
+            Some(first) => Err(wrong(first.problem, first.cure)),
+            None => Ok(handlers),
+        }
+    }
+
     /// Whether one of them reads bodies.
     #[must_use]
     pub fn read_bodies(&self) -> bool {
@@ -111,8 +126,10 @@ impl ResponseHandler {
             return Err(complaint(entry.position, problem, cure));
         }
         let Some(condition) = node.get("match") else {
-            let (problem, cure) =
-                ("this response handler has no `match`", "write the formula that picks its responses");
+            let (problem, cure) = (
+                "this response handler has no `match`",
+                "write the formula that picks its responses; a function cannot",
+            );
             return Err(complaint(node.position, problem.into(), cure.into()));
         };
         let matches = Template::from_node(file, condition)?;

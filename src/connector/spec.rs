@@ -3,6 +3,7 @@
 
 mod loader;
 mod method;
+mod operation;
 mod options;
 mod request;
 

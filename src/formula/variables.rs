@@ -29,6 +29,11 @@ impl Variables {
         self.set(name, &Value::from(text.expose().as_str()));
     }
 
+    /// Sets the variable `name` to a secret value.
+    pub fn set_secret_value(&mut self, name: &str, value: &Secret<Value>) {
+        self.set(name, value.expose());
+    }
+
     /// Sets each member of an object as a variable.
     pub fn set_all(&mut self, members: &Value) {
         self.0.overlay(members);

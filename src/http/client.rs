@@ -80,10 +80,11 @@ impl Client {
         egress: Egress,
         request: Request<Body>,
         upgrade: Upgrade,
+        terms: Terms,
     ) -> Result<Response<Body>, SendError> {
         let pool = self.pool(origin, egress);
         let mut head = request.into_parts().0;
-        forward_upgrade(&pool, &mut head, &|_| {}, upgrade, Terms::default()).await
+        forward_upgrade(&pool, &mut head, &|_| {}, upgrade, terms).await
     }
 
     fn pool(&self, origin: &Origin, egress: Egress) -> Arc<Pool> {

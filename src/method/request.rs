@@ -28,7 +28,8 @@ impl Methods {
         mapping: &RequestMapping,
         subject: &Subject<'_>,
     ) -> Made {
-        let (name, variables) = (method.name(), subject.variables(method));
+        let name = method.name();
+        let variables = mapping.variables(name, subject.variables(method))?;
         let client = self.api_client(subject).await?;
         let draft = mapping.draft(name, &variables)?;
         let allowed = subject.allowed();

@@ -24,8 +24,25 @@ pub struct Account<'a> {
     pub credentials: Option<&'a Value>,
     /// For `hosts: connection`: the origin that was entered.
     pub pinned_origin: Option<&'a str>,
-    /// Whose it is, and the `fields` of its tokens; for those that are made for each request.
-    pub customer: Option<(&'a Owner, Option<&'a Value>)>,
+    /// Whose it is.
+    pub user: Option<User<'a>>,
+}
+
+/// A customer, and what its tokens say of it, where that is known.
+#[derive(Clone, Copy)]
+pub struct User<'a> {
+    /// Which customer of which workspace.
+    pub owner: &'a Owner,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// Its `fields`.
+    pub fields: Option<&'a Secret<Value>>,
+}
+
+impl<'a> From<&'a Owner> for User<'a> {
+    fn from(owner: &'a Owner) -> Self {
+        Self { owner, name: None, fields: None }
+    }
 }
 
 /// Whom a method is run for.
@@ -66,7 +83,7 @@ impl<'a> Subject<'a> {
             option,
             account,
             parameters: integration.connector_parameters(option, account.app, own),
-            user: account.customer.map(|(owner, fields)| user(owner, fields)),
+            user: account.user.map(|user| variables_of(user, integration.sees_user(option))),
             lender,
             more: Variables::new(),
         }
@@ -132,8 +149,10 @@ impl<'a> Subject<'a> {
         self.account.app
     }
 
-    pub(super) fn customer(&self) -> Option<(&'a Owner, Option<&'a Value>)> {
-        self.account.customer
+    /// Whose it is, and the `fields` of its tokens.
+    pub(super) fn customer(&self) -> Option<(&'a Owner, Option<&Value>)> {
+        let fields = self.user.as_ref().and_then(|user| user.get("fields"));
+        Some((self.account.user?.owner, fields))
     }
 
     pub(super) fn variables(&self, method: Method) -> Variables {
@@ -143,12 +162,15 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What formulas see as `user`.
-fn user(owner: &Owner, fields: Option<&Value>) -> Variables {
-    let mut user = Variables::new();
-    user.set("id", &Value::from(owner.customer.as_str()));
-    if let Some(fields) = fields {
-        user.set("fields", fields);
+/// What formulas see as `user`: everything only where its tokens are for.
+fn variables_of(user: User<'_>, everything: bool) -> Variables {
+    let mut variables = Variables::new();
+    variables.set("id", &Value::from(user.owner.customer.as_str()));
+    if let Some(name) = user.name.filter(|_| everything) {
+        variables.set("name", &Value::from(name));
     }
-    user
+    if let Some(fields) = user.fields.filter(|_| everything) {
+        variables.set_secret_value("fields", fields);
+    }
+    variables
 }

@@ -37,9 +37,11 @@ fn integration(connector: Arc<Connector>) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        keep_alive: None,
         rotation: crate::connector::Rotation::default(),
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,
@@ -81,7 +83,7 @@ impl Connected {
             input: &self.typed,
             credentials: Some(&self.credentials),
             pinned_origin: None,
-            customer: None,
+            user: None,
         }
     }
 }
@@ -301,7 +303,7 @@ async fn a_token_of_ours_needs_a_customer_and_a_secret() {
     let error = methods().api_client(&connected.subject()).await.unwrap_err();
     assert!(matches!(error, RunError::NoCustomer), "{error}");
     let owner = Owner { workspace: "acme".into(), customer: "ada".into() };
-    let account = Account { customer: Some((&owner, None)), ..connected.account() };
+    let account = Account { user: Some(User::from(&owner)), ..connected.account() };
     let subject = Subject::new(&connected.integration, account).unwrap();
     let error = methods().api_client(&subject).await.unwrap_err();
     assert_eq!(error.to_string(), "the workspace `acme` has no secret to sign tokens with");

@@ -22,13 +22,22 @@ const CODE_LIMIT: usize = 64;
 const DESCRIPTION_LIMIT: usize = 200;
 
 /// A successful reply: it holds an `access_token`. Wiped when dropped, redacted when printed.
-pub struct TokenResponse(Secret<Fields>);
+pub struct TokenResponse {
+    status: u16,
+    fields: Secret<Fields>,
+}
 
 impl TokenResponse {
     /// The reply's fields in its order, by the provider's names.
     #[must_use]
     pub fn fields(&self) -> &IndexMap<String, Json> {
-        &self.0.expose().0
+        &self.fields.expose().0
+    }
+
+    /// Its status, a success.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
     }
 }
 
@@ -77,7 +86,7 @@ pub(super) fn understand(
             None => return Err(reply.transient(&format!("unreadable: no {name} in its reply"))),
         }
     }
-    Ok(TokenResponse(Secret::new(fields)))
+    Ok(TokenResponse { status: reply.status.as_u16(), fields: Secret::new(fields) })
 }
 
 impl Reply {

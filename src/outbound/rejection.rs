@@ -218,7 +218,14 @@ impl Rejection {
     pub(super) fn answer(&self, subject: &Subject<'_>) -> Response<Body> {
         let (kind, key) = self.vendor_error();
         let request = subject.url.map(|url| json!({ "url": url, "method": subject.method }));
-        let data = request.map(|request| json!({ "request": request }));
+        let refresh = match self {
+            Self::Call(CallError::Refresh { source, .. }) => Some(source.data()),
+            _ => None,
+        };
+        let data = [("request", request), ("refresh", refresh)];
+        let data: serde_json::Map<_, _> =
+            data.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let data = (!data.is_empty()).then(|| data.into());
         let body = reply::ErrorBody { kind, key, message: &self.sentence(), data };
         let mut answer = reply::error(self.status(), &body);
         let headers = answer.headers_mut();

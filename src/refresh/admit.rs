@@ -20,7 +20,7 @@ impl Refresher {
         current: &Opened,
         cause: Cause,
     ) -> Result<(Arc<Integration>, Plan), RefreshError> {
-        let (connection, now) = (&current.connection, self.clock.now());
+        let (connection, now) = (&current.connection, self.clock.steady());
         let integration = self.integration(connection)?;
         if let Some(pause) = self.memory.paused(connection, &integration, now)
             && !self.is_back(&pause).await
@@ -52,7 +52,9 @@ impl Refresher {
     }
 
     async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
-        let subject = Subject::new(integration, account(current)).map_err(|error| misfit(&error))?;
+        let customer = self.customer(integration, current).await;
+        let account = account(current, customer.as_ref());
+        let subject = Subject::new(integration, account).map_err(|error| misfit(&error))?;
         Plan::of(&self.sources.methods, &subject, open(current)).await
     }
 
@@ -60,11 +62,11 @@ impl Refresher {
     async fn is_back(&self, pause: &Pause) -> bool {
         let Some(down) = &pause.down else { return false };
         let endpoints = &self.memory.endpoints;
-        if !endpoints.may_ask(down, self.clock.now()) {
+        if !endpoints.may_ask(down, self.clock.steady()) {
             return false;
         }
         let answers = self.sources.tokens.answers(&down.uri, down.egress).await;
-        endpoints.asked(down, answers, self.clock.now());
+        endpoints.asked(down, answers, self.clock.steady());
         endpoints.is_back(down, pause.from)
     }
 }

@@ -34,6 +34,8 @@ pub struct Consented<'a> {
 pub struct FirstTokens {
     /// What the provider said.
     pub reply: Zeroizing<Value>,
+    /// The status of its answer; none where the connector's own method asked.
+    pub status: Option<u16>,
     /// The scopes that it named, if it did.
     pub scopes: Option<Vec<String>>,
 }
@@ -99,12 +101,12 @@ impl Refresher {
     ) -> Result<FirstTokens, CodeError> {
         let subject = seen_by_methods(integration, account, consented)?;
         let own = self.sources.methods.token_data(&subject).await.map_err(CodeError::Method)?;
-        let reply = match own {
-            Some(reply) => reply,
+        let (reply, status) = match own {
+            Some(reply) => (reply, None),
             None => self.exchanged(&subject, config, consented).await?,
         };
         let scopes = reply.get("scope").and_then(exchange::scopes);
-        Ok(FirstTokens { reply, scopes })
+        Ok(FirstTokens { reply, status, scopes })
     }
 
     /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them. `query`: what the
@@ -121,7 +123,7 @@ impl Refresher {
     ) -> Result<FirstCredentials, RunError> {
         let mut credentials = Zeroizing::new(Value::empty_object());
         lay_over(&mut credentials, &tokens.reply);
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let mut expires_at = exchange::ends(integration, account, &tokens.reply, now);
         let seen = Account { credentials: Some(&credentials), ..account };
         let subject = Subject::new(integration, seen)?.with("queryParameters", query);
@@ -140,7 +142,7 @@ impl Refresher {
         subject: &Subject<'_>,
         config: &OAuthConfig,
         consented: &Consented<'_>,
-    ) -> Result<Zeroizing<Value>, CodeError> {
+    ) -> Result<(Zeroizing<Value>, Option<u16>), CodeError> {
         let Consented { code, verifier, callback, .. } = *consented;
         let request = TokenRequest {
             token_uri: &config.token_uri,
@@ -154,7 +156,7 @@ impl Refresher {
             egress: subject.for_app_owner().allowed().egress,
         };
         let reply = self.recorded(subject, self.sources.tokens.exchange(&request)).await?;
-        Ok(exchange::fields(&reply))
+        Ok((exchange::fields(&reply), Some(reply.status())))
     }
 
     /// Waits for an exchange, notes how it went, and says what its failure means.
@@ -179,7 +181,7 @@ impl Refresher {
             Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
                 CodeError::App { status, code, description }
             }
-            failure => failure.meaning(self.clock.now()).into(),
+            failure => failure.meaning(self.clock.steady()).into(),
         })
     }
 }

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::connector::Integration;
-use crate::method::{Account, RunError, Subject};
+use crate::method::{Account, RunError, Subject, User};
 use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
+use crate::store::{Connection, Customer, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{Granted, Plan, Reply, refresh_token};
@@ -41,9 +41,9 @@ impl Refresher {
                 Ok(ready) => ready,
                 Err(outcome) => return landing.land(*outcome),
             };
-            let (started, begun) = (Instant::now(), self.clock.now());
+            let (started, begun) = (Instant::now(), self.clock.steady());
             let reply = ready.held.during(self.exchange(&ready)).await;
-            let at = self.clock.now();
+            let at = self.clock.steady();
             let failure = match reply {
                 Ok(reply) => {
                     self.succeeded(&ready, cause);
@@ -76,6 +76,7 @@ impl Refresher {
             let admitted = self.admit(&current, cause).await;
             let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
             let token = spent_token(&plan, &current);
+            // The journal is kept by the system's clock.
             let now = self.clock.now();
             match lease::ask(&self.store, &current.connection, token, integration.rotation, now).await {
                 Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held }),
@@ -85,7 +86,9 @@ impl Refresher {
                 Ok(Asked::Busy) => tokio::time::sleep(lease::LOOK_AGAIN).await,
                 Ok(Asked::Overtaken) => {}
                 Ok(Asked::Spent(spend)) => {
-                    return Err(Box::new(self.in_doubt(&current, &integration, &spend, now).await));
+                    return Err(Box::new(
+                        self.in_doubt(&current, &integration, &spend, self.clock.steady()).await,
+                    ));
                 }
                 Err(error) => return Err(Box::new(Err(store_down(&error)))),
             }
@@ -104,12 +107,12 @@ impl Refresher {
     /// Whether somebody stored other credentials since, which are good for use.
     fn has_moved(&self, current: &Opened, seen: Version) -> bool {
         let connection = &current.connection;
-        connection.version != seen && Freshness::of(connection, self.clock.now()) != Freshness::Ended
+        connection.version != seen && Freshness::of(connection, self.clock.steady()) != Freshness::Ended
     }
 
     /// What an exchange that succeeded says of the connection, its app and its endpoint.
     fn succeeded(&self, Ready { current, integration, plan, .. }: &Ready, cause: Cause) {
-        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.now());
+        let (connection, memory, now) = (&current.connection, &self.memory, self.clock.steady());
         memory.succeeded(&connection.id);
         plan.app(integration).iter().for_each(|app| memory.apps.works(app));
         plan.endpoint().iter().for_each(|endpoint| memory.endpoints.works(endpoint, now));
@@ -119,7 +122,9 @@ impl Refresher {
     }
 
     async fn exchange(&self, ready: &Ready) -> Result<Reply, Failure> {
-        let subject = Subject::new(&ready.integration, account(&ready.current)).map_err(Failure::Method)?;
+        let customer = self.customer(&ready.integration, &ready.current).await;
+        let account = account(&ready.current, customer.as_ref());
+        let subject = Subject::new(&ready.integration, account).map_err(Failure::Method)?;
         let sent = ready.plan.send(&self.sources, &subject);
         tokio::time::timeout_at(ready.held.deadline, sent).await.unwrap_or_else(|_| Err(late()))
     }
@@ -215,7 +220,18 @@ impl Refresher {
 
     /// What the reply makes of a connection.
     async fn granted(&self, ready: &Ready, base: &Opened, brought: &Brought) -> Granted {
-        brought.reply.granted(&self.sources.methods, &ready.integration, account(base), brought.at).await
+        let customer = self.customer(&ready.integration, base).await;
+        let account = account(base, customer.as_ref());
+        brought.reply.granted(&self.sources.methods, &ready.integration, account, brought.at).await
+    }
+
+    /// What the customer's tokens say of it, where the methods see that. A store that cannot say it stops no refresh.
+    pub(super) async fn customer(&self, integration: &Integration, current: &Opened) -> Option<Customer> {
+        let option = integration.connector.option(current.connection.auth_option.as_deref())?;
+        match integration.sees_user(option) {
+            true => self.store.customer(&current.connection.owner).await.ok()?,
+            false => None,
+        }
     }
 
     fn record(&self, connection: &Connection, outcome: RefreshOutcome, started: Instant, detail: &str) {
@@ -284,7 +300,7 @@ pub(super) fn open(opened: &Opened) -> &Secrets {
 }
 
 /// The connection as its connector's methods see it.
-pub(super) fn account(opened: &Opened) -> Account<'_> {
+pub(super) fn account<'a>(opened: &'a Opened, customer: Option<&'a Customer>) -> Account<'a> {
     let (connection, secrets) = (&opened.connection, open(opened));
     Account {
         option: connection.auth_option.as_deref(),
@@ -293,7 +309,11 @@ pub(super) fn account(opened: &Opened) -> Account<'_> {
         input: &secrets.input,
         credentials: Some(&secrets.credentials),
         pinned_origin: connection.pinned_origin.as_deref(),
-        customer: Some((&connection.owner, None)),
+        user: Some(User {
+            owner: &connection.owner,
+            name: customer.and_then(|customer| customer.name.as_deref()),
+            fields: customer.and_then(|customer| customer.fields.as_ref()),
+        }),
     }
 }
 

@@ -91,6 +91,13 @@ pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, jitter: Jitter) -> 
     expires_at.minus(window.max(SHORTEST_WINDOW).min(lifetime / 2))
 }
 
+/// When credentials that nobody uses are due, if they are to be refreshed within `within`: in its last quarter, each
+/// connection at a moment of its own.
+pub(super) fn due(connection: &Connection, within: Duration) -> Timestamp {
+    let last = connection.refreshed_at.unwrap_or(connection.created_at);
+    last.plus(within.mul_f64(1.0 - Jitter::of(&connection.id).0 / 4.0))
+}
+
 fn life(credentials: &Value, now: Timestamp) -> Option<Timestamp> {
     LIFETIMES.iter().find_map(|name| seconds(credentials.get(name)?)).map(|life| now.plus(life))
 }

@@ -1,6 +1,8 @@
 //! What each answer of a token endpoint means for a connection and its caller.
 //! Never sends, never stores, and holds no secret: its errors may be shown.
 
+use serde_json::json;
+
 use crate::clock::Timestamp;
 use crate::method::{FailureKind, RunError};
 use crate::oauth::ExchangeError;
@@ -75,6 +77,15 @@ impl RefreshError {
             Self::RejectedWhileFresh => "rejected_while_fresh",
             Self::Stopping => "stopping",
             Self::StoreDown { .. } => "store_down",
+        }
+    }
+
+    /// The same for a caller's program, with the moment before which asking again is useless, where that is known.
+    #[must_use]
+    pub fn data(&self) -> serde_json::Value {
+        match self {
+            Self::ThrottledUntil(end) => json!({ "code": self.code(), "retryAt": end.to_string() }),
+            _ => json!({ "code": self.code() }),
         }
     }
 

@@ -3,7 +3,7 @@ mod other_writers;
 mod outage;
 mod remembered;
 mod rows;
-mod scene;
+pub(super) mod scene;
 
 use std::sync::atomic::Ordering;
 

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use super::error::StoreError;
 use super::file::StoreFile;
 use super::record::{Connection, Health};
+use super::redb::Store;
 use super::tables::{self, Scope};
 use crate::clock::Timestamp;
-use crate::names::{IntegrationKey, Owner, WorkspaceKey};
+use crate::names::{ConnectionId, IntegrationKey, Owner, WorkspaceKey};
 
 /// The rows of a page, if the filter does not say; and the most it may say.
 const PAGE: usize = 100;
@@ -77,6 +78,31 @@ pub(super) fn page(
     })?;
     let next = page.last().filter(|_| more).map(cursor);
     Ok((page, next))
+}
+
+impl Store {
+    /// At most `limit` connections that are not archived, of all workspaces, in the order of their ids from behind `after`.
+    ///
+    /// # Errors
+    /// The file or a row cannot be read.
+    pub async fn of_all(
+        &self,
+        after: Option<ConnectionId>,
+        limit: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.read_aside(move |store| {
+            let mut page = Vec::new();
+            let after = after.as_ref().map(ConnectionId::as_str);
+            store.file.read(|transaction| {
+                tables::walk_all(transaction, after, |connection| {
+                    page.extend(Some(connection).filter(|one| one.archived_at.is_none()));
+                    if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
+            })?;
+            Ok(page)
+        })
+        .await
+    }
 }
 
 fn cursor(last: &Connection) -> String {

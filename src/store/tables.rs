@@ -259,6 +259,23 @@ pub(super) enum Scope<'a> {
     Workspace(&'a WorkspaceKey),
 }
 
+/// Shows `take` all connections in the order of their ids, from behind `after`, until it says to stop.
+pub(super) fn walk_all(
+    transaction: &ReadTransaction,
+    after: Option<&str>,
+    mut take: impl FnMut(Connection) -> std::ops::ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let connections = transaction.open_table(CONNECTIONS)?;
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    for row in connections.range::<&str>((start, Bound::Unbounded))? {
+        let (id, row) = row?;
+        if take(in_its_place(row.value(), id.value())?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Shows `take` the connections in order of creation, from behind the place `after`, until it says to stop.
 pub(super) fn walk(
     transaction: &ReadTransaction,

@@ -121,6 +121,32 @@ impl RefreshOutcome {
     }
 }
 
+/// How a customer's connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionState {
+    /// It can be used.
+    Ready,
+    /// It can be used, but the last refresh failed.
+    Failing,
+    /// The customer must connect again.
+    Disconnected,
+}
+
+impl ConnectionState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Failing, Self::Disconnected];
+
+    /// The label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Failing => "failing",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
 /// How a reading of a key set or of a list of revocations ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoadOutcome {

@@ -5,6 +5,7 @@
 //! [`LifeMetrics`]), or one handle by a name of the configuration ([`Metrics::connections`], [`Metrics::upstream`]).
 //! What happens on every request is a handle that is held; what happens rarely may look a label up.
 
+mod customers;
 mod durations;
 mod families;
 mod scripts;
@@ -23,6 +24,7 @@ use prometheus_client::registry::Registry;
 
 use super::labels::{Door, MethodLabel, RefreshOutcome};
 use crate::clock::Timestamp;
+pub use customers::CustomerConnections;
 pub use durations::Durations;
 pub use families::{ConnectionMetrics, LifeMetrics, Open, SealingMetrics, TokenMetrics};
 use families::{Connections, Labels};
@@ -53,6 +55,8 @@ pub struct Metrics {
     pub sealing: SealingMetrics,
     /// What is counted of JavaScript methods.
     pub scripts: ScriptMetrics,
+    /// How many connections customers have.
+    pub customer_connections: CustomerConnections,
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
 }
@@ -114,6 +118,7 @@ impl Metrics {
             life: LifeMetrics::register(&mut registry),
             sealing: SealingMetrics::register(&mut registry),
             scripts: ScriptMetrics::register(&mut registry),
+            customer_connections: CustomerConnections::register(&mut registry),
             unsaved_tokens: unsaved,
             registry,
         }

@@ -2,6 +2,7 @@
 //! The samples run as they are committed, but for the third party's address.
 
 mod lenders;
+mod methods;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use sidegate::http::egress::Names;
 
-use crate::support::{Answer, Gate, Origin, Peer, Seen, outside};
+use crate::support::{Answer, Folder, Gate, Origin, Peer, Seen, outside};
 
 const OK: &str = "{\"id\":\"u1\",\"status\":\"active\"}";
 
@@ -39,13 +40,18 @@ connectors:
 
     /// With these integrations and connectors.
     fn configured(more: &str) -> Self {
+        Self::beside(Folder::new(), more)
+    }
+
+    /// The same with what else is in the folder.
+    fn beside(folder: Folder, more: &str) -> Self {
         let settings = format!(
             "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}, health: {{address: '127.0.0.1:0'}}}}
 store: {{redb: {{path: store.redb}}}}
 encryption: {{keys: [{{id: k1, key: {{value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}}}]}}
 {more}"
         );
-        let gate = Gate::start_in(&settings, outside(Names::default()));
+        let gate = Gate::start_beside(folder, &settings, outside(Names::default()));
         Self(gate.unwrap_or_else(|error| panic!("{error:?}")))
     }
 

@@ -7,14 +7,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sidegate::app::Outside;
 use sidegate::clock::{ManualClock, Timestamp};
+use sidegate::config::{self, Flags, Sources};
 use sidegate::http::egress::Names;
 use url::Url;
 
 use crate::support::provider::{Pairs, Provider};
-use crate::support::{Answer, Gate, Peer, outside, token};
+use crate::support::{Answer, Folder, Gate, Peer, outside, token};
 
 const APP: &str = "https://app.example.com";
 const OURS: &str = "https://auth.example.com/oauth-callback";
+const INPUT: &str = "      inputSchema: {type: object, required: [domain], properties: {domain: {type: string, title: Domain}}}\n";
 const REQUEST: &str = "0123456789abcdefghijkl";
 
 /// What a test says about the integration `crm`.
@@ -233,6 +235,7 @@ fn a_customer_consents_and_is_connected() {
             && text.contains("<dt>missing.scope</dt><dd>write"),
         "{text}"
     );
+    assert!(text.contains("answer 200"), "{text}");
     assert!(browser.cookies.is_empty(), "the cookie is over with its consent");
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };
@@ -292,6 +295,11 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
         let answer = scene.connect(&json!({}));
         assert_eq!(answer.code(), code, "{reply}: {}", answer.text());
         assert!(answer.text().contains(advice), "{reply}: {}", answer.text());
+        assert!(
+            status == 503 || answer.text().contains(&format!("answer {status}")),
+            "{reply}: {}",
+            answer.text()
+        );
     }
     assert_eq!(scene.connections().len(), 0);
 }
@@ -453,8 +461,7 @@ fn a_new_connection_replaces_the_old_only_once_it_works() {
 
 #[test]
 fn what_a_provider_needs_typed_in_is_asked_for_before_the_browser_is_sent_there() {
-    let auth = "      inputSchema: {type: object, required: [domain], properties: {domain: {type: string, title: Domain}}}\n";
-    let scene = Scene::with(&Setting { auth, ..Setting::default() });
+    let scene = Scene::with(&Setting { auth: INPUT, ..Setting::default() });
     let mut browser = scene.browser();
     let form = browser.ask("POST /connect", &[("payload", &payload(&by_redirect()))]);
     assert_eq!(form.status, 200);
@@ -495,6 +502,8 @@ fn a_customer_who_began_at_the_third_party_is_connected_by_its_apps_token() {
     let failed =
         scene.browser().come_back(&format!("integration=crm&code=x&token={anna}&redirectUri={APP}/done"));
     assert!(sent_to(&failed)["error"].contains("invalid_grant"));
+    let unknown = come(&format!("&token=planted.token.junk&redirectUri={APP}/done"));
+    assert!(sent_to(&unknown)["errorData"].contains("not_authenticated"));
     for (more, code) in [
         ("", "unknown_state"),
         ("&token=planted.token.junk", "invalid_token"),
@@ -715,4 +724,37 @@ fn an_answer_that_comes_too_late_is_none() {
     assert_eq!(in_time.come_back(&scene.provider.consent(&place)).status, 200);
     clock.advance(Duration::from_secs(1));
     assert_eq!(late.come_back(&scene.provider.consent(&other)).code(), "unknown_state");
+}
+
+#[test]
+fn a_browser_is_sent_only_where_the_operator_meant_it_to_go() {
+    let provider = Provider::new();
+    let written = Setting { auth: INPUT, ..Setting::default() }.written(&provider);
+    let literal = format!("'{}/authorize?tenant=t'", provider.url());
+    let computed =
+        written.replace(&literal, "{$concat: ['http://', {$var: connectionInput.domain}, '/authorize']}");
+    assert_ne!(computed, written);
+    let scene = Scene { gate: Gate::configured(&computed), provider };
+    let own = scene.provider.url().replace("http://", "");
+    let place = scene.browser().begin(&json!({"input": {"domain": own}}));
+    assert_eq!(place.authority(), own);
+    for domain in ["evil.example", "127.0.0.1:1", "evil.example/\\@127.0.0.1", "user@evil.example"] {
+        let payload = payload(&json!({"input": {"domain": domain}}));
+        let answer = scene.browser().ask("POST /connect", &[("payload", &payload)]);
+        assert_eq!((answer.status, answer.values("location").len()), (500, 0), "{domain}");
+        assert!(!answer.text().contains("Go on"), "{domain}");
+    }
+}
+
+#[test]
+fn an_own_page_for_browsers_to_come_back_to_must_be_one() {
+    let provider = Provider::new();
+    let wrong = Setting { integration: ", oAuthCallbackUri: '/oauth'", ..Setting::default() };
+    let folder = Folder::new();
+    folder.write("sidegate.yaml", &wrong.written(&provider));
+    let sources =
+        Sources { paths: vec![folder.path().to_owned()], flags: Flags::default(), environment: [].into() };
+    let complaints = config::load(&sources).err().unwrap();
+    let said = complaints.iter().find(|complaint| complaint.problem.contains("`/oauth`"));
+    assert!(said.is_some_and(|complaint| complaint.cure.contains("https://")), "{complaints:#?}");
 }

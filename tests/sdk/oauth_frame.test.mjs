@@ -8,6 +8,8 @@ import { configuration, plant, server, sidegate } from './support.mjs';
 const workspace = 'acme';
 const secret = plant('workspace-secret');
 const accessToken = plant('access-token');
+const clientSecret = plant('client-secret');
+const code = plant('code');
 const skip = noBrowser;
 
 let app; let provider; let gate; let chromium; let connectUrl;
@@ -20,7 +22,7 @@ const consentPage = (request, body, response) => {
   if (url.pathname === '/authorize') {
     const link = (query, text) => `<a href="${back}?${query}&amp;state=${encodeURIComponent(state)}">${text}</a>`;
     response.setHeader('content-type', 'text/html');
-    response.end(`${link('code=c1', 'Allow')} ${link('error=access_denied', 'Refuse')}`);
+    response.end(`${link(`code=${code}`, 'Allow')} ${link('error=access_denied', 'Refuse')}`);
     return;
   }
   response.setHeader('content-type', 'application/json');
@@ -46,7 +48,7 @@ name: CRM
 auth:
   type: oauth2
   inputSchema: {type: object, required: [region], properties: {region: {type: string, title: Region}}}
-  getOAuthConfig: {type: mapping, mapping: {clientId: c, clientSecret: s, authorizeUri: "${provider.url}/authorize", tokenUri: "${provider.url}/token"}}
+  getOAuthConfig: {type: mapping, mapping: {clientId: c, clientSecret: "${clientSecret}", authorizeUri: "${provider.url}/authorize", tokenUri: "${provider.url}/token"}}
   makeApiClient: {type: mapping, mapping: {baseUri: "${provider.url}"}}
 `,
     'integrations/crm.yaml': 'connector: crm\negress: {allowPrivate: true, allowPlain: true}\n',
@@ -80,9 +82,11 @@ for (const generation of ['old', 'new']) {
       await (await window).getByRole('link', { name: how }).click();
       return window;
     };
-    // A refusal leaves the form as it is, to try again.
+    // A refusal leaves the form as it is, to try again, and says why above it.
     const refused = await goes('Refuse');
     if (!refused.isClosed()) await refused.waitForEvent('close');
+    assert.match(await frame.getByRole('alert').innerText(), /access_denied/);
+    await page.screenshot({ path: '/tmp/connect-frame-refused.png' });
     await goes('Allow');
     const connection = await opened;
     assert.equal(connection.name, 'Framed');

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderMap;
 
 use super::*;
+use crate::admin::connections::{Connections, Count, Unwell};
 use crate::admin::preview::Preview;
 use crate::admin::readiness::Unmet;
 use crate::admin::sealing::{KeyRows, Rotation, Sealing};
@@ -104,6 +105,22 @@ fn status() -> Status {
             rules: vec![Rule { path: "/*".into(), methods: Vec::new(), allow: "verified".into() }],
         }],
         integrations: Vec::new(),
+        connections: Some(Connections {
+            at: Some(Timestamp::from_secs(1_700_003_640)),
+            counts: vec![Count { state: "ready", count: 1234 }, Count { state: "failing", count: 1 }],
+            unwell: vec![Unwell {
+                id: "c1".into(),
+                customer: "<ada>".into(),
+                integration: "crm".into(),
+                state: "failing",
+                error: "dead_app".into(),
+                expires_at: Some(Timestamp::from_secs(1_700_007_200)),
+                refreshed_at: None,
+                next_try: Some(Timestamp::from_secs(1_700_003_760)),
+                exchanges: 17,
+                version: 4,
+            }],
+        }),
         sealing: Some(Sealing { keys: vec!["k2".into(), "k1".into()], rotation: Some(rotation()) }),
     }
 }
@@ -155,6 +172,9 @@ async fn the_page_is_one_document_under_a_policy_that_admits_no_script() {
         "`workers`",
         "1m ago",
         "17 revocations",
+        "&lt;ada&gt;",
+        "dead_app",
+        "17, 4",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }

@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{self, Draft};
-use super::material::{With, connect};
+use super::material::{With, connect, user};
 use crate::api::Api;
 use crate::api::ask::Ask;
 use crate::api::body::JsonBody;
@@ -30,13 +30,15 @@ impl Api {
         let replace = replaces(&integration, &body)?;
         let app = integration.new_app(draft.auth_option()).map(|app| app.id.clone());
         let mut secrets = draft.secrets();
-        let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?.whose(&owner);
+        let customer = self.customer(&owner).await?;
+        let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?;
+        let with = with.whose(user(&customer));
         let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;
         let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?;
         let auth_option = draft.auth_option().map(str::to_owned);
         let mut connection =
             Connection { pinned_origin, auth_option, ..self.blank(owner.clone(), &integration, app) };
-        connect(&mut connection, expires_at, self.clock.now());
+        connect(&mut connection, expires_at, self.clock.steady());
         draft.open_part().write(&mut connection);
         seen.connection(&connection.id);
         let stored = self.store.insert(connection, secrets.into(), replace).await?;

@@ -8,10 +8,10 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Place};
 use crate::formula::Value;
 use crate::http::egress::Egress;
-use crate::method::{Account, Subject};
-use crate::names::{AppId, Owner};
+use crate::method::{Account, Subject, User};
+use crate::names::AppId;
 use crate::refresh::freshness::{self, Jitter};
-use crate::store::{Connection, Health, Secrets};
+use crate::store::{Connection, Customer, Health, Secrets};
 
 /// Whether a connection gets new credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(in crate::api) struct With<'a> {
     pub(in crate::api) integration: &'a Integration,
     pub(in crate::api) option: &'a AuthOption,
     pub(super) app: Option<&'a AppId>,
-    pub(super) customer: Option<&'a Owner>,
+    pub(super) user: Option<User<'a>>,
 }
 
 impl<'a> With<'a> {
@@ -56,12 +56,12 @@ impl<'a> With<'a> {
         let expected = "one of the connector's options";
         let option = integration.connector.option(option);
         let option = option.ok_or(Rejection::WrongField { field: "authOptionKey", expected })?;
-        Ok(Self { integration, option, app, customer: None })
+        Ok(Self { integration, option, app, user: None })
     }
 
     /// For this customer.
-    pub(in crate::api) fn whose(self, customer: &'a Owner) -> Self {
-        Self { customer: Some(customer), ..self }
+    pub(in crate::api) fn whose(self, user: impl Into<User<'a>>) -> Self {
+        Self { user: Some(user.into()), ..self }
     }
 
     /// What a connector's methods see of it.
@@ -90,9 +90,14 @@ impl<'a> With<'a> {
             input: &secrets.input,
             credentials: None,
             pinned_origin: None,
-            customer: self.customer.map(|owner| (owner, None)),
+            user: self.user,
         }
     }
+}
+
+/// A customer as the methods may see it.
+pub(in crate::api) fn user(customer: &Customer) -> User<'_> {
+    User { owner: &customer.owner, name: customer.name.as_deref(), fields: customer.fields.as_ref() }
 }
 
 impl Api {
@@ -113,7 +118,7 @@ impl Api {
             let why = "send what gives access, or what the connector makes it from as `input`";
             return Err(Rejection::MissingField { field: "credentials", why });
         }
-        let expires_at = lifetime.map(|lifetime| self.clock.now().plus(lifetime));
+        let expires_at = lifetime.map(|lifetime| self.clock.steady().plus(lifetime));
         Ok((expires_at, self.pinned_origin(with, secrets).await?))
     }
 
@@ -127,7 +132,7 @@ impl Api {
         if source == Source::Sent {
             with.integration.check_credentials(&secrets.credentials).map_err(Rejection::Schema)?;
         }
-        let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.now());
+        let ends = |credentials: &Value| freshness::expiry_of_kept(credentials, self.clock.steady());
         let can_refresh = with.option.can_refresh();
         match (with.option.auth, source) {
             // There is nothing to keep: each request gets a token of its own.
@@ -212,7 +217,9 @@ impl Api {
         let subject = with.subject(secrets, Some(&secrets.credentials), pinned_origin)?;
         match self.methods.test(&subject).await {
             Ok(_) => Ok(expires_at),
-            Err(error) if error.is_stale() && has_refresh_token(with, secrets) => Ok(Some(self.clock.now())),
+            Err(error) if error.is_stale() && has_refresh_token(with, secrets) => {
+                Ok(Some(self.clock.steady()))
+            }
             Err(error) => Err(Rejection::Test(error)),
         }
     }

@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{Draft, Source};
-use super::material::{Renewal, With, connect};
+use super::material::{Renewal, With, connect, user};
 use super::{ATTEMPTS, live};
 use crate::api::Api;
 use crate::api::ask::Ask;
@@ -59,7 +59,8 @@ impl Api {
         let option = draft.auth_option().or(opened.connection.auth_option.as_deref()).map(str::to_owned);
         // Whoever connects again does so with the app that serves new connections.
         let newest = integration.new_app(option.as_deref()).map(|app| app.id.clone());
-        let with = With::of(integration, option.as_deref(), newest.as_ref())?.whose(&connection.owner);
+        let customer = self.customer(&connection.owner).await?;
+        let with = With::of(integration, option.as_deref(), newest.as_ref())?.whose(user(&customer));
         let mut renewal = match draft.source() {
             Source::Nothing => Renewal::Kept,
             source => self.renewed_credentials(with, source, &mut secrets).await?,
@@ -75,7 +76,7 @@ impl Api {
             renewal = Renewal::Renewed(self.tested(with, &secrets, origin.as_deref(), expires_at).await?);
         }
         let app = app.clone();
-        let (open, now) = (draft.open_part(), self.clock.now());
+        let (open, now) = (draft.open_part(), self.clock.steady());
         let change = move |one: &mut Connection| {
             open.write(one);
             if let Renewal::Renewed(expires_at) = renewal {

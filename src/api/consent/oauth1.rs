@@ -66,7 +66,7 @@ impl Api {
         let subject = question.subject()?;
         let tokens = self.refresher.redeem_verifier(&subject, &config, token, verifier).await;
         let tokens = tokens.map_err(|error| ConsentError::Code(error).into());
-        let tokens = trail.ended(tokens, |tokens| Payload::from(&*tokens.reply))?;
+        let tokens = trail.exchanged(tokens)?;
         let asked = wanted_scopes(question.with, &config.scopes).to_vec();
         Ok(Redeemed { tokens, asked, granted: None, renews: false })
     }

@@ -13,7 +13,7 @@ use crate::connector::{GrantType, OAuthConfig};
 use crate::oauth::authorization::{AuthorizationRequest, code_verifier};
 use crate::refresh::{Consented, RefreshError};
 use crate::secret::Secret;
-use crate::steps::{Payload, Stage};
+use crate::steps::Stage;
 use crate::store::Consent;
 
 impl Api {
@@ -54,7 +54,7 @@ impl Api {
         let account = with.account(secrets);
         let tokens = self.refresher.redeem(with.integration, account, &config, &consented).await;
         let tokens = tokens.map_err(|error| ConsentError::Code(error).into());
-        let tokens = trail.ended(tokens, |tokens| Payload::from(&*tokens.reply))?;
+        let tokens = trail.exchanged(tokens)?;
         let asked = wanted_scopes(with, &config.scopes).to_vec();
         // RFC 6749 section 5.1: a reply that names no scope grants what was asked for.
         let granted = tokens.scopes.clone().unwrap_or_else(|| asked.clone());

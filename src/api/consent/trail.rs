@@ -9,7 +9,7 @@ use crate::api::rejection::Rejection;
 use crate::clock::Clock;
 use crate::connector::OAuthConfig;
 use crate::formula::Value;
-use crate::refresh::{CodeError, FirstCredentials};
+use crate::refresh::{CodeError, FirstCredentials, FirstTokens};
 use crate::steps::{Payload, Stage, Steps};
 
 /// Steps being taken.
@@ -39,9 +39,29 @@ impl<'a> Trail<'a> {
         made: Result<T, Rejection>,
         payload: impl FnOnce(&T) -> Payload,
     ) -> Result<T, Rejection> {
+        self.answered(made, |made| (None, payload(made)))
+    }
+
+    /// An exchange has ended: with the tokens, or with what its error says.
+    pub(super) fn exchanged(
+        &mut self,
+        made: Result<FirstTokens, Rejection>,
+    ) -> Result<FirstTokens, Rejection> {
+        self.answered(made, |tokens| (tokens.status, Payload::from(&*tokens.reply)))
+    }
+
+    /// `told`: the status of the third party's answer, if it was asked, and what is shown of it.
+    fn answered<T>(
+        &mut self,
+        made: Result<T, Rejection>,
+        told: impl FnOnce(&T) -> (Option<u16>, Payload),
+    ) -> Result<T, Rejection> {
         let now = self.clock.now();
         match &made {
-            Ok(made) => self.steps.done(now, None, payload(made)),
+            Ok(made) => {
+                let (status, payload) = told(made);
+                self.steps.done(now, status, payload);
+            }
             Err(rejection) => {
                 let Said { status, code, description } = said(rejection);
                 let told = [("error", &*code), ("error_description", &*description)];

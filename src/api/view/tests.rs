@@ -4,6 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::api::tests::scene;
 use crate::names::Owner;
+use crate::store::RefreshFailure;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -85,4 +86,52 @@ async fn a_customer_is_shown_without_its_credentials() {
             "lastActiveAt": "2027-01-15T08:00:00.000Z",
         })
     );
+}
+
+fn failing(class: FailureClass, next_try: Option<Timestamp>) -> Connection {
+    let mut connection = connection("c1", NOW);
+    connection.refreshed_at = Some(NOW);
+    connection.expires_at = Some(NOW);
+    connection.refresh_at = Some(NOW);
+    connection.refreshing.succeeded();
+    connection.refreshing.failed(RefreshFailure {
+        version: connection.version,
+        class,
+        message: "status 503".into(),
+        in_a_row: 3,
+        since: NOW,
+        at: NOW,
+        next_try,
+    });
+    connection
+}
+
+#[test]
+fn a_connection_that_could_not_be_refreshed_says_why_and_when_it_is_tried_again() {
+    let later = NOW.plus(std::time::Duration::from_secs(60));
+    let connection = failing(FailureClass::Transient, Some(later));
+    let view = seen(&ConnectionView::of(&connection, None));
+    let (now, later) = ("2027-01-15T08:00:00.000Z", "2027-01-15T08:01:00.000Z");
+    assert_eq!(
+        view["refresh"],
+        json!({
+            "version": 1, "expiresAt": now, "lastAt": now, "exchanges": 2,
+            "failure": {
+                "class": "transient", "message": "status 503", "inARow": 3,
+                "since": now, "at": now, "nextTry": later
+            }
+        })
+    );
+    assert_eq!((&view["state"], &view["connected"]), (&json!("READY"), &json!(true)));
+    assert_eq!((&view["retryAttempts"], &view["nextRetryTimestamp"]), (&json!(3), &json!(later)));
+    assert_eq!(view["nextCredentialsRefreshAt"], later);
+}
+
+#[test]
+fn a_refused_app_is_the_operators_matter_and_other_credentials_are_not_held_to_it() {
+    let mut connection = failing(FailureClass::DeadApp, Some(NOW));
+    assert_eq!(seen(&ConnectionView::of(&connection, None))["state"], "CONFIGURATION_ERROR");
+    connection.version = connection.version.next();
+    let view = seen(&ConnectionView::of(&connection, None));
+    assert_eq!((&view["state"], &view["refresh"]["failure"]), (&json!("READY"), &json!(null)));
 }

@@ -112,12 +112,13 @@ fn listed(list: &List) -> Result<(), Failed> {
     if list.options.json {
         return print_json(&items);
     }
-    let heads = ["CONNECTION", "CUSTOMER", "INTEGRATION", "STATE", "NAME", "NEXT REFRESH"];
+    let heads = ["CONNECTION", "CUSTOMER", "INTEGRATION", "STATE", "NAME", "NEXT REFRESH", "LAST ERROR"];
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(items.iter().map(|one| {
         let [id, customer, integration, name, refresh] =
             ["id", "userId", "integrationKey", "name", "nextCredentialsRefreshAt"].map(|key| text(one, key));
-        [id, customer, integration, state(one), name, refresh]
+        let error = text(&one["refresh"]["failure"], "class");
+        [id, customer, integration, state(one), name, refresh, error]
     }));
     table::print(&rows);
     Ok(())
@@ -144,8 +145,36 @@ fn show(connection: &Value, as_json: bool) -> Result<(), Failed> {
     rows.extend((!why.is_empty()).then(|| ["because".to_owned(), why]));
     let given = shown.iter().filter(|(_, key)| connection[*key].is_string());
     rows.extend(given.map(|(name, key)| [(*name).to_owned(), text(connection, key)]));
+    rows.extend(refreshes(connection));
     table::print(&rows);
     Ok(())
+}
+
+/// How its credentials are kept fresh.
+fn refreshes(connection: &Value) -> Vec<[String; 2]> {
+    let (refresh, failure) = (&connection["refresh"], &connection["refresh"]["failure"]);
+    let shown = [
+        ("token ends", &refresh["expiresAt"]),
+        ("refreshed", &refresh["lastAt"]),
+        ("exchanges", &refresh["exchanges"]),
+        ("version", &refresh["version"]),
+        ("last error", &failure["class"]),
+        ("which means", &failure["message"]),
+        ("failed in a row", &failure["inARow"]),
+        ("since", &failure["since"]),
+        ("next try", &failure["nextTry"]),
+        ("missing scopes", &connection["missingScopes"]),
+    ];
+    let given = shown.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| [name.to_owned(), word(value)]).collect()
+}
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 fn state(connection: &Value) -> String {

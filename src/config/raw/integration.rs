@@ -41,12 +41,18 @@ pub(in crate::config) struct Integration {
     /// How many connections a customer may have.
     #[serde(default)]
     pub(in crate::config) connections: Connections,
+    /// Credentials that nobody uses are refreshed within this time, for providers that drop what is idle. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) keep_alive: Option<Span>,
     /// What becomes of a refresh token when it is used: `strict`, `none`, or `{reuse: DURATION}`.
     #[serde(default)]
     pub(in crate::config) rotation: Rotation,
     /// The guard's two doors.
     #[serde(default)]
     pub(in crate::config) egress: Egress,
+    /// How long calls may take.
+    #[serde(default)]
+    pub(in crate::config) timeouts: CallTimeouts,
     /// A transparent route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) route: Option<Route>,
@@ -157,6 +163,20 @@ pub(in crate::config) struct Egress {
     pub(in crate::config) allow_private: bool,
     /// Lets calls go over plain HTTP.
     pub(in crate::config) allow_plain: bool,
+}
+
+/// How long calls may take.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct CallTimeouts {
+    /// How long a WebSocket may be silent in both directions; 0s: for ever.
+    pub(in crate::config) upgrade_idle: Span,
+}
+
+impl Default for CallTimeouts {
+    fn default() -> Self {
+        Self { upgrade_idle: Span::seconds(3600) }
+    }
 }
 
 /// A transparent route on the outbound listener.

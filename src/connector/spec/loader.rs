@@ -86,6 +86,7 @@ pub(super) fn load_node(key: ConnectorKey, file: &str, root: &Node, folder: Opti
     let mut loader = Loader {
         file: file.into(),
         folder: folder.map(Path::to_owned),
+        operations: root.get("operations").map(Node::items).unwrap_or_default().into(),
         complaints: Vec::new(),
         warnings: Vec::new(),
     };
@@ -121,6 +122,8 @@ pub(super) fn text_of(path: &Path) -> Result<String, Complaint> {
 pub(super) struct Loader {
     pub(super) file: Arc<str>,
     pub(super) folder: Option<PathBuf>,
+    /// The spec's list of operations.
+    pub(super) operations: Arc<[Node]>,
     pub(super) complaints: Vec<Complaint>,
     pub(super) warnings: Vec<Complaint>,
 }

@@ -8,7 +8,7 @@ use super::loader::{Loader, Way, read, text_of};
 use crate::connector::implementation::{Implementation, Method};
 use crate::connector::response::ResponseHandlers;
 use crate::connector::{oauth_config, oauth1_config};
-use crate::document::{Kind, Node};
+use crate::document::{Kind, Node, did_you_mean};
 use crate::script::Script;
 
 /// What an implementation is read from: a mapping and the file it stands in.
@@ -19,9 +19,21 @@ const API_CLIENT_KEYS: [&str; 8] =
 
 /// The suffixes of a method's file, in the vendor's order.
 const MAPPING: [&str; 4] = [".map.yml", ".map.yaml", ".yml", ".yaml"];
-const REQUEST: [&str; 4] = [".rest.yml", ".rest.yaml", ".api.yml", ".api.yaml"];
+pub(super) const REQUEST: [&str; 4] = [".rest.yml", ".rest.yaml", ".api.yml", ".api.yaml"];
+pub(super) const OPERATION: [&str; 2] = [".op.yml", ".op.yaml"];
 /// TypeScript is found, so that it can be refused by its name.
 const SCRIPT: [&str; 3] = [".js", ".mjs", ".ts"];
+
+/// What methods are written in, and whether one may be.
+type Form = (&'static str, fn(Method) -> bool);
+
+const FORMS: [Form; 5] = [
+    ("mapping", Method::may_be_mapping),
+    ("rest-api-mapping", Method::may_be_request),
+    ("operation-mapping", Method::may_be_operation),
+    ("javascript", |_| true),
+    ("not-supported", |_| true),
+];
 
 impl Loader {
     /// The implementation of a method, if the way has one that can be run.
@@ -45,6 +57,7 @@ impl Loader {
             "mapping" => self.request(way, method, node, &MAPPING),
             "javascript" => self.script(way, method, node).map(Implementation::Script),
             "rest-api-mapping" if method.may_be_request() => self.request(way, method, node, &REQUEST),
+            "operation-mapping" if method.may_be_operation() => self.operation(way, method, node),
             other => {
                 self.refuse_kind(method, key, node, other);
                 None
@@ -72,7 +85,13 @@ impl Loader {
     }
 
     /// The mapping of a method: inline, or in its file.
-    fn found(&mut self, way: &Way<'_>, method: Method, node: &Node, suffixes: &[&str]) -> Option<Found> {
+    pub(super) fn found(
+        &mut self,
+        way: &Way<'_>,
+        method: Method,
+        node: &Node,
+        suffixes: &[&str],
+    ) -> Option<Found> {
         if let Some(mapping) = node.get("mapping") {
             return Some((Arc::clone(&self.file), mapping.clone()));
         }
@@ -155,15 +174,14 @@ impl Loader {
         }
     }
 
-    /// What is not run by this version: a warning where calls work without it.
+    /// What the method cannot be written in, or nothing can.
     fn refuse_kind(&mut self, method: Method, key: &str, node: &Node, kind: &str) {
-        if matches!(method, Method::Test | Method::Disconnect) {
-            let problem = format!("the method `{key}` as `{kind}` is accepted and not run by this version");
-            self.warn(node.position, &problem, "nothing to do");
-            return;
-        }
-        let problem = format!("the method `{key}` as `{kind}` comes with a later version");
-        self.complain(node.position, &problem, "write it as a mapping until then");
+        let fits = FORMS.into_iter().filter(|(_, may)| may(method)).map(|(kind, _)| kind);
+        let fits = format!("write it as {}", fits.collect::<Vec<_>>().join(", "));
+        let known = FORMS.map(|(kind, _)| kind).into_iter().chain(["graphql-api-mapping"]);
+        let near = did_you_mean(kind, known.clone()).filter(|_| known.clone().all(|known| known != kind));
+        let cure = near.map_or(fits, |near| format!("did you mean `{near}`?"));
+        self.complain(node.position, &format!("the method `{key}` cannot be `{kind}`"), &cure);
     }
 }
 
@@ -182,7 +200,7 @@ fn candidates(folder: &Path, option: Option<&str>, method: Method, suffixes: &[&
 }
 
 /// `path` below `folder`, if it does not leave it.
-fn below(folder: &Path, path: &str) -> Option<PathBuf> {
+pub(super) fn below(folder: &Path, path: &str) -> Option<PathBuf> {
     let path = Path::new(path);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     plain.then(|| folder.join(path))

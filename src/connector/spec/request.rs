@@ -24,7 +24,7 @@ impl Loader {
             Some(read) => Some(read?),
             None => None,
         };
-        Some(RequestMapping { request, method: method?, response })
+        Some(RequestMapping { request, method: method?, response, input: None, output: None })
     }
 
     /// `path` and the members of `requestMapping` as one mapping.

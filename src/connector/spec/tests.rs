@@ -112,13 +112,36 @@ fn a_way_that_borrows_names_its_lender_and_has_only_what_is_its_own_matter() {
 }
 
 #[test]
-fn what_comes_later_is_named() {
-    let text = "type: client-credentials\nmakeApiClient: {type: graphql-api-mapping, mapping: {}}\n";
-    let complaint = &inline(text).unwrap_err()[0];
-    assert!(
-        complaint.contains("`makeApiClient` as `graphql-api-mapping` comes with a later version"),
-        "{complaint}"
-    );
+fn what_a_method_cannot_be_written_in_is_told_with_what_it_can() {
+    let complaint = |method: &str| {
+        let base = "{type: mapping, mapping: {baseUri: 'https://a.example'}}";
+        let text = format!("type: client-credentials\nmakeApiClient: {base}\n{method}\n");
+        inline(&text).unwrap_err().swap_remove(0)
+    };
+    for (method, expected) in [
+        (
+            "test: {type: graphql-api-mapping, mapping: {}}",
+            "the method `test` cannot be `graphql-api-mapping`; \
+             write it as rest-api-mapping, operation-mapping, javascript, not-supported",
+        ),
+        ("test: {type: javascrpt, code: x}", "cannot be `javascrpt`; did you mean `javascript`?"),
+        (
+            "disconnect: {type: operation-mapping, mapping: {operationKey: x}}",
+            "the method `disconnect` cannot be `operation-mapping`; write it as rest-api-mapping, javascript",
+        ),
+        (
+            "operations: [{key: whoami}]\ntest: {type: operation-mapping, mapping: {operationKey: whoam}}",
+            "there is no operation `whoam`; did you mean `whoami`?",
+        ),
+        (
+            "operations: [{key: a, methods: {run: {type: javascript, code: x}}}]\n\
+             test: {type: operation-mapping, mapping: {operationKey: a}}",
+            "the operation `a` has no request; write operations/a/run.rest.yml, or use `rest-api-mapping`",
+        ),
+    ] {
+        let complaint = complaint(method);
+        assert!(complaint.contains(expected), "{complaint}");
+    }
 }
 
 #[test]

@@ -67,6 +67,6 @@ impl Refresher {
         };
         let asked = self.sources.tokens.token_credentials(&request, verifier);
         let reply = self.recorded(subject, asked).await?;
-        Ok(FirstTokens { reply: fields(&reply), scopes: None })
+        Ok(FirstTokens { reply: fields(&reply), status: Some(reply.status()), scopes: None })
     }
 }

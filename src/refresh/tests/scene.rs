@@ -19,8 +19,8 @@ use crate::store::testing::{self, Folder};
 use crate::store::{Connection, Filter};
 use crate::telemetry::AccessLog;
 
-pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(in crate::refresh) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(in crate::refresh) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const CALLERS: usize = 500;
 
 /// A connection of the app that the scene's integration has.
@@ -38,12 +38,12 @@ pub(super) fn secrets(credentials: serde_json::Value) -> Secrets {
 }
 
 /// A token server, a store with one connection whose token has ended, and a refresher between them.
-pub(super) struct Scene {
-    pub(super) server: HostileServer,
-    pub(super) clock: Arc<ManualClock>,
+pub(in crate::refresh) struct Scene {
+    pub(in crate::refresh) server: HostileServer,
+    pub(in crate::refresh) clock: Arc<ManualClock>,
     pub(super) store: Store,
-    pub(super) telemetry: Arc<Telemetry>,
-    pub(super) refresher: Arc<Refresher>,
+    pub(in crate::refresh) telemetry: Arc<Telemetry>,
+    pub(in crate::refresh) refresher: Arc<Refresher>,
     id: ConnectionId,
     _folder: Folder,
 }
@@ -53,12 +53,12 @@ pub(super) fn first_credentials() -> serde_json::Value {
     json!({"access_token": "planted-a1", "refresh_token": "planted-r1", "kept": "k"})
 }
 
-pub(super) fn second_tokens() -> Answer {
+pub(in crate::refresh) fn second_tokens() -> Answer {
     json(r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#)
 }
 
 impl Scene {
-    pub(super) async fn start(answer: Answer) -> Self {
+    pub(in crate::refresh) async fn start(answer: Answer) -> Self {
         Self::with(answer, "", first_credentials()).await
     }
 
@@ -95,7 +95,7 @@ impl Scene {
     }
 
     /// A further connection, whose token has ended too.
-    pub(super) async fn another(&self, id: &str) -> Opened {
+    pub(in crate::refresh) async fn another(&self, id: &str) -> Opened {
         let ended = Connection { expires_at: Some(NOW), ..connection(id, NOW) };
         self.store.insert(ended, Secret::new(secrets(first_credentials())), false).await.unwrap()
     }
@@ -118,8 +118,15 @@ impl Scene {
         self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
     }
 
+    /// The integration wants its credentials refreshed within this time though nobody uses them.
+    pub(in crate::refresh) fn keep_alive(&self, within: Duration) {
+        let integration = integration_at(&self.server.url(), "");
+        let integration = Integration { keep_alive: Some(within), ..integration };
+        self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
+    }
+
     /// Another process with the same store: it remembers nothing.
-    pub(super) fn restarted(self) -> Self {
+    pub(in crate::refresh) fn restarted(self) -> Self {
         Self { refresher: self.replica(), ..self }
     }
 
@@ -141,7 +148,7 @@ impl Scene {
         self.refresher.fresh(self.opened().await).await
     }
 
-    pub(super) async fn code(&self) -> &'static str {
+    pub(in crate::refresh) async fn code(&self) -> &'static str {
         let error = self.fresh().await.expect_err("an error");
         assert!(!format!("{error} {error:?}").contains("planted"), "{error:?}");
         error.code()
@@ -223,9 +230,11 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
+        keep_alive: None,
         rotation: Rotation::default(),
         allow_private: true,
         allow_plain: true,
+        upgrade_idle: None,
         route: None,
         oauth_callback: None,
         credentials_schema: None,

@@ -227,6 +227,16 @@
     return chosen
   }
 
+  // What leaves is JSON, which drops functions; one that was to judge answers must not be missed.
+  const leaving = (value) => {
+    const text = JSON.stringify(value)
+    const options = value?.toJSON?.() ?? value
+    if (typeof options?.responseHandlers === 'function') {
+      throw new TypeError('responseHandlers is a function, which cannot leave its script: give a list of formulas')
+    }
+    return text
+  }
+
   globalThis.module = { exports: {} }
   globalThis.exports = globalThis.module.exports
 
@@ -240,7 +250,7 @@
       }
       evaluated
         .then(call)
-        .then((value) => native.done(JSON.stringify(value)))
+        .then((value) => native.done(leaving(value)))
         .catch(failed)
     },
     /** Answers what was asked. */

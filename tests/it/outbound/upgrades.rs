@@ -149,3 +149,40 @@ integrations:
         assert_eq!((seen.values("authorization"), seen.values("upgrade")), (vec![token], vec!["websocket"]));
     }
 }
+
+#[test]
+fn a_tunnel_that_is_silent_for_too_long_is_ended_with_a_word() {
+    let third_party = Origin::played(|peer| {
+        while peer.request().is_some() {
+            if !peer.try_say(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            ) {
+                return;
+            }
+            peer.peer.bytes(1);
+        }
+    });
+    let configuration = format!(
+        "listeners: {{outbound: {{address: '127.0.0.1:0', trustCaller: true}}}}
+store: {{redb: {{path: store.redb}}}}
+encryption: {{keys: [{{id: k1, key: {{value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}}}]}}
+connectors:
+  crm: {{type: client-credentials, makeApiClient: {{type: mapping, mapping: {{baseUri: 'http://{HOST}:{}'}}}}}}
+integrations:
+  crm:
+    connector: crm
+    egress: {{allowPrivate: true, allowPlain: true}}
+    route: {{pathPrefix: /crm}}
+    timeouts: {{upgradeIdle: 50ms}}
+",
+        third_party.address.port()
+    );
+    let gate = Gate::start_in(&configuration, outside(at(third_party.address.ip()))).unwrap();
+    let service = Service { gate };
+    assert_eq!(service.create(&json!({"credentials": {"key": "k"}})).status, 200);
+    let mut caller = service.connect();
+    caller.say(request("GET /crm/chat", WISH));
+    assert_eq!(caller.answer_without_body().status, 101);
+    assert_eq!(caller.bytes(4).unwrap(), [0x88, 2, 0x03, 0xf0], "a close frame: 1008");
+    assert!(caller.bytes(1).is_none(), "and the end");
+}
