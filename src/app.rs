@@ -197,6 +197,7 @@ pub fn start_in(settings: Settings, outside: Outside) -> Result<Running, StartEr
     shared.spawn(Arc::clone(&reloader).follow_files(stages.stop.clone()));
     if let Some(service) = &service {
         service.count_rows();
+        service.recover();
     }
     readiness.set_ready();
     unless_started.disarm();

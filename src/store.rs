@@ -2,6 +2,8 @@
 //! Never knows how a credential is used or refreshed.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod faulty_disk;
 mod file;
 mod keys;
 mod lease;

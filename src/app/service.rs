@@ -197,6 +197,12 @@ impl ServiceSide {
         self.rotations.begin(&self.shared)
     }
 
+    /// Ends, aside, the token exchanges that an earlier process began and did not finish.
+    pub(super) fn recover(&self) {
+        let refresher = Arc::clone(&self.refresher);
+        self.shared.spawn(async move { refresher.recover().await });
+    }
+
     /// Counts, aside, the rows that wait for a rotation.
     pub(super) fn count_rows(&self) {
         let rotations = Arc::clone(&self.rotations);

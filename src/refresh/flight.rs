@@ -75,7 +75,7 @@ impl Refresher {
             }
             let admitted = self.admit(&current, cause).await;
             let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
-            let token = spent_token(&plan, &current);
+            let token = held_token(&current).filter(|_| plan.uses_refresh_token());
             // The journal is kept by the system's clock.
             let now = self.clock.now();
             match lease::ask(&self.store, &current.connection, token, integration.rotation, now).await {
@@ -317,10 +317,10 @@ pub(super) fn account<'a>(opened: &'a Opened, customer: Option<&'a Customer>) ->
     }
 }
 
-/// What the exchange spends, where the provider rotates refresh tokens.
-fn spent_token(plan: &Plan, current: &Opened) -> Option<TokenDigest> {
-    let token = refresh_token(&open(current).credentials).filter(|_| plan.uses_refresh_token());
-    token.map(|token| TokenDigest::of(&current.connection.id, token))
+/// The refresh token that a connection has, as the journal knows it.
+pub(super) fn held_token(opened: &Opened) -> Option<TokenDigest> {
+    let token = refresh_token(&open(opened).credentials)?;
+    Some(TokenDigest::of(&opened.connection.id, token))
 }
 
 /// The connector does not fit the connection any more.

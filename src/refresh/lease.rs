@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -12,6 +13,9 @@ use crate::clock::Timestamp;
 use crate::connector::Rotation;
 use crate::report::report;
 use crate::store::{Connection, Lease, Leasing, Spend, Store, StoreError, TokenDigest};
+
+use super::flight::held_token;
+use super::{Cause, Refresher};
 
 /// How long a lease lasts unless it is renewed; one is renewed at every third of that.
 const TERM: Duration = Duration::from_secs(120);
@@ -40,6 +44,25 @@ pub(super) enum Asked {
     Overtaken,
     /// No: the token may be spent.
     Spent(Spend),
+}
+
+impl Refresher {
+    /// Ends what a process that was killed left open: exchanges that it began, and whose outcome is not known. To be called
+    /// at the start, because a provider that takes a spent token again does so for a short while only.
+    pub async fn recover(self: &Arc<Self>) {
+        let left = self.store.open_spends().await.unwrap_or_else(|error| {
+            tracing::error!(error = %report(&error), "exchanges that were cut short cannot be found");
+            Vec::new()
+        });
+        for id in left {
+            if let Ok(Some(opened)) = self.store.open_secrets(&id).await
+                && let Some(token) = held_token(&opened)
+                && let Ok(Some(_)) = self.store.open_spend(&id, &token).await
+            {
+                drop(self.join(&opened, Cause::Expiry));
+            }
+        }
+    }
 }
 
 /// Asks at `now` for the lease of a connection that was seen so, to spend `token`.

@@ -1,7 +1,10 @@
+mod broken_store;
+mod crashes;
 mod leases;
 mod other_writers;
 mod outage;
 mod remembered;
+mod rotating_server;
 mod rows;
 pub(super) mod scene;
 

@@ -22,7 +22,7 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 const MODE: u32 = 0o600;
 
 /// An open file. redb refuses everything after an error of the disk until the file is opened again, so it is: at once
-/// by whoever saw the error, or with the next write if that failed too.
+/// by whoever saw the error, or within a second of its being possible.
 pub(super) struct StoreFile {
     path: PathBuf,
     /// Locked for writing only while the file is opened again.
@@ -103,9 +103,14 @@ impl StoreFile {
         Ok(done)
     }
 
+    /// Whether an error of the disk has closed it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Opens the file again if it is closed.
-    fn mend(&self) -> Result<(), StoreError> {
-        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+    pub(super) fn mend(&self) -> Result<(), StoreError> {
+        if !self.is_closed() {
             return Ok(());
         }
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +144,12 @@ fn existing(path: &Path) -> io::Result<File> {
 
 fn database(path: &Path, file: io::Result<File>) -> Result<Database, StoreError> {
     let file = file.map_err(|source| StoreError::Open { path: path.to_owned(), source: Arc::new(source) })?;
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file);
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    #[cfg(not(test))]
+    let database = builder.create_file(file);
+    #[cfg(test)]
+    let database = super::faulty_disk::open(&builder, path, file);
     database.map_err(|error| refused(path, error))
 }
 

@@ -1,7 +1,7 @@
 //! What tests of several rooms share: a store in a folder of its own, and a connection to put into it.
 //! Never part of a build.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +23,15 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("sidegate-unit-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).unwrap();
         Self(path)
+    }
+
+    /// One that another process made.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The store's file.

@@ -4,8 +4,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -15,6 +16,9 @@ use super::tables::Tables;
 
 /// The most writes that share a transaction.
 const LARGEST_BATCH: usize = 256;
+
+/// How often it is tried to open a file again that an error of the disk has closed.
+const MEND_EVERY: Duration = Duration::from_secs(1);
 
 /// One write. It gets the tables, or why there are none.
 type Job = Box<dyn FnOnce(Result<&mut Tables<'_>, StoreError>) -> Run + Send>;
@@ -79,11 +83,24 @@ impl Drop for Writer {
 }
 
 fn serve(file: &StoreFile, queue: &Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
+    while let Some(first) = next(file, queue) {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(LARGEST_BATCH - 1));
         run(file, batch);
     }
+}
+
+/// The next write. While the file is closed after an error of the disk, it is tried meanwhile whether it can be opened
+/// again: whoever only reads would wait for a write that never comes.
+fn next(file: &StoreFile, queue: &Receiver<Job>) -> Option<Job> {
+    while file.is_closed() {
+        match queue.recv_timeout(MEND_EVERY) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Timeout) => drop(file.mend()),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    queue.recv().ok()
 }
 
 /// Runs a batch in one transaction, which is completed for all or for none.

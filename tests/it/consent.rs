@@ -758,3 +758,29 @@ fn an_own_page_for_browsers_to_come_back_to_must_be_one() {
     let said = complaints.iter().find(|complaint| complaint.problem.contains("`/oauth`"));
     assert!(said.is_some_and(|complaint| complaint.cure.contains("https://")), "{complaints:#?}");
 }
+
+#[test]
+fn a_lenders_app_asks_for_the_consent_and_only_its_borrower_calls() {
+    let provider = Provider::new();
+    let written = Setting { integration: ", enabled: false", ..Setting::default() }.written(&provider);
+    let borrower = format!(
+        "  notes:\n    name: Notes\n    auth: {{type: proxy, proxyKey: crm, makeApiClient: {{type: mapping, mapping: {{baseUri: '{}', \
+         headers: {{Authorization: {{$concat: ['Bearer ', {{$var: credentials.access_token}}]}}}}}}}}}}\n",
+        provider.url()
+    );
+    let written = written.replace("integrations: {crm:", &format!("{borrower}integrations: {{notes: {{connector: notes, scopes: [notes], egress: {{allowPrivate: true, allowPlain: true}}}}, crm:"));
+    let scene = Scene { gate: Gate::configured(&written), provider };
+    let (mut browser, place) = scene.sent_away(&json!({"integrationKey": "notes"}));
+    assert_eq!((query(&place)["client_id"].as_str(), query(&place)["scope"].as_str()), ("a1", "notes"));
+    let answer = browser.come_back(&scene.provider.consent(&place));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(scene.call("notes").status, 200);
+    scene.provider.revoke_access();
+    assert_eq!(scene.call("notes").status, 200);
+    let payload = payload(&json!({}));
+    assert_ne!(
+        scene.browser().ask("POST /connect", &[("payload", &payload)]).status,
+        303,
+        "the lender itself is switched off"
+    );
+}

@@ -175,6 +175,24 @@ async fn a_holder_that_comes_back_after_another_exchange_is_refused_by_the_store
 }
 
 #[tokio::test]
+async fn a_holder_that_comes_back_during_another_exchange_stores_nothing() {
+    let (scene, permitted, stopped) = stopped_in_the_middle(Rotation::Reuse(WINDOW)).await;
+    let permitted_later = Arc::new(Semaphore::new(0));
+    scene.server.answer(when(&permitted_later, third_tokens()));
+    let other = scene.replica();
+    let caller = asks(&scene, &other).await;
+    scene.server.came(2).await;
+    stopped.abort();
+    permitted.add_permits(1);
+    scene.refresher.settle().await;
+    assert_eq!(scene.stored().await, first_credentials());
+    permitted_later.add_permits(1);
+    assert_eq!(access_token(&caller.await.unwrap().unwrap()), "planted-a3");
+    assert_eq!(scene.stored().await["refresh_token"], "planted-r3");
+    assert_eq!(scene.server.requests(), 2);
+}
+
+#[tokio::test]
 async fn a_holder_that_comes_back_ends_the_doubt_if_nothing_was_sent_since() {
     let (scene, permitted, stopped) = stopped_in_the_middle(Rotation::Strict).await;
     let error = scene.replica().fresh(scene.opened().await).await.err().unwrap();

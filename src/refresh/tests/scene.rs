@@ -14,6 +14,7 @@ use crate::names::ConnectionId;
 use crate::oauth::hostile_server::{Answer, HostileServer, json};
 use crate::refresh::*;
 use crate::secret::Secret;
+use crate::store::faulty_disk::Disk;
 use crate::store::redb::Replaced;
 use crate::store::testing::{self, Folder};
 use crate::store::{Connection, Filter};
@@ -45,7 +46,8 @@ pub(in crate::refresh) struct Scene {
     pub(in crate::refresh) telemetry: Arc<Telemetry>,
     pub(in crate::refresh) refresher: Arc<Refresher>,
     id: ConnectionId,
-    _folder: Folder,
+    pub(super) disk: Arc<Disk>,
+    pub(super) folder: Folder,
 }
 
 /// The credentials that a scene's connection begins with.
@@ -77,6 +79,7 @@ impl Scene {
         let server = HostileServer::start(answer).await;
         let clock = Arc::new(ManualClock::at(NOW));
         let folder = Folder::new();
+        let disk = Disk::under(&folder.file());
         let store = folder.store(clock.clone());
         let mut ended = connection("c1", NOW);
         ended.expires_at = Some(NOW);
@@ -86,7 +89,7 @@ impl Scene {
         let integration = Integration { rotation, ..integration_at(&server.url(), more) };
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
         let refresher = refresher(catalog, &store, &clock, &telemetry);
-        Self { server, clock, store, telemetry, refresher, id: "c1".into(), _folder: folder }
+        Self { server, clock, store, telemetry, refresher, id: "c1".into(), disk, folder }
     }
 
     /// A further refresher on the same store, as another replica has it.
