@@ -1,6 +1,7 @@
 //! The sample connectors, each against a third party of the test's that wants what the real one wants.
 //! The samples run as they are committed, but for the third party's address.
 
+mod consents;
 mod lenders;
 mod methods;
 

@@ -1,5 +1,7 @@
 //! Integrations and the connectors they use.
 
+use sidegate::connector::Rotation;
+
 use super::*;
 
 pub(super) const CONNECTOR: &str = "\
@@ -44,6 +46,21 @@ route: {pathPrefix: /crm}
     assert!(matches!(&crm.hosts, Hosts::Listed(patterns) if patterns.len() == 2));
     assert!(!crm.enabled && crm.allow_private && crm.allow_plain && crm.connections == Connections::Many);
     assert_eq!(crm.route.as_deref(), Some("/crm"));
+}
+
+#[test]
+fn what_becomes_of_a_used_refresh_token_is_said_in_a_word_or_as_a_time() {
+    for (typed, expected) in [
+        ("", Rotation::Strict),
+        ("rotation: strict\n", Rotation::Strict),
+        ("rotation: none\n", Rotation::None),
+        ("rotation: {reuse: 30s}\n", Rotation::Reuse(Duration::from_secs(30))),
+    ] {
+        let folder = with_integration(&format!("connector: crm\n{typed}"));
+        assert_eq!(folder.settings(&[]).integrations[0].rotation, expected, "{typed}");
+    }
+    let folder = with_integration("connector: crm\nrotation: {reuse: 0s}\n");
+    contains(&folder.complaints(&[]), "`integrations.crm.rotation.reuse` is no time at all");
 }
 
 #[test]
