@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod schema;
 pub mod spec;
+mod token_settings;
 
 pub use api_client::ApiClient;
 pub use catalog::Catalog;
@@ -36,3 +37,4 @@ pub use request::{Draft, Reply, RequestMapping};
 pub use response::{Handled, ResponseHandlers, Staleness};
 pub use schema::{Flaw, Schema};
 pub use spec::Connector;
+pub use token_settings::TokenSettings;

@@ -8,15 +8,17 @@ mod error;
 #[cfg(test)]
 pub(crate) mod hostile_server;
 mod post;
+mod reading;
 pub mod three_legged;
 pub mod token_endpoint;
 mod token_reply;
 mod token_request;
 
 pub use app_fingerprint::AppFingerprint;
-pub use client_authentication::ClientAuthentication;
+pub use client_authentication::{Basic, ClientAuthentication};
 pub use error::{ExchangeError, Sent};
+pub use reading::Reading;
 pub use three_legged::OAuth1Request;
-pub use token_endpoint::TokenEndpoint;
+pub use token_endpoint::{RESERVED, TokenEndpoint};
 pub use token_reply::TokenResponse;
 pub use token_request::{Grant, TokenRequest};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
-use super::{AuthOption, Connector};
+use super::{AuthOption, Connector, TokenSettings};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -75,6 +75,8 @@ pub struct Integration {
     pub options: BTreeMap<String, OptionSettings>,
     /// What to ask for, over the scopes of the spec.
     pub scopes: Option<Vec<String>>,
+    /// How its token endpoint is asked and read.
+    pub token_endpoint: Arc<TokenSettings>,
     /// The OAuth apps; the first serves new connections.
     pub apps: Vec<App>,
     /// Whether calls are let through.

@@ -1,6 +1,9 @@
 //! What `getOAuthConfig` gives: how to ask a provider for tokens.
 //! Never asks.
 
+use std::sync::Arc;
+
+use super::TokenSettings;
 use super::fields::{Fields, MethodError, scalar};
 use crate::formula::Value;
 use crate::secret::Secret;
@@ -73,6 +76,8 @@ pub struct OAuthConfig {
     pub issuer: Option<String>,
     /// More parameters of the authorize URL.
     pub extra: Vec<(String, String)>,
+    /// What the integration says of the token endpoint.
+    pub token_endpoint: Arc<TokenSettings>,
 }
 
 impl OAuthConfig {
@@ -96,7 +101,25 @@ impl OAuthConfig {
             skip_pkce: fields.truthy(&["skipPkce"]).unwrap_or(false),
             issuer: fields.text(&["issuer"])?,
             extra: extra(&fields)?,
+            token_endpoint: Arc::default(),
         })
+    }
+
+    /// With what the integration says of the token endpoint, which goes before what the connector says.
+    #[must_use]
+    pub fn with(mut self, token_endpoint: &Arc<TokenSettings>) -> Self {
+        self.client_authentication =
+            token_endpoint.client_authentication.unwrap_or(self.client_authentication);
+        self.token_endpoint = Arc::clone(token_endpoint);
+        self
+    }
+
+    /// Further fields of the request for the first tokens. `extra` belongs to the authorize URL; a grant without one has its
+    /// own there (`audience`).
+    #[must_use]
+    pub fn first_parameters(&self) -> Vec<(String, String)> {
+        let own = if self.grant_type == GrantType::ClientCredentials { self.extra.as_slice() } else { &[] };
+        own.iter().chain(&self.token_endpoint.parameters).cloned().collect()
     }
 }
 

@@ -45,6 +45,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         route: None,
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,8 @@ pub(crate) enum Answer {
     When(Arc<Semaphore>, Vec<u8>),
     /// These bytes, then silence on an open connection.
     Hang(Vec<u8>),
+    /// These bytes, one at a time with a pause after each.
+    Drip(Vec<u8>),
 }
 
 /// A reply with this status line, content type and body.
@@ -37,7 +40,7 @@ pub(crate) fn json(body: &str) -> Answer {
 
 /// The same answer, not before the semaphore permits.
 pub(crate) fn when(permitted: &Arc<Semaphore>, answer: Answer) -> Answer {
-    let (Answer::Bytes(bytes) | Answer::When(_, bytes) | Answer::Hang(bytes)) = answer;
+    let (Answer::Bytes(bytes) | Answer::When(_, bytes) | Answer::Hang(bytes) | Answer::Drip(bytes)) = answer;
     Answer::When(Arc::clone(permitted), bytes)
 }
 
@@ -131,6 +134,14 @@ async fn serve(
         Answer::When(permitted, bytes) => {
             permitted.acquire().await.unwrap().forget();
             drop(stream.write_all(&bytes).await);
+        }
+        Answer::Drip(bytes) => {
+            for byte in bytes {
+                if stream.write_all(&[byte]).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
         Answer::Hang(bytes) => {
             drop(stream.write_all(&bytes).await);

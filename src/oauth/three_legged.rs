@@ -10,6 +10,7 @@ use crate::oauth1::{Request, Signer, Stamp, Token};
 
 use super::error::{ExchangeError, Sent};
 use super::post::{Post, admit};
+use super::reading::Reading;
 use super::token_endpoint::TokenEndpoint;
 use super::token_reply::{OwnSecrets, TokenResponse, understand};
 
@@ -70,7 +71,7 @@ impl TokenEndpoint {
         let authorization = Some(authorization(request, &uri, parameter)?);
         let post = Post { uri: &uri, authorization, form: String::new(), egress: request.egress };
         let reply = self.post(post).await?;
-        understand(&reply, &TOKEN, &OwnSecrets::of_signer(request.signer, parameter.1))
+        understand(&reply, Reading::default(), &TOKEN, &OwnSecrets::of_signer(request.signer, parameter.1))
     }
 }
 

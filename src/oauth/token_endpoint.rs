@@ -16,14 +16,13 @@ use super::post::{Post, Reply, admit};
 use super::token_reply::{OwnSecrets, TokenResponse, understand};
 use super::token_request::TokenRequest;
 
-/// Fields of the protocol, which no extra field can replace.
-const RESERVED: [&str; 10] = [
+/// Fields of the protocol, which no further field can replace. `scope` is another where none is sent.
+pub const RESERVED: [&str; 9] = [
     "grant_type",
     "refresh_token",
     "code",
     "redirect_uri",
     "code_verifier",
-    "scope",
     "client_id",
     "client_secret",
     "client_assertion",
@@ -56,7 +55,7 @@ impl TokenEndpoint {
         let form = form(request, authentication);
         let post = Post { uri: &uri, authorization, form, egress: request.egress };
         let reply = self.post(post).await?;
-        understand(&reply, &["access_token"], &OwnSecrets::of(request))
+        understand(&reply, request.reading, &["access_token"], &OwnSecrets::of(request))
     }
 
     /// Sends it once.
@@ -72,7 +71,8 @@ fn form(request: &TokenRequest<'_>, authentication: ClientAuthentication) -> Str
         form.append_pair("scope", scope);
     }
     authentication.write(&mut form, request.client_id, request.client_secret);
-    form.extend_pairs(request.extra.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())));
+    let is_ours = |name: &str| RESERVED.contains(&name) || (name == "scope" && request.scope.is_some());
+    form.extend_pairs(request.extra.iter().filter(|(name, _)| !is_ours(name)));
     form.finish()
 }
 

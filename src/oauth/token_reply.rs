@@ -11,9 +11,10 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::oauth1::Signer;
 use crate::secret::Secret;
 
-use super::client_authentication::basic;
+use super::client_authentication::{Basic, basic};
 use super::error::{ExchangeError, Sent};
 use super::post::Reply;
+use super::reading::Reading;
 use super::token_request::TokenRequest;
 
 /// How much of a provider's `error` and `error_description` is kept.
@@ -66,10 +67,11 @@ fn wipe(value: &mut Json) {
 /// What a reply says. Any 2xx with everything that is `needed` is a success, unless it says that it is an error.
 pub(super) fn understand(
     reply: &Reply,
+    reading: Reading<'_>,
     needed: &[&str],
     own: &OwnSecrets,
 ) -> Result<TokenResponse, ExchangeError> {
-    let fields = Fields(fields(&reply.body).unwrap_or_default());
+    let fields = Fields(reading.read(&reply.body));
     let refusal = refusal(&fields.0);
     if !reply.status.is_success() {
         return Err(reply.refused(&refusal.unwrap_or_default(), own));
@@ -88,14 +90,14 @@ pub(super) fn understand(
 }
 
 impl Reply {
-    fn refused(&self, refusal: &Refusal<'_>, own: &OwnSecrets) -> ExchangeError {
+    fn refused(&self, refusal: &Refusal, own: &OwnSecrets) -> ExchangeError {
         let status = self.status.as_u16();
-        let code = own.clean(refusal.code, CODE_LIMIT);
-        let description = own.clean(refusal.description, DESCRIPTION_LIMIT);
+        let code = own.clean(&refusal.code, CODE_LIMIT);
+        let description = own.clean(&refusal.description, DESCRIPTION_LIMIT);
         if self.status.is_server_error() || matches!(status, 408 | 425 | 429) {
             return self.transient(&format!("status {status}"));
         }
-        match refusal.code {
+        match refusal.code.as_str() {
             // RFC 6749 section 5.2; then GitHub's and Slack's words for the same, and those of OAuth 1.0a.
             "invalid_grant"
             | "bad_refresh_token"
@@ -124,45 +126,56 @@ impl Reply {
     }
 }
 
-/// JSON whatever the content type says, or a form. A byte order mark is passed over.
-fn fields(body: &[u8]) -> Option<IndexMap<String, Json>> {
-    let text = str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim();
-    if let Ok(fields) = serde_json::from_str(text) {
-        return Some(fields);
-    }
-    if text.starts_with(['{', '[', '"', '<']) || !text.contains('=') {
-        return None;
-    }
-    let pairs = form_urlencoded::parse(text.as_bytes());
-    Some(pairs.map(|(name, value)| (name.into_owned(), Json::String(value.into_owned()))).collect())
-}
-
 #[derive(Default)]
-struct Refusal<'a> {
-    code: &'a str,
-    description: &'a str,
+struct Refusal {
+    code: String,
+    description: String,
 }
 
 /// What the reply complains about: `error` as RFC 6749 has it or as an object, `oauth_problem` as OAuth 1.0a's providers
-/// report it, or Slack's `ok: false`.
-fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal<'_>> {
-    let text = |name: &str| fields.get(name).and_then(Json::as_str).unwrap_or_default();
+/// report it, Slack's `ok: false`, Marketo's `success: false` with `errors`, or WeChat's `errcode`. A `code` that is not 0
+/// is a complaint only where there is no token (TikTok).
+fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal> {
+    let text = |name: &str| fields.get(name).map(scalar).unwrap_or_default();
+    let says = |code, description| Some(Refusal { code: text(code), description: text(description) });
     match fields.get("error") {
-        Some(Json::String(code)) if !code.is_empty() => {
-            return Some(Refusal { code, description: text("error_description") });
-        }
-        Some(Json::Object(error)) => {
-            let text = |name: &str| error.get(name).and_then(Json::as_str).unwrap_or_default();
-            let code = if text("code").is_empty() { text("type") } else { text("code") };
-            return Some(Refusal { code, description: text("message") });
-        }
+        Some(Json::String(code)) if !code.is_empty() => return says("error", "error_description"),
+        Some(Json::Object(error)) => return Some(Refusal::of_object(error)),
         Some(Json::Bool(true)) => return Some(Refusal::default()),
         _ => {}
     }
-    if !text("oauth_problem").is_empty() {
-        return Some(Refusal { code: text("oauth_problem"), description: text("oauth_problem_advice") });
+    if fields.contains_key("oauth_problem") {
+        return says("oauth_problem", "oauth_problem_advice");
     }
-    (fields.get("ok") == Some(&Json::Bool(false))).then(Refusal::default)
+    if ["ok", "success"].iter().any(|name| fields.get(*name) == Some(&Json::Bool(false))) {
+        let first = fields.get("errors").and_then(|errors| errors.get(0)?.as_object());
+        return Some(first.map(Refusal::of_object).unwrap_or_default());
+    }
+    if !matches!(text("errcode").as_str(), "" | "0") {
+        return says("errcode", "errmsg");
+    }
+    let has_token = ["access_token", "oauth_token"].iter().any(|name| fields.contains_key(*name));
+    if !has_token && !matches!(text("code").as_str(), "" | "0") {
+        return says("code", "message");
+    }
+    None
+}
+
+impl Refusal {
+    fn of_object(error: &serde_json::Map<String, Json>) -> Self {
+        let text = |name: &str| error.get(name).map(scalar).unwrap_or_default();
+        let code = if text("code").is_empty() { text("type") } else { text("code") };
+        Self { code, description: text("message") }
+    }
+}
+
+/// A text or a number as text.
+fn scalar(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// The characters of RFC 6749 appendix A.12 for an access token: anything else would break out of the header it is put in.
@@ -183,7 +196,7 @@ impl OwnSecrets {
         let mut own: Vec<_> =
             request.grant.secrets().map(|secret| Zeroizing::new(secret.expose().clone())).collect();
         if let Some(secret) = request.client_secret {
-            own.push(basic(request.client_id, secret));
+            own.extend([Basic::Encoded, Basic::Raw].map(|form| basic(form, request.client_id, secret)));
             own.push(Zeroizing::new(secret.expose().clone()));
         }
         Self::written(own)

@@ -4,6 +4,7 @@
 use url::form_urlencoded::Serializer;
 
 use super::client_authentication::ClientAuthentication;
+use super::reading::Reading;
 use crate::http::egress::Egress;
 use crate::secret::Secret;
 
@@ -72,6 +73,8 @@ pub struct TokenRequest<'a> {
     pub scope: Option<String>,
     /// Further form fields, such as `audience`. None can replace a field of the protocol.
     pub extra: &'a [(String, String)],
+    /// How the reply is read.
+    pub reading: Reading<'a>,
     /// Where the request may go.
     pub egress: Egress,
 }

@@ -1,6 +1,8 @@
 //! What an exchange is made from, and what its reply makes of the credentials.
 //! Never stores, and never decides when to ask.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -8,7 +10,9 @@ use crate::connector::{self, AuthType, GrantType, Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Methods, RunError, Subject};
-use crate::oauth::{AppFingerprint, ClientAuthentication, Grant, TokenRequest, TokenResponse};
+use crate::oauth::{
+    AppFingerprint, Basic, ClientAuthentication, Grant, Reading, TokenRequest, TokenResponse,
+};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::Secrets;
@@ -31,6 +35,8 @@ pub(super) struct TokenPlan {
     /// None: the grant is the client's own.
     refresh_token: Option<Secret<String>>,
     scope: Option<String>,
+    /// Further fields.
+    parameters: Vec<(String, String)>,
     egress: Egress,
 }
 
@@ -69,7 +75,7 @@ impl Plan {
         if subject.option.auth != AuthType::OAuth2 {
             return not_refreshable("this kind of credentials has no refresh");
         }
-        let config = config(methods, subject).await?;
+        let mut config = config(methods, subject).await?;
         if config.grant_type == GrantType::ClientCredentials {
             return Ok(Self::client_credentials(borrower, config));
         }
@@ -81,7 +87,11 @@ impl Plan {
             Some(token) => {
                 let refresh_token = Some(Secret::new(token.to_owned()));
                 let egress = subject.allowed().egress;
-                Ok(Self::Tokens(Box::new(TokenPlan { config, refresh_token, scope: None, egress })))
+                let settings = Arc::clone(&config.token_endpoint);
+                config.token_uri = settings.refresh_uri.clone().unwrap_or(config.token_uri);
+                let parameters = settings.refresh_parameters.clone();
+                let plan = TokenPlan { config, refresh_token, scope: None, parameters, egress };
+                Ok(Self::Tokens(Box::new(plan)))
             }
         }
     }
@@ -104,7 +114,8 @@ impl Plan {
         let scopes = subject.scopes().unwrap_or(&config.scopes).join(" ");
         let scope = Some(scopes).filter(|scopes| !scopes.is_empty());
         let egress = subject.for_app_owner().allowed().egress;
-        Self::Tokens(Box::new(TokenPlan { config, refresh_token: None, scope, egress }))
+        let parameters = config.first_parameters();
+        Self::Tokens(Box::new(TokenPlan { config, refresh_token: None, scope, parameters, egress }))
     }
 
     /// Whether `secrets` hold what the exchange spends.
@@ -173,8 +184,8 @@ impl TokenPlan {
             authentication: authentication(&self.config),
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
-            // `extra` belongs to the authorize URL; a grant without one sends it here (`audience`).
-            extra: if self.refresh_token.is_some() { &[] } else { &self.config.extra },
+            extra: &self.parameters,
+            reading: reading(&self.config),
             egress: self.egress,
         }
     }
@@ -192,7 +203,7 @@ impl Reply {
         let mut credentials = account.credentials.cloned().unwrap_or_else(Value::empty_object);
         let (Self::Tokens(reply) | Self::Method(reply)) = self;
         lay_over(&mut credentials, reply);
-        let mut expires_at = freshness::expiry(reply, now);
+        let mut expires_at = ends(integration, account, reply, now);
         let mut complaint = None;
         if let Self::Tokens(reply) = self {
             let account = Account { credentials: Some(&credentials), ..account };
@@ -211,6 +222,20 @@ impl Reply {
     }
 }
 
+/// When a token that came at `now` ends: as the reply says, else as the integration does.
+pub(super) fn ends(
+    integration: &Integration,
+    account: Account<'_>,
+    reply: &Value,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let lifetime = || {
+        let subject = Subject::new(integration, account).ok()?;
+        subject.for_app_owner().integration.token_endpoint.lifetime
+    };
+    freshness::expiry(reply, now).or_else(|| lifetime().map(|lifetime| now.plus(lifetime)))
+}
+
 /// What the connector's own method makes of a token response.
 async fn own_fields(
     methods: &Methods,
@@ -223,12 +248,19 @@ async fn own_fields(
 
 /// The connector's word for how the client proves itself, as the token client has it.
 pub(super) fn authentication(config: &OAuthConfig) -> ClientAuthentication {
+    let basic = if config.token_endpoint.basic_is_raw { Basic::Raw } else { Basic::Encoded };
     match config.client_authentication {
-        connector::ClientAuthentication::Header => ClientAuthentication::Header,
+        connector::ClientAuthentication::Header => ClientAuthentication::Header(basic),
         connector::ClientAuthentication::Body => ClientAuthentication::Body,
-        connector::ClientAuthentication::Both => ClientAuthentication::Both,
+        connector::ClientAuthentication::Both => ClientAuthentication::Both(basic),
         connector::ClientAuthentication::None => ClientAuthentication::None,
     }
+}
+
+/// How the provider's replies are read.
+pub(super) fn reading(config: &OAuthConfig) -> Reading<'_> {
+    let settings = &config.token_endpoint;
+    Reading { fields: &settings.fields, milliseconds: settings.milliseconds }
 }
 
 pub(super) fn fields(response: &TokenResponse) -> Zeroizing<Value> {
@@ -246,7 +278,7 @@ pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<O
             "the token endpoint is computed, and the integration's `hosts` do not list it".into(),
         ));
     }
-    Ok(config)
+    Ok(config.with(&subject.integration.token_endpoint))
 }
 
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.

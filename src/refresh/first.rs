@@ -14,7 +14,7 @@ use crate::oauth::{ExchangeError, Grant, TokenRequest};
 use crate::secret::Secret;
 use crate::telemetry::labels::RefreshOutcome;
 
-use super::exchange::{self, authentication, lay_over};
+use super::exchange::{self, authentication, lay_over, reading};
 use super::outcome::Failure;
 use super::{RefreshError, Refresher, flight, freshness};
 
@@ -124,7 +124,7 @@ impl Refresher {
         let mut credentials = Zeroizing::new(Value::empty_object());
         lay_over(&mut credentials, &tokens.reply);
         let now = self.clock.steady();
-        let mut expires_at = freshness::expiry(&tokens.reply, now);
+        let mut expires_at = exchange::ends(integration, account, &tokens.reply, now);
         let seen = Account { credentials: Some(&credentials), ..account };
         let subject = Subject::new(integration, seen)?.with("queryParameters", query);
         let own = self.sources.methods.from_access_token_response(&subject, &tokens.reply).await?;
@@ -151,7 +151,8 @@ impl Refresher {
             authentication: authentication(config),
             grant: Grant::AuthorizationCode { code, redirect_uri: callback, code_verifier: verifier },
             scope: None,
-            extra: &[],
+            extra: &config.first_parameters(),
+            reading: reading(config),
             egress: subject.for_app_owner().allowed().egress,
         };
         let reply = self.recorded(subject, self.sources.tokens.exchange(&request)).await?;

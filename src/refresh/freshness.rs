@@ -1,6 +1,8 @@
 //! When a token ends and when to refresh it: pure arithmetic on what the provider said.
 //! Never reads a clock, never decides who refreshes.
 
+mod jwt;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -66,11 +68,12 @@ impl Jitter {
 }
 
 /// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds, as
-/// number or text; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339. A life of
-/// zero and nonsense say nothing: such a token is used until it is refused.
+/// number, text or `D:HH:MM`; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339; else what
+/// the access token says of itself where it is a JWT. A life of zero and nonsense say nothing: such a token is used until it is
+/// refused.
 #[must_use]
 pub fn expiry(reply: &Value, now: Timestamp) -> Option<Timestamp> {
-    life(reply, now).or_else(|| end(reply, now))
+    life(reply, now).or_else(|| end(reply, now)).or_else(|| jwt::end(reply, now))
 }
 
 /// The same for a token that somebody kept before it came here at `now`: its life began at an unknown time, and so a
@@ -114,8 +117,21 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
-    let life = Duration::try_from_secs_f64(number(value)?).ok()?;
+    let life = Duration::try_from_secs_f64(number(value).or_else(|| clock_seconds(value))?).ok()?;
     (life <= LONGEST_LIFE).then_some(life)
+}
+
+/// Days, hours, minutes and perhaps seconds, with colons between.
+fn clock_seconds(value: &Value) -> Option<f64> {
+    let parts: Vec<u32> =
+        value.as_str()?.trim().split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let (days, hours, minutes, seconds) = match *parts.as_slice() {
+        [days, hours, minutes] => (days, hours, minutes, 0),
+        [days, hours, minutes, seconds] => (days, hours, minutes, seconds),
+        _ => return None,
+    };
+    let minutes = (f64::from(days) * 24.0 + f64::from(hours)) * 60.0 + f64::from(minutes);
+    Some(minutes * 60.0 + f64::from(seconds)).filter(|seconds| *seconds > 0.0)
 }
 
 fn point(value: &Value) -> Option<Timestamp> {

@@ -5,6 +5,7 @@ mod other_writers;
 mod outage;
 mod remembered;
 mod rotating_server;
+mod rows;
 pub(super) mod scene;
 
 use std::sync::atomic::Ordering;

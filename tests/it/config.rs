@@ -5,6 +5,7 @@ mod layers;
 mod lenders;
 mod mistakes;
 mod policy;
+mod token_endpoint;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

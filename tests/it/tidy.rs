@@ -40,7 +40,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("admin", "names secret clock report telemetry http"),
     (
         "config",
-        "names secret report document http formula connector script token seal store inbound outbound connect",
+        "names secret report document http formula connector script token oauth seal store inbound outbound connect",
     ),
 ];
 

@@ -1,18 +1,23 @@
 // npm oidc-provider, a certified OAuth server, with rotating refresh tokens: replaying a spent one ends the family.
 import Provider from 'oidc-provider';
+import { createHash } from 'node:crypto';
 import http from 'node:http';
 
 /**
- * Starts a provider with one client and one resource (`/resource`) that takes only its live access tokens. With `redirectUris` people
- * may log in with any name and password, and are asked for their consent.
+ * Starts a provider with one client. `/resource` takes only its live access tokens; `/forbidden` takes none, and `/scope`
+ * misses a scope. With `redirectUris` people may log in with any name and password, and are asked for their consent.
  */
 export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600, redirectUris = [] }) {
   const tokenRequests = [];
-  const seen = { resource: 0, rejected: 0 };
+  const seen = { resource: 0, rejected: 0, bodies: [] };
+  let delayed = 0;
   let provider;
   const listener = http.createServer(async (request, response) => {
-    if (request.url.startsWith('/resource')) return resource(request, response);
-    if (request.url === '/token') tokenRequests.push(Date.now());
+    if (/^\/(resource|forbidden|scope)/.test(request.url)) return resource(request, response);
+    if (request.url === '/token' && request.method === 'POST') {
+      tokenRequests.push(Date.now());
+      await new Promise((resolve) => { setTimeout(resolve, delayed); });
+    }
     return provider.callback()(request, response);
   });
   await new Promise((resolve) => listener.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
@@ -33,13 +38,20 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
   provider.on('server_error', (_, error) => { throw error; });
 
   async function resource(request, response) {
-    for await (const _ of request);
     seen.resource += 1;
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const found = token && (await provider.AccessToken.find(token) ?? await provider.ClientCredentials.find(token));
+    const found = token && request.url.startsWith('/resource')
+      && (await provider.AccessToken.find(token) ?? await provider.ClientCredentials.find(token));
     if (!found) seen.rejected += 1;
-    response.writeHead(found ? 200 : 401, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(found ? { ok: true } : { error: 'invalid_token' }));
+    const answer = () => {
+      const headers = { 'content-type': 'application/json' };
+      if (request.url.startsWith('/scope')) headers['www-authenticate'] = 'Bearer error="insufficient_scope"';
+      response.writeHead(found ? 200 : 401, headers);
+      response.end(JSON.stringify(found ? { ok: true } : { error: 'invalid_token' }));
+    };
+    const body = await read(request);
+    if (body.bytes > 0) seen.bodies.push(body);
+    answer();
   }
 
   /** A family of tokens, as after a customer's consent. */
@@ -58,6 +70,21 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
   /** The access token stops working; the refresh token does not. */
   const revoke = async (token) => { const found = await provider.AccessToken.find(token); await found?.destroy(); };
   const alive = async (grantId) => Boolean(await provider.Grant.find(grantId));
+  /** How long the token endpoint takes to answer from now on, in milliseconds. */
+  const delay = (milliseconds) => { delayed = milliseconds; };
   const close = () => { listener.closeAllConnections(); listener.close(); };
-  return { url, provider, tokenRequests, seen, grant, revoke, alive, close };
+  return { url, provider, tokenRequests, seen, grant, revoke, alive, delay, close };
+}
+
+/** How long a body is and what it hashes to, as far as it comes. */
+async function read(request) {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of request) {
+      bytes += chunk.length;
+      hash.update(chunk);
+    }
+  } catch { /* it broke off */ }
+  return { bytes, sha256: hash.digest('hex') };
 }

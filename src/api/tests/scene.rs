@@ -203,5 +203,6 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         route: None,
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }

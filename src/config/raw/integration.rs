@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Anything, Secret, Span, Text};
+use super::{Anything, Secret, Span, Text, TokenEndpoint};
 
 /// A third party on the outbound side.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -26,6 +26,9 @@ pub(in crate::config) struct Integration {
     /// OAuth scopes, over those of the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) scopes: Option<Vec<String>>,
+    /// How the token endpoint departs from the standard.
+    #[serde(default)]
+    pub(in crate::config) token_endpoint: TokenEndpoint,
     /// OAuth apps: the first serves new connections.
     #[serde(default)]
     pub(in crate::config) apps: Vec<App>,

@@ -2,6 +2,7 @@
 //! Knows nothing of what a connector's methods do.
 
 mod lenders;
+mod token_endpoint;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -114,6 +115,7 @@ impl Resolver<'_> {
             parameters,
             options,
             scopes: typed.scopes.clone(),
+            token_endpoint: self.token_endpoint(&typed.token_endpoint, &path.key("tokenEndpoint")),
             apps,
             enabled: typed.enabled,
             hosts,

@@ -33,6 +33,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         route: route.map(str::to_owned),
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 

@@ -1,9 +1,9 @@
 use super::*;
 use crate::http::egress::Egress;
 use crate::oauth::Grant;
-use crate::oauth::Sent;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
 use crate::oauth::post::REPLY_LIMIT;
+use crate::oauth::{Basic, Reading, Sent};
 use crate::secret::Secret;
 
 const OPEN: Egress = Egress { allow_private: true, allow_plain: true };
@@ -33,10 +33,11 @@ impl Asking {
             token_uri: &self.uri,
             client_id: "client",
             client_secret: Some(&self.secret),
-            authentication: ClientAuthentication::Header,
+            authentication: ClientAuthentication::Header(Basic::Encoded),
             grant: Grant::RefreshToken(&self.token),
             scope: None,
             extra: &[],
+            reading: Reading::default(),
             egress: OPEN,
         }
     }
@@ -105,15 +106,18 @@ async fn the_client_proves_itself_in_exactly_one_way() {
     let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
     // The pair is `a+b%3A%C3%BC:p%25+q%26%2F%2B`: form-urlencoded before base64.
     let basic = Some("Basic YStiJTNBJUMzJUJDOnAlMjUrcSUyNiUyRiUyQg==");
+    // The same as it is: `a b:ü:p% q&/+`.
+    let raw = Some("Basic YSBiOsO8OnAlIHEmLys=");
     let grant = "grant_type=client_credentials";
     let id = "&client_id=a+b%3A%C3%BC";
     let secret = "&client_secret=p%25+q%26%2F%2B";
     for (authentication, with_secret, header, body) in [
-        (Header, true, basic, grant.to_owned()),
+        (Header(Basic::Encoded), true, basic, grant.to_owned()),
         (Body, true, None, format!("{grant}{id}{secret}")),
-        (Both, true, basic, format!("{grant}{id}{secret}")),
+        (Header(Basic::Raw), true, raw, grant.to_owned()),
+        (Both(Basic::Encoded), true, basic, format!("{grant}{id}{secret}")),
         (Public, true, None, format!("{grant}{id}")),
-        (Header, false, None, format!("{grant}{id}")),
+        (Header(Basic::Encoded), false, None, format!("{grant}{id}")),
         (Body, false, None, format!("{grant}{id}")),
     ] {
         let mut asking = Asking::at(&server.url());
@@ -286,3 +290,5 @@ async fn retry_after_is_read_in_both_forms() {
         assert_eq!(retry_after, expected.map(Duration::from_secs), "{headers}");
     }
 }
+
+mod rows;

@@ -8,7 +8,7 @@ use crate::oauth::{ClientAuthentication, Grant};
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
     let reply = Reply { status, retry_after: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
-    super::understand(&reply, &["access_token"], &OwnSecrets(Vec::new()))
+    super::understand(&reply, Reading::default(), &["access_token"], &OwnSecrets(Vec::new()))
 }
 
 fn class(error: &ExchangeError) -> String {
@@ -154,15 +154,22 @@ fn echoed_secrets_are_not_passed_on() {
         token_uri: "https://example.com/token",
         client_id: "id",
         client_secret: Some(&secret),
-        authentication: ClientAuthentication::Header,
+        authentication: ClientAuthentication::Header(Basic::Encoded),
         grant: Grant::RefreshToken(&token),
         scope: None,
         extra: &[],
+        reading: Reading::default(),
         egress: Egress::default(),
     };
     let own = OwnSecrets::of(&request);
-    let echoes = ["s/cret+&", "s%2Fcret%2B%26", "r-token=%", "r-token%3D%25", basic("id", &secret).as_str()]
-        .map(String::from);
+    let echoes = [
+        "s/cret+&",
+        "s%2Fcret%2B%26",
+        "r-token=%",
+        "r-token%3D%25",
+        basic(Basic::Encoded, "id", &secret).as_str(),
+    ]
+    .map(String::from);
     for echo in echoes {
         for status in [200, 400, 401] {
             for said in [
@@ -173,7 +180,8 @@ fn echoed_secrets_are_not_passed_on() {
                 let status = StatusCode::from_u16(status).unwrap();
                 let body = Zeroizing::new(said.to_string().into_bytes());
                 let reply = Reply { status, retry_after: None, body };
-                let error = super::understand(&reply, &["access_token"], &own).expect_err("a refusal");
+                let error = super::understand(&reply, Reading::default(), &["access_token"], &own)
+                    .expect_err("a refusal");
                 assert!(!format!("{error} {error:?}").contains(&echo), "{error:?}");
             }
         }
@@ -187,3 +195,5 @@ fn a_reply_does_not_print_its_tokens() {
         "TokenResponse([secret])"
     );
 }
+
+mod rows;

@@ -313,6 +313,7 @@ auth:
         route: Some("/crm".into()),
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 

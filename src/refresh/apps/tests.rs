@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::http::egress::Egress;
-use crate::oauth::{ClientAuthentication, Grant, TokenRequest};
+use crate::oauth::{ClientAuthentication, Grant, Reading, TokenRequest};
 use crate::secret::Secret;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -23,6 +23,7 @@ fn app(whose: &str, secret: &str) -> AppFingerprint {
             grant: Grant::ClientCredentials,
             scope: None,
             extra: &[],
+            reading: Reading::default(),
             egress: Egress::default(),
         },
     )

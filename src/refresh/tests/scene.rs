@@ -241,6 +241,7 @@ auth:
         route: None,
         oauth_callback: None,
         credentials_schema: None,
+        token_endpoint: Arc::default(),
     }
 }
 

@@ -1,0 +1,54 @@
+//! How an integration's token endpoint departs from the standard.
+//! Knows nothing of what is sent there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::path::KeyPath;
+use crate::config::raw;
+use crate::config::resolve::Resolver;
+use crate::config::resolve::browsers::web_url;
+use crate::connector::{ClientAuthentication, TokenSettings};
+use crate::oauth::RESERVED;
+
+impl Resolver<'_> {
+    pub(super) fn token_endpoint(
+        &mut self,
+        typed: &raw::TokenEndpoint,
+        path: &KeyPath,
+    ) -> Arc<TokenSettings> {
+        let refresh_uri = typed.refresh_uri.as_ref().map(|uri| uri.0.clone());
+        if refresh_uri.as_deref().is_some_and(|uri| web_url(uri).is_none()) {
+            let path = path.key("refreshUri");
+            self.error(&path, format!("`{path}` is no http or https URL"), "write https://HOST/PATH");
+        }
+        Arc::new(TokenSettings {
+            client_authentication: typed.client_authentication.map(|way| match way {
+                raw::ClientAuthentication::Header => ClientAuthentication::Header,
+                raw::ClientAuthentication::Body => ClientAuthentication::Body,
+                raw::ClientAuthentication::Both => ClientAuthentication::Both,
+                raw::ClientAuthentication::None => ClientAuthentication::None,
+            }),
+            basic_is_raw: typed.basic == raw::Basic::Raw,
+            refresh_uri,
+            parameters: self.further_fields(&typed.parameters, &path.key("parameters")),
+            refresh_parameters: self
+                .further_fields(&typed.refresh_parameters, &path.key("refreshParameters")),
+            fields: typed.fields.iter().map(|(name, path)| (name.clone(), segments(path))).collect(),
+            milliseconds: typed.expires_in == raw::Unit::Milliseconds,
+            lifetime: typed.lifetime.map(|lifetime| lifetime.0),
+        })
+    }
+
+    fn further_fields(&mut self, typed: &BTreeMap<String, String>, path: &KeyPath) -> Vec<(String, String)> {
+        for name in typed.keys().filter(|name| RESERVED.contains(&name.as_str())) {
+            let path = path.key(name);
+            self.error(&path, format!("`{path}` is the protocol's own"), "remove it");
+        }
+        typed.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('.').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+}

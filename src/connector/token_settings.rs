@@ -1,0 +1,28 @@
+//! What an integration says of its provider's token endpoint where that departs from the standard.
+//! Never knows the endpoint's app, nor what it answers.
+
+use std::time::Duration;
+
+use super::ClientAuthentication;
+
+/// How a token endpoint wants to be asked, and how its replies are to be read. The default is RFC 6749.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// How the client proves itself, over what the connector says.
+    pub client_authentication: Option<ClientAuthentication>,
+    /// HTTP Basic has id and secret as they are, not form-urlencoded first as RFC 6749 section 2.3.1 wants.
+    pub basic_is_raw: bool,
+    /// Where refresh tokens go, if not to the token endpoint.
+    pub refresh_uri: Option<String>,
+    /// Further fields of the request for the first tokens.
+    pub parameters: Vec<(String, String)>,
+    /// Further fields of a refresh.
+    pub refresh_parameters: Vec<(String, String)>,
+    /// Where the provider has what the standard calls by these names: keys and list positions, from the outside in; none of
+    /// them is the whole body.
+    pub fields: Vec<(String, Vec<String>)>,
+    /// Its `expires_in` counts milliseconds.
+    pub milliseconds: bool,
+    /// How long tokens live whose reply does not say it.
+    pub lifetime: Option<Duration>,
+}
