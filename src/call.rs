@@ -108,9 +108,12 @@ impl Calls {
         let (head, body) = request.into_parts();
         let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let can_refresh = open::can_refresh(integration, &opened);
-        // A body is kept only where a second attempt is possible or its form is signed; otherwise it streams from its first byte.
-        let is_read = can_refresh || (open::signs(integration, &opened) && inject::is_form(&ask.headers));
-        let (body, copy) = replay::keep(body, is_read.then_some(self.replay_limit)).await?;
+        let is_signed = open::signs(integration, &opened) && inject::is_form(&ask.headers);
+        // A body is kept only where a second attempt is possible or its form is signed; otherwise it just streams.
+        let (body, copy) = match can_refresh || is_signed {
+            true => replay::keep(body, self.replay_limit, is_signed).await?,
+            false => (body, None),
+        };
         let headers = if copy.is_some() { ask.headers.clone() } else { std::mem::take(&mut ask.headers) };
         let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
@@ -138,13 +141,13 @@ impl Calls {
             Ok(newer) => newer,
             Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
         };
-        let Some(copy) = copy else {
+        let Some(body) = copy.and_then(replay::Copy::again) else {
             // Whether the new token is taken shows with the next request.
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
-        let second = self.attempt(&ask, headers, &newer, copy.into_body()).await?;
+        let second = self.attempt(&ask, headers, &newer, body).await?;
         self.refresher.tried(&newer, second.staleness == Staleness::Fine);
         let failure = match second.staleness {
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,

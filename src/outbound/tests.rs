@@ -61,6 +61,32 @@ async fn a_body_over_the_limit_is_sent_once_whole_and_the_refusal_goes_back() {
 }
 
 #[tokio::test]
+async fn a_body_of_unknown_length_is_sent_as_it_comes_for_it_may_wait_for_the_answer() {
+    let scene = Scene::start().await;
+    let reply = scene.send_in_chunks("/connections/c1/proxy/talk", "5\r\nhello\r\n").await;
+    assert_eq!((reply.status, reply.body.as_str()), (200, "hello"), "its end never came");
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_sent_again_if_it_was_short_and_has_ended() {
+    let scene = Scene::start().await;
+    let reply = scene.send_in_chunks("/connections/c1/proxy/things", "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n").await;
+    assert_eq!(reply.status, 200);
+    let bodies: Vec<_> = scene.calls().iter().map(|call| call.body.clone()).collect();
+    assert_eq!((bodies, scene.exchanges()), (vec!["abc".into(), "abc".into()], 1));
+
+    let scene = Scene::start().await;
+    let long = format!("{:x}\r\n{}\r\n0\r\n\r\n", REPLAY_LIMIT + 1, "x".repeat(REPLAY_LIMIT + 1));
+    let reply = scene.send_in_chunks("/connections/c1/proxy/things", &long).await;
+    assert_eq!((reply.status, reply.body.as_str()), (401, "refused"));
+    let trailers = "2\r\nab\r\n0\r\nX-Sum: 1\r\n\r\n";
+    let reply = scene.send_in_chunks("/connections/c1/proxy/always-401", trailers).await;
+    assert_eq!(reply.status, 401);
+    let lengths: Vec<_> = scene.calls().iter().map(|call| call.body.len()).collect();
+    assert_eq!((lengths, scene.exchanges()), (vec![REPLAY_LIMIT + 1, 2], 1), "neither was sent twice");
+}
+
+#[tokio::test]
 async fn where_the_refresh_fails_the_original_answer_goes_back_with_the_reason() {
     let scene = Scene::start().await;
     scene.token_endpoint_answers(StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#);

@@ -9,3 +9,4 @@ mod requests;
 mod scene;
 mod secrets;
 mod upgrades;
+mod uploads;

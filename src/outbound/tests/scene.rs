@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -63,7 +64,11 @@ pub(super) struct ThirdParty {
 
 impl Handler for ThirdParty {
     async fn handle(&self, request: Request<Body>, _arrival: Arrival) -> Response<Body> {
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
+        if head.uri.path() == "/v1/talk" {
+            let heard = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            return Response::new(Body::full(heard));
+        }
         let Ok(Collected::Whole(body)) = collect_within(body, 10 << 20).await else {
             return answer(StatusCode::BAD_REQUEST, "");
         };
@@ -215,8 +220,22 @@ impl Scene {
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
+        self.say(&[head.as_bytes(), b"\r\n", body].concat()).await
+    }
+
+    /// As the customer `ada`, a body whose length is not said beforehand; `rest` is what is sent of it.
+    pub(super) async fn send_in_chunks(&self, target: &str, rest: &str) -> Reply {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: sidegate\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
+             X-Sidegate-Workspace: acme\r\nX-Sidegate-Customer: ada\r\n\r\n{rest}"
+        );
+        self.say(head.as_bytes()).await
+    }
+
+    /// What is answered to these bytes, up to the end of the connection.
+    async fn say(&self, bytes: &[u8]) -> Reply {
         let mut socket = TcpStream::connect(&self.address).await.unwrap();
-        socket.write_all(&[head.as_bytes(), b"\r\n", body].concat()).await.unwrap();
+        socket.write_all(bytes).await.unwrap();
         let mut reply = String::new();
         socket.read_to_string(&mut reply).await.unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").expect("a response head");
