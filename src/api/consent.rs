@@ -32,9 +32,6 @@ use trail::Trail;
 
 pub use answer::Brought;
 
-/// Where browsers come back to, behind `publicUrl`.
-const CALLBACK: &str = "/oauth-callback";
-
 /// Why a browser is not sent somewhere.
 const NOT_ADMITTED: &str =
     "its authorizeUri is not https, or is computed and not listed in the integration's `hosts`";
@@ -172,10 +169,7 @@ impl Api {
 
     /// Where the provider sends browsers back to.
     fn callback(&self, with: With<'_>) -> Result<String, Rejection> {
-        match &with.integration.app_owner(with.option).oauth_callback {
-            Some(callback) => Ok(callback.clone()),
-            None => Ok(format!("{}{CALLBACK}", self.public_url()?)),
-        }
+        Ok(with.integration.app_owner(with.option).callback(&self.public_url()?))
     }
 
     /// Where to send the browser. None if it need not go anywhere.

@@ -200,6 +200,11 @@ fn check(configured: &Configured) -> Result<(), Failed> {
     if !found.errors.is_empty() {
         return Err(complained(&found.errors, ""));
     }
+    let public_url = settings.service.as_ref().and_then(|service| service.browsers.public_url.as_deref());
+    for asking in settings.integrations.iter().filter(|one| one.enabled && one.asks_for_consent()) {
+        let callback = public_url.map(|public_url| asking.callback(public_url));
+        callback.iter().for_each(|callback| println!("register at {}: {callback}", asking.key));
+    }
     let (summary, warnings) = (summary(&settings), plural(warnings.len(), "warning"));
     crate::inbound::Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;
     println!("ok: {summary}, {warnings}");

@@ -139,6 +139,19 @@ impl Integration {
         option.lender().map_or(self, |lender| lender.integration().app_owner(lender.option()))
     }
 
+    /// Where its third party sends browsers back to after a consent, as it is to be registered there: a page of the operator's,
+    /// else ours.
+    #[must_use]
+    pub fn callback(&self, public_url: &str) -> String {
+        self.oauth_callback.clone().unwrap_or_else(|| format!("{public_url}/oauth-callback"))
+    }
+
+    /// Whether customers give consent to an app of its own.
+    #[must_use]
+    pub fn asks_for_consent(&self) -> bool {
+        self.connector.ways().any(|way| way.auth.is_oauth())
+    }
+
     /// The app that serves new connections with the option of this key.
     #[must_use]
     pub fn new_app(&self, option: Option<&str>) -> Option<&App> {

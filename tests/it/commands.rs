@@ -42,6 +42,43 @@ fn says(text: &str, wanted: &[&str]) {
 }
 
 #[test]
+fn a_check_says_what_to_register_at_each_provider() {
+    let folder = small("127.0.0.1:0");
+    let oauth = |name: &str, more: &str| {
+        folder.write(
+            &format!("integrations/{name}.yaml"),
+            &format!("connector: mail\nhosts: [api.example.com]\n{more}"),
+        );
+    };
+    folder.write("connectors/mail/spec.yml", "name: Mail
+auth:
+  type: oauth2
+  getOAuthConfig: {type: mapping, mapping: {clientId: a, clientSecret: b, authorizeUri: 'https://m.example/a', tokenUri: 'https://m.example/t'}}
+  makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}
+  test: {type: rest-api-mapping, mapping: {path: /me, method: get}}
+");
+    oauth("one", "");
+    oauth("two", "oAuthCallbackUri: https://app.example.com/back\n");
+    oauth("off", "enabled: false\n");
+    let service = "publicUrl: https://auth.example.com
+store: {redb: {path: store.redb}}
+encryption: {keys: [{id: k1, key: {value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}]}
+listeners: {connect: {address: '127.0.0.1:0'}, ";
+    let settings = SMALL.replace("ADDRESS", "127.0.0.1:0").replace("listeners: {", service);
+    folder.write("sidegate.yaml", &settings);
+    let ran = sidegate(&["check", "--config", "."], &folder.0);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    says(
+        &ran.out,
+        &[
+            "register at one: https://auth.example.com/oauth-callback\n",
+            "register at two: https://app.example.com/back\n",
+        ],
+    );
+    assert!(!ran.out.contains("at off"), "{}", ran.out);
+}
+
+#[test]
 fn a_configuration_that_holds_is_exit_code_0() {
     let folder = small("127.0.0.1:0");
     let ran = sidegate(&["check", "--config", "."], &folder.0);
