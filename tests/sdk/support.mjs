@@ -55,11 +55,17 @@ export async function sidegate(files, { environment = {} } = {}) {
   return gate;
 }
 
+/** In characters. */
+const longestLog = 128 * 1024 * 1024;
+
 export class Sidegate {
   constructor(child, path) {
     Object.assign(this, { child, path, log: '', diagnostics: '', listeners: {} });
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-    child.stdout.on('data', (data) => { this.log += data; });
+    child.stdout.on('data', (data) => {
+      this.log += data;
+      if (this.log.length > longestLog) this.#lookThrough();
+    });
     this.up = new Promise((resolve, reject) => {
       let seen = 0;
       child.stderr.on('data', (data) => {
@@ -70,6 +76,13 @@ export class Sidegate {
       });
       this.exited.then(({ code }) => reject(new Error(`sidegate ended with ${code}:\n${this.diagnostics}`)));
     });
+  }
+
+  /** A run of hours logs more than a string can hold: whole lines are looked through when they are many, and let go. */
+  #lookThrough() {
+    const end = this.log.lastIndexOf('\n') + 1;
+    assertNoSecret(this.log.slice(0, end), 'the access log');
+    this.log = this.log.slice(end);
   }
 
   #note(line) {
