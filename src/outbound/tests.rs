@@ -138,6 +138,18 @@ async fn a_missing_scope_refreshes_nothing() {
 }
 
 #[tokio::test]
+async fn row_3_5_a_token_that_has_ended_is_told_by_any_status_where_the_connector_says_how() {
+    for status in [200, 400, 403, 429] {
+        let scene = Scene::start().await;
+        let target = format!("/connections/c1/proxy/expired-{status}");
+        let reply = scene.send("POST", &target, &[], b"a body").await;
+        assert_eq!((reply.status, reply.body.as_str()), (200, "welcome"), "{status}");
+        let bodies: Vec<_> = scene.calls().iter().map(|call| call.body.clone()).collect();
+        assert_eq!((bodies, scene.exchanges()), (vec!["a body".into(), "a body".into()], 1), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_goes_back_unfollowed() {
     let scene = Scene::start().await;
     let reply = scene.get("/connections/c1/proxy/redirect").await;

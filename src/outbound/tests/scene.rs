@@ -84,6 +84,10 @@ impl Handler for ThirdParty {
         let call = Call { target: head.uri.to_string(), headers: head.headers, body };
         let fresh = call.header("authorization") == Some("Bearer planted-a2");
         self.calls.lock().unwrap().push(call);
+        if let Some(status) = head.uri.path().strip_prefix("/v1/expired-").filter(|_| !fresh) {
+            let status = status.parse().unwrap();
+            return with_header(answer(status, r#"{"error":"expired"}"#), "content-type", "application/json");
+        }
         match head.uri.path() {
             "/v1/redirect" => {
                 with_header(answer(StatusCode::FOUND, ""), "location", "https://elsewhere.example/")
@@ -305,6 +309,9 @@ auth:
         - match: {{$eval: {{$var: response.headers.x-gone}}, isNotEmpty: true}}
           isSuccess: false
           error: {{key: connection_is_defunct, message: gone}}
+        - match: {{$eval: {{$var: response.data.error}}, is: expired}}
+          isSuccess: false
+          error: {{key: access_token_expired, message: expired}}
 "
     );
     let node = crate::document::parse("spec.yml", &spec).unwrap();
