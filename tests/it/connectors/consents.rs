@@ -1,5 +1,5 @@
 //! The samples whose customers consent, each against a third party of the test's that answers as the real one's pages say:
-//! connected, called, refreshed.
+//! connected, called, refreshed. One file, though a long one: a table of third parties, and the one way through all of them.
 
 use std::fs;
 use std::path::Path;
