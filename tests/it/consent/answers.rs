@@ -95,7 +95,8 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
     }
     for (status, reply, code, advice) in [
         (400, json!({"error": "invalid_grant"}), "code_refused", "client id, grants and scopes"),
-        (401, json!({"error": "BAD_SECRET"}), "code_refused", "may not do this"),
+        (401, json!({"error": "BAD_SECRET"}), "code_refused", "Compare the client id and secret"),
+        (400, json!({}), "code_refused", "gave no tokens: status 400"),
         (401, json!({"error": "invalid_client"}), "misconfigured_app", "Compare the client id and secret"),
         (503, json!({}), "provider_down", ""),
     ] {
