@@ -128,7 +128,7 @@ fn an_answer_counts_once_and_only_if_it_was_asked_for() {
         assert_eq!((answer.status, answer.code()), (400, "unknown_state"), "{state}");
     }
     assert_eq!(browser.come_back("code=c").code(), "unknown_state");
-    assert_eq!(browser.ask("POST /oauth-callback", &[("state", "x")]).status, 405);
+    assert_eq!(browser.ask("PUT /oauth-callback", &[("state", "x")]).status, 405);
     assert_eq!((scene.connections().len(), scene.provider.exchanges().len()), (1, exchanges));
 }
 
