@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::rotating_server::{Grace, Point, RotatingServer};
-use super::scene::{HOUR, NOW, connection, credentials, integration_at, refresher, secrets};
+use super::scene::{HOUR, NOW, connection, credentials, integration_at, refresher, rotating, secrets};
 use crate::clock::ManualClock;
 use crate::connector::{Catalog, Integration, Rotation};
 use crate::refresh::{RefreshError, Refresher};
@@ -39,7 +39,7 @@ enum Found {
 }
 
 fn opened_with(url: &str, rotation: Rotation, store: &Store, clock: &Arc<ManualClock>) -> Arc<Refresher> {
-    let integration = Integration { rotation, ..integration_at(url, "") };
+    let integration = Integration { refresh: rotating(rotation), ..integration_at(url, "") };
     let catalog = Arc::new(arc_swap::ArcSwap::from_pointee(Catalog::new(vec![integration])));
     refresher(catalog, store, clock, &Telemetry::new(AccessLog::off(), clock.clone()))
 }
