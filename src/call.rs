@@ -202,11 +202,7 @@ impl Calls {
 
     /// With what a caller may wait for.
     fn not_fresh(&self, source: RefreshError) -> CallError {
-        let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
-            _ => None,
-        };
-        CallError::Refresh { source, retry_after }
+        CallError::Refresh { retry_after: source.pause(self.clock.steady()), source }
     }
 }
 
