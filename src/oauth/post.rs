@@ -3,15 +3,16 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::clock::Timestamp;
 use crate::http::client::{guarded, own_calls};
 use crate::http::egress::{Egress, Names};
 use crate::report::report;
@@ -37,6 +38,8 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     /// How long the sender asks to be left alone.
     pub(super) retry_after: Option<Duration>,
+    /// When it was sent, by its sender's clock.
+    pub(super) date: Option<Timestamp>,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
@@ -73,8 +76,9 @@ impl Post<'_> {
             let sent = if error.is_connect() { Sent::No } else { Sent::Perhaps };
             broken(error, sent)
         })?;
-        let (status, retry_after) = (response.status(), retry_after(response.headers()));
-        Ok(Reply { status, retry_after, body: read(response).await? })
+        let (status, headers) = (response.status(), response.headers());
+        let (retry_after, date) = (retry_after(headers), point(headers, &DATE));
+        Ok(Reply { status, retry_after, date, body: read(response).await? })
     }
 }
 
@@ -104,7 +108,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = httpdate::parse_http_date(text).ok()?;
-    let sent_at = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    until.duration_since(sent_at).ok()
+    let (until, sent) = (point(headers, &RETRY_AFTER)?, point(headers, &DATE)?);
+    (until >= sent).then(|| until.since(sent))
+}
+
+/// A header that is a date.
+fn point(headers: &HeaderMap, name: &HeaderName) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()?;
+    Some(Timestamp::from_secs(date.duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }

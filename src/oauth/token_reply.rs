@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use url::form_urlencoded;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::clock::Timestamp;
 use crate::oauth1::Signer;
 use crate::secret::Secret;
 
@@ -24,6 +25,7 @@ const DESCRIPTION_LIMIT: usize = 200;
 /// A successful reply: it holds an `access_token`. Wiped when dropped, redacted when printed.
 pub struct TokenResponse {
     status: u16,
+    date: Option<Timestamp>,
     fields: Secret<Fields>,
 }
 
@@ -38,6 +40,12 @@ impl TokenResponse {
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// When it was sent, by its sender's clock.
+    #[must_use]
+    pub fn date(&self) -> Option<Timestamp> {
+        self.date
     }
 }
 
@@ -86,7 +94,7 @@ pub(super) fn understand(
             None => return Err(reply.transient(&format!("unreadable: no {name} in its reply"))),
         }
     }
-    Ok(TokenResponse { status: reply.status.as_u16(), fields: Secret::new(fields) })
+    Ok(TokenResponse { status: reply.status.as_u16(), date: reply.date, fields: Secret::new(fields) })
 }
 
 impl Reply {

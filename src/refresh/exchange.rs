@@ -18,6 +18,7 @@ use crate::secret::Secret;
 use crate::store::Secrets;
 
 use super::endpoints::Endpoint;
+use super::freshness::Arrival;
 use super::outcome::{Failure, RefreshError};
 use super::{Sources, freshness};
 
@@ -42,8 +43,8 @@ pub(super) struct TokenPlan {
 
 /// What came back.
 pub(super) enum Reply {
-    /// A token response, its fields by the provider's names.
-    Tokens(Zeroizing<Value>),
+    /// A token response, its fields by the provider's names; and when it was sent, by the provider's clock.
+    Tokens(Zeroizing<Value>, Option<Timestamp>),
     /// What `refreshCredentials` gave.
     Method(Zeroizing<Value>),
 }
@@ -160,7 +161,7 @@ impl Plan {
         match self {
             Self::Tokens(plan) => {
                 let response = sources.tokens.exchange(&plan.request()).await.map_err(Failure::Exchange)?;
-                Ok(Reply::Tokens(fields(&response)))
+                Ok(Reply::Tokens(fields(&response), response.date()))
             }
             Self::Method(_) => {
                 let made = sources.methods.refreshed(subject).await.map_err(Failure::Method)?;
@@ -201,16 +202,19 @@ impl Reply {
         now: Timestamp,
     ) -> Granted {
         let mut credentials = account.credentials.cloned().unwrap_or_else(Value::empty_object);
-        let (Self::Tokens(reply) | Self::Method(reply)) = self;
+        let (reply, date) = match self {
+            Self::Tokens(reply, date) => (reply, *date),
+            Self::Method(reply) => (reply, None),
+        };
         lay_over(&mut credentials, reply);
-        let mut expires_at = ends(integration, account, reply, now);
+        let mut expires_at = ends(integration, account, reply, Arrival { at: now, date });
         let mut complaint = None;
-        if let Self::Tokens(reply) = self {
+        if let Self::Tokens(reply, _) = self {
             let account = Account { credentials: Some(&credentials), ..account };
             match own_fields(methods, integration, account, reply).await {
                 Ok(Some(own)) => {
                     lay_over(&mut credentials, &own);
-                    expires_at = freshness::expiry(&own, now).or(expires_at);
+                    expires_at = freshness::expiry(&own, Arrival::undated(now)).or(expires_at);
                 }
                 Ok(None) => {}
                 Err(error) => complaint = Some(report(&error).to_string()),
@@ -222,18 +226,18 @@ impl Reply {
     }
 }
 
-/// When a token that came at `now` ends: as the reply says, else as the integration does.
+/// When a token that came with `reply` ends: as that says, else as the integration does.
 pub(super) fn ends(
     integration: &Integration,
     account: Account<'_>,
     reply: &Value,
-    now: Timestamp,
+    arrival: Arrival,
 ) -> Option<Timestamp> {
     let lifetime = || {
         let subject = Subject::new(integration, account).ok()?;
         subject.for_app_owner().integration.token_endpoint.lifetime
     };
-    freshness::expiry(reply, now).or_else(|| lifetime().map(|lifetime| now.plus(lifetime)))
+    freshness::expiry(reply, arrival).or_else(|| lifetime().map(|lifetime| arrival.at.plus(lifetime)))
 }
 
 /// What the connector's own method makes of a token response.

@@ -10,11 +10,12 @@ use crate::clock::Timestamp;
 use crate::connector::{Integration, OAuthConfig};
 use crate::formula::Value;
 use crate::method::{Account, RunError, Subject};
-use crate::oauth::{ExchangeError, Grant, TokenRequest};
+use crate::oauth::{ExchangeError, Grant, TokenRequest, TokenResponse};
 use crate::secret::Secret;
 use crate::telemetry::labels::RefreshOutcome;
 
 use super::exchange::{self, authentication, lay_over, reading};
+use super::freshness::Arrival;
 use super::outcome::Failure;
 use super::{RefreshError, Refresher, flight, freshness};
 
@@ -38,6 +39,8 @@ pub struct FirstTokens {
     pub status: Option<u16>,
     /// The scopes that it named, if it did.
     pub scopes: Option<Vec<String>>,
+    /// When it came.
+    pub arrival: Arrival,
 }
 
 /// The first credentials.
@@ -101,12 +104,15 @@ impl Refresher {
     ) -> Result<FirstTokens, CodeError> {
         let subject = seen_by_methods(integration, account, consented)?;
         let own = self.sources.methods.token_data(&subject).await.map_err(CodeError::Method)?;
-        let (reply, status) = match own {
-            Some(reply) => (reply, None),
-            None => self.exchanged(&subject, config, consented).await?,
+        let (reply, status, date) = match own {
+            Some(reply) => (reply, None, None),
+            None => {
+                let response = self.exchanged(&subject, config, consented).await?;
+                (exchange::fields(&response), Some(response.status()), response.date())
+            }
         };
         let scopes = reply.get("scope").and_then(exchange::scopes);
-        Ok(FirstTokens { reply, status, scopes })
+        Ok(FirstTokens { reply, status, scopes, arrival: Arrival { at: self.clock.steady(), date } })
     }
 
     /// What the connector makes of the first tokens: its `getCredentialsFromAccessTokenResponse` over them. `query`: what the
@@ -123,18 +129,18 @@ impl Refresher {
     ) -> Result<FirstCredentials, RunError> {
         let mut credentials = Zeroizing::new(Value::empty_object());
         lay_over(&mut credentials, &tokens.reply);
-        let now = self.clock.steady();
-        let mut expires_at = exchange::ends(integration, account, &tokens.reply, now);
+        let mut expires_at = exchange::ends(integration, account, &tokens.reply, tokens.arrival);
         let seen = Account { credentials: Some(&credentials), ..account };
         let subject = Subject::new(integration, seen)?.with("queryParameters", query);
         let own = self.sources.methods.from_access_token_response(&subject, &tokens.reply).await?;
         drop(subject);
         if let Some(own) = own {
             lay_over(&mut credentials, &own);
-            expires_at = freshness::expiry(&own, now).or(expires_at);
+            let made = Arrival::undated(tokens.arrival.at);
+            expires_at = freshness::expiry(&own, made).or(expires_at);
         }
         // A token that ended before it came says that somebody's clock or unit is wrong: use it until it is refused.
-        Ok(FirstCredentials { credentials, expires_at: expires_at.filter(|end| *end > now) })
+        Ok(FirstCredentials { credentials, expires_at: expires_at.filter(|end| *end > self.clock.steady()) })
     }
 
     async fn exchanged(
@@ -142,7 +148,7 @@ impl Refresher {
         subject: &Subject<'_>,
         config: &OAuthConfig,
         consented: &Consented<'_>,
-    ) -> Result<(Zeroizing<Value>, Option<u16>), CodeError> {
+    ) -> Result<TokenResponse, CodeError> {
         let Consented { code, verifier, callback, .. } = *consented;
         let request = TokenRequest {
             token_uri: &config.token_uri,
@@ -155,8 +161,7 @@ impl Refresher {
             reading: reading(config),
             egress: subject.for_app_owner().allowed().egress,
         };
-        let reply = self.recorded(subject, self.sources.tokens.exchange(&request)).await?;
-        Ok((exchange::fields(&reply), Some(reply.status())))
+        self.recorded(subject, self.sources.tokens.exchange(&request)).await
     }
 
     /// Waits for an exchange, notes how it went, and says what its failure means.

@@ -1,6 +1,7 @@
 //! When a token ends and when to refresh it: pure arithmetic on what the provider said.
 //! Never reads a clock, never decides who refreshes.
 
+mod arrival;
 mod jwt;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,6 +12,8 @@ use crate::formula::Value;
 use crate::names::ConnectionId;
 use crate::store::Connection;
 
+pub use arrival::Arrival;
+
 /// A token is refreshed at most this long before its end,
 const WINDOW: Duration = Duration::from_secs(300);
 /// and at least this long, unless that is more than half of its life.
@@ -20,6 +23,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const LIFETIMES: [&str; 2] = ["expires_in", "expiresIn"];
 const ENDS: [&str; 4] = ["expires_at", "expiresAt", "expires_on", "access_token_expiration"];
+/// A reply and the JWT in it agree if they are no further apart: one may be made a little after the other.
+const AGREE: Duration = Duration::from_secs(10);
 
 /// How a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +72,18 @@ impl Jitter {
     }
 }
 
-/// When a token that was received at `now` ends, from any form of expiry that providers use: a life in seconds, as
-/// number, text or `D:HH:MM`; or a point in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339; else what
-/// the access token says of itself where it is a JWT. A life of zero and nonsense say nothing: such a token is used until it is
-/// refused.
+/// When a token ends, from any form of expiry that providers use: a life in seconds, as number, text or `D:HH:MM`; or a point
+/// in time, passed or to come, as epoch seconds, epoch milliseconds or RFC 3339, by the clock of whoever sent the reply; else
+/// what the access token says of itself where it is a JWT. A life of zero and nonsense say nothing: such a token is used until
+/// it is refused. Where a JWT says that it lives less long than the reply says, it is believed, for its issuer is who refuses
+/// it; where it says longer, the reply is.
 #[must_use]
-pub fn expiry(reply: &Value, now: Timestamp) -> Option<Timestamp> {
-    life(reply, now).or_else(|| end(reply, now)).or_else(|| jwt::end(reply, now))
+pub fn expiry(reply: &Value, arrival: Arrival) -> Option<Timestamp> {
+    let now = arrival.at;
+    let said = life(reply, now).or_else(|| Some(arrival.by_our_clock(end(reply, now)?)));
+    let Some(said) = said else { return jwt::end(reply, arrival) };
+    let own = jwt::life(reply).map(|life| now.plus(life));
+    Some(own.filter(|own| own.plus(AGREE) < said).unwrap_or(said))
 }
 
 /// The same for a token that somebody kept before it came here at `now`: its life began at an unknown time, and so a

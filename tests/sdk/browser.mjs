@@ -22,6 +22,8 @@ export async function browser(options = {}) {
       '--disable-component-update', '--disable-sync'],
     ...options,
   });
+  // Third parties' pages ask for fonts and the like from elsewhere.
+  await context.route((url) => !['127.0.0.1', 'localhost'].includes(url.hostname), (route) => route.abort());
   const close = context.close.bind(context);
   context.close = async () => {
     await close();

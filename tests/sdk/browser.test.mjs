@@ -1,16 +1,11 @@
 // What people do in a browser: the SDKs' connect without a form, and the forms, in a real Chromium.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import jwt from 'jsonwebtoken';
-import { browser, noBrowser, webApp } from './browser.mjs';
-import { configuration, json, plant, server, sidegate } from './support.mjs';
+import { browser, noBrowser as skip, webApp } from './browser.mjs';
+import { egress, setStage, token } from './stage.mjs';
+import { json, plant, server } from './support.mjs';
 
-const workspace = 'acme';
-const secret = plant('workspace-secret');
-const token = (claims = {}) => jwt.sign({ iss: workspace, id: 'ada', ...claims }, secret, { expiresIn: '2h' });
-const skip = noBrowser;
-
-let app; let thirdParty; let gate; let chromium; let page;
+let stage; let app; let thirdParty; let chromium; let page;
 
 const SPEC = (baseUri) => `
 name: Pipeline CRM
@@ -43,22 +38,13 @@ auth:
 
 before(async () => {
   if (skip) return;
-  app = await webApp();
   thirdParty = await server((request, body, response) =>
     json(response, 200, { url: request.url, key: request.headers['x-api-key'], region: request.headers['x-region'] }));
-  gate = await sidegate({
-    'sidegate.yaml': configuration({
-      workspace,
-      secret,
-      more: `
-publicUrl: https://auth.example.com
-cors: {origins: ["${app.url}"]}
-connect: {redirectUris: ["${app.url}/done"]}
-`,
-    }).replace('listeners:', 'listeners:\n  connect: {address: "127.0.0.1:0"}'),
-    'upstreams/api.yaml': `upstream: ${thirdParty.url}\n`,
+  stage = await setStage({ colorScheme: process.env.DARK ? 'dark' : 'light' });
+  ({ app, chromium } = stage);
+  await stage.start({
     'connectors/crm/spec.yml': SPEC(thirdParty.url),
-    'integrations/crm.yaml': 'connector: crm\negress: {allowPrivate: true, allowPlain: true}\n',
+    'integrations/crm.yaml': `connector: crm\n${egress}`,
     'connectors/several/spec.yml': `
 name: Several ways
 auth:
@@ -75,44 +61,24 @@ auth:
       ui: {schema: {type: object, required: [token], properties: {token: {type: string}}}}
   makeApiClient: {type: mapping, mapping: {baseUri: "${thirdParty.url}", headers: {X-Api-Key: {$var: credentials.key}}}}
 `,
-    'integrations/several.yaml': 'connector: several\negress: {allowPrivate: true, allowPlain: true}\n',
-    'integrations/many.yaml': 'connector: crm\nconnections: many\negress: {allowPrivate: true, allowPlain: true}\n',
+    'integrations/several.yaml': `connector: several\n${egress}`,
+    'integrations/many.yaml': `connector: crm\nconnections: many\n${egress}`,
   });
-  chromium = await browser({ colorScheme: process.env.DARK ? 'dark' : 'light' });
 });
 
-after(async () => {
-  if (skip) return;
-  await chromium.close();
-  assert.equal(await gate.stop(), 0);
-  gate.remove();
-  app.close();
-  thirdParty.close();
-});
-
-const connectListener = () => gate.listeners.connect;
+after(() => stage?.clear(thirdParty));
 
 /** Opens the web app with one of the SDKs, and gives what evaluates `act(client, argument)` in it. */
 async function open(generation, claims) {
-  page = await chromium.newPage();
-  await page.goto(`${app.url}/${generation}`);
-  const options = { token: token(claims), apiUri: connectListener(), uiUri: connectListener() };
-  return (act, argument) => page.evaluate(
-    ([options, act, argument]) => {
-      const client = new window.IntegrationAppClient(options);
-      return (0, eval)(act)(client, argument).then((value) => ({ value }), (error) => ({ error: { message: error.message, data: error.data } }));
-    },
-    [options, `(${act})`, argument],
-  );
+  const opened = await stage.open(generation, claims);
+  ({ page } = opened);
+  return opened.run;
 }
 
 const input = { username: 'ada@example.com', apiKey: plant('api-key'), region: 'eu' };
 
 /** What the third party sees of the customer's connection, called by the service. */
-async function seen(customer = 'ada') {
-  const answer = await fetch(`${gate.outbound}/connections/crm/proxy/x`, { headers: { Authorization: `Bearer ${token({ id: customer })}` } });
-  return answer.json();
-}
+const seen = async (customer = 'ada') => (await stage.asked('/connections/crm/proxy/x', { id: customer })).body;
 
 for (const generation of ['old', 'new']) {
   test(`the ${generation} SDK connects by a hidden frame`, { skip }, async () => {
@@ -191,19 +157,19 @@ test('the new SDK connects by a redirect', { skip }, async () => {
   await arrives;
   const place = new URL(page.url());
   assert.equal(place.searchParams.get('tab'), '2');
-  const answer = await fetch(`${gate.outbound}/connections/${place.searchParams.get('connectionId')}`, { headers: { Authorization: `Bearer ${token({ id: 'hedy' })}` } });
-  assert.equal((await answer.json()).connected, true);
+  const { body } = await stage.asked(`/connections/${place.searchParams.get('connectionId')}`, { id: 'hedy' });
+  assert.equal(body.connected, true);
   await page.close();
 });
 
 test('a redirect that failed says why, and nobody is sent anywhere else', { skip }, async () => {
   page = await chromium.newPage();
   const payload = { token: token(), integrationKey: 'nothing', redirectUri: `${app.url}/done` };
-  await page.goto(`${connectListener()}/connect?${new URLSearchParams(payload)}`);
+  await page.goto(`${stage.connectUrl}/connect?${new URLSearchParams(payload)}`);
   const place = new URL(page.url());
   assert.match(place.searchParams.get('error'), /no integration/);
   assert.equal(JSON.parse(place.searchParams.get('errorData')).key, 'not_found');
-  const answer = await page.goto(`${connectListener()}/connect?${new URLSearchParams({ ...payload, redirectUri: 'https://evil.example/' })}`);
+  const answer = await page.goto(`${stage.connectUrl}/connect?${new URLSearchParams({ ...payload, redirectUri: 'https://evil.example/' })}`);
   assert.equal(answer.headers()['x-sidegate-rejection'], 'redirect_not_allowed');
   await page.close();
 });
@@ -212,7 +178,7 @@ test('a form works without scripts, keeps what was typed but secrets, and says w
   const plain = await browser({ javaScriptEnabled: false });
   page = await plain.newPage();
   const query = new URLSearchParams({ token: token({ id: 'joan' }), redirectUri: `${app.url}/done` });
-  await page.goto(`${connectListener()}/embed/integrations/crm/connect?${query}`);
+  await page.goto(`${stage.connectUrl}/embed/integrations/crm/connect?${query}`);
   await page.screenshot({ path: '/tmp/connect-form.png', fullPage: true });
   // What a browser would refuse itself is let through, to see what we say of it.
   await page.locator('form').evaluate((form) => { form.noValidate = true; });
@@ -245,7 +211,7 @@ test('a form is plain and readable on a telephone, in the dark, and when it offe
   const small = await browser({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
   page = await small.newPage();
   for (const [integration, name] of [['crm', 'form'], ['several', 'ways']]) {
-    await page.goto(`${connectListener()}/embed/integrations/${integration}/connect?token=${token({ id: 'joan' })}`);
+    await page.goto(`${stage.connectUrl}/embed/integrations/${integration}/connect?token=${token({ id: 'joan' })}`);
     const [wanted, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert(wanted <= shown, `${integration} is ${wanted} wide, and the screen ${shown}`);
     await page.screenshot({ path: `/tmp/connect-dark-${name}.png`, fullPage: true });
@@ -261,7 +227,7 @@ test('a form is plain and readable on a telephone, in the dark, and when it offe
 
 test('every field of a form has a label and what is wrong with it is told to who cannot see', { skip }, async () => {
   page = await chromium.newPage();
-  await page.goto(`${connectListener()}/embed/integrations/crm/connect?token=${token()}`);
+  await page.goto(`${stage.connectUrl}/embed/integrations/crm/connect?token=${token()}`);
   const unlabelled = await page.evaluate(() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea')].filter((control) => control.labels.length !== 1).map((control) => control.name));
   assert.deepEqual(unlabelled, []);
   const order = await page.evaluate(() => [...document.querySelectorAll('input:not([type=hidden]), select, textarea')].map((control) => control.name));
@@ -281,7 +247,7 @@ test('every field of a form has a label and what is wrong with it is told to who
 });
 
 test('no other site may hold a form in a frame, and no script but ours runs in one', { skip }, async () => {
-  const answer = await fetch(`${connectListener()}/embed/integrations/crm/connect?token=${token()}`);
+  const answer = await fetch(`${stage.connectUrl}/embed/integrations/crm/connect?token=${token()}`);
   const policy = answer.headers.get('content-security-policy');
   assert.match(policy, new RegExp(`frame-ancestors ${app.url.replaceAll('.', '\\.')}$`));
   assert.match(policy, /default-src 'none'; style-src 'nonce-[^']+'; script-src 'nonce-[^']+'; connect-src 'self'; base-uri 'none'; form-action 'self'/);
@@ -298,15 +264,15 @@ test('no other site may hold a form in a frame, and no script but ours runs in o
 });
 
 test('a browser of a web app that is not listed is refused by the API, and told the key to set', { skip }, async () => {
-  const refused = await fetch(`${connectListener()}/self`, { headers: { Origin: 'https://other.example', Authorization: `Bearer ${token()}` } });
+  const refused = await fetch(`${stage.connectUrl}/self`, { headers: { Origin: 'https://other.example', Authorization: `Bearer ${token()}` } });
   assert.equal(refused.status, 403);
   assert.match((await refused.json()).message, /cors\.origins/);
   assert.equal(refused.headers.get('access-control-allow-origin'), null);
 });
 
 test('the connect listener has no credential proxy and believes no service', { skip }, async () => {
-  const proxied = await fetch(`${connectListener()}/connections/crm/proxy/x`, { headers: { Authorization: `Bearer ${token()}` } });
+  const proxied = await fetch(`${stage.connectUrl}/connections/crm/proxy/x`, { headers: { Authorization: `Bearer ${token()}` } });
   assert.equal(proxied.headers.get('x-sidegate-rejection'), 'nothing_here');
-  const pair = await fetch(`${connectListener()}/self`, { headers: { 'X-Sidegate-Workspace': workspace, 'X-Sidegate-Customer': 'ada' } });
+  const pair = await fetch(`${stage.connectUrl}/self`, { headers: { 'X-Sidegate-Workspace': 'acme', 'X-Sidegate-Customer': 'ada' } });
   assert.equal(pair.headers.get('x-sidegate-rejection'), 'caller_not_trusted');
 });

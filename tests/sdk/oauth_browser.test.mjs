@@ -3,25 +3,20 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import jwt from 'jsonwebtoken';
-import { browser, noBrowser, webApp } from './browser.mjs';
+import { browser, noBrowser as skip } from './browser.mjs';
 import { oauthServer } from './oauth_server.mjs';
-import { assertNoSecret, binary, configuration, freePort, plant, sidegate } from './support.mjs';
+import { egress, setStage } from './stage.mjs';
+import { assertNoSecret, binary, plant } from './support.mjs';
 
-const workspace = 'acme';
-const secret = plant('workspace-secret');
 const clientSecret = plant('client-secret');
-const token = (claims = {}) => jwt.sign({ iss: workspace, id: 'ada', ...claims }, secret, { expiresIn: '2h' });
-const skip = noBrowser;
 
-let app; let oauth; let gate; let chromium; let connectUrl;
+let stage; let app; let oauth; let chromium;
 
 before(async () => {
   if (skip) return;
-  app = await webApp();
-  const port = await freePort();
-  connectUrl = `http://127.0.0.1:${port}`;
-  oauth = await oauthServer({ clientId: 'sidegate', clientSecret, redirectUris: [`${connectUrl}/oauth-callback`] });
+  stage = await setStage();
+  ({ app, chromium } = stage);
+  oauth = await oauthServer({ clientId: 'sidegate', clientSecret, redirectUris: [stage.callback] });
   const spec = (more) => `
 name: Pipeline CRM
 auth:
@@ -46,57 +41,17 @@ auth:
   const integration = (connector, appSecret) => `
 connector: ${connector}
 apps: [{id: own, clientId: sidegate, clientSecret: {value: "${appSecret}"}}]
-egress: {allowPrivate: true, allowPlain: true}
-`;
-  gate = await sidegate({
-    'sidegate.yaml': configuration({
-      workspace,
-      secret,
-      more: `
-publicUrl: ${connectUrl}
-cors: {origins: ["${app.url}"]}
-connect: {redirectUris: ["${app.url}/done"]}
-`,
-    }).replace('listeners:', `listeners:\n  connect: {address: "127.0.0.1:${port}"}`),
-    'upstreams/api.yaml': `upstream: ${oauth.url}\n`,
+${egress}`;
+  await stage.start({
     'connectors/crm/spec.yml': spec('/resource'),
     'connectors/untested/spec.yml': spec('/nothing-here'),
     'integrations/crm.yaml': integration('crm', clientSecret),
     'integrations/wrong.yaml': integration('crm', plant('another-secret')),
     'integrations/untested.yaml': integration('untested', clientSecret),
   });
-  chromium = await loopbackOnly(await browser());
 });
 
-after(async () => {
-  if (skip) return;
-  await chromium.close();
-  assert.equal(await gate.stop(), 0);
-  gate.remove();
-  app.close();
-  oauth.close();
-});
-
-/** The provider's pages ask for a font from elsewhere. */
-async function loopbackOnly(context) {
-  await context.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
-  return context;
-}
-
-/** Opens the web app with one of the SDKs, and gives the page and what evaluates `act(client, argument)` in it. */
-async function open(generation, claims, context = chromium) {
-  const page = await context.newPage();
-  await page.goto(`${app.url}/${generation}`);
-  const options = { token: token(claims), apiUri: connectUrl, uiUri: connectUrl };
-  const run = (act, argument) => page.evaluate(
-    ([options, act, argument]) => {
-      const client = new window.IntegrationAppClient(options);
-      return (0, eval)(act)(client, argument).then((value) => ({ value }), (error) => ({ error: { message: error.message, data: error.data } }));
-    },
-    [options, `(${act})`, argument],
-  );
-  return { page, run };
-}
+after(() => stage?.clear(oauth));
 
 /** Logs in at the provider, if it asks, and gives or refuses the consent. */
 async function consents(window, { refuses = false } = {}) {
@@ -111,39 +66,28 @@ async function consents(window, { refuses = false } = {}) {
   await (refuses ? window.getByRole('link', { name: 'Cancel' }) : goOn).click();
 }
 
-const asked = async (path, claims, options = {}) => {
-  const answer = await fetch(`${gate.outbound}${path}`, { ...options, headers: { Authorization: `Bearer ${token(claims)}` } });
-  return { status: answer.status, body: await answer.json() };
-};
-
 /** Whether the third party takes a call with the customer's connection. */
-const works = async (claims) => (await asked('/connections/crm/proxy/resource', claims)).status === 200;
+const works = async (claims) => (await stage.asked('/connections/crm/proxy/resource', claims)).status === 200;
 
 /** Ends what the customer's consent gave, and lets Sidegate find out. */
 async function disconnect(claims) {
-  const { body } = await asked('/connections/crm?includeSecrets=true', { ...claims, isAdmin: true });
+  const { body } = await stage.asked('/connections/crm?includeSecrets=true', { ...claims, isAdmin: true });
   const grant = await oauth.provider.RefreshToken.find(body.credentials.refresh_token);
   await grant.destroy();
-  await asked('/connections/crm/refresh-credentials', claims, { method: 'POST' });
-  const { body: after } = await asked('/connections/crm', claims);
+  await stage.asked('/connections/crm/refresh-credentials', claims, { method: 'POST' });
+  const { body: after } = await stage.asked('/connections/crm', claims);
   assert.equal(after.disconnected, true);
   return after.id;
 }
 
-/** The end of a link that a person opens in a tab of its own: nothing closes it, and nobody is told. */
+/** The end of a link that a person follows. */
 async function followed(integration, how, context = chromium) {
-  const made = await fetch(`${gate.outbound}/connection-requests`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${token({ id: 'hedy' })}` },
-    body: JSON.stringify({ integrationKey: integration }),
-  });
-  const request = await made.json();
+  const { url, state } = await stage.link(integration, { id: 'hedy' });
   const page = await context.newPage();
-  await page.goto(request.url);
+  await page.goto(url);
   await page.getByRole('button', { name: 'Connect' }).click();
   await consents(page, how);
   await page.getByRole('heading', { name: /onnected/ }).waitFor();
-  const state = async () => (await asked(`/connection-requests/${request.requestId}`, { id: 'hedy' })).body;
   return { page, state };
 }
 
@@ -151,7 +95,7 @@ for (const generation of ['old', 'new']) {
   const claims = { id: `customer-of-${generation}` };
 
   test(`the ${generation} SDK connects by a popup`, { skip }, async () => {
-    const { page, run } = await open(generation, claims);
+    const { page, run } = await stage.open(generation, claims);
     const popup = page.waitForEvent('popup');
     const connected = run((client) => client.integration('crm').connect({ name: 'By popup' }));
     const window = await popup;
@@ -166,7 +110,7 @@ for (const generation of ['old', 'new']) {
   test(`the ${generation} SDK connects a disconnected connection again, and its id stays`, { skip }, async () => {
     const id = await disconnect(claims);
     assert(!await works(claims));
-    const { page, run } = await open(generation, claims);
+    const { page, run } = await stage.open(generation, claims);
     const popup = page.waitForEvent('popup');
     const connected = run((client) => client.connection('crm').reconnect());
     await consents(await popup);
@@ -178,7 +122,7 @@ for (const generation of ['old', 'new']) {
   });
 
   test(`the ${generation} SDK is told why when the consent is refused in a popup`, { skip }, async () => {
-    const { page, run } = await open(generation, claims);
+    const { page, run } = await stage.open(generation, claims);
     const popup = page.waitForEvent('popup');
     const connected = run((client) => client.integration('crm').connect());
     const window = await popup;
@@ -191,7 +135,7 @@ for (const generation of ['old', 'new']) {
   });
 
   test(`the ${generation} SDK ends with nothing when the popup is closed`, { skip }, async () => {
-    const { page, run } = await open(generation, claims);
+    const { page, run } = await stage.open(generation, claims);
     const popup = page.waitForEvent('popup');
     const connected = run((client) => client.integration('crm').connect());
     const window = await popup;
@@ -202,9 +146,9 @@ for (const generation of ['old', 'new']) {
   });
 
   test(`where the ${generation} SDK's popup is blocked, a redirect connects`, { skip }, async () => {
-    const strict = await loopbackOnly(await browser({ ignoreDefaultArgs: ['--disable-popup-blocking'] }));
+    const strict = await browser({ ignoreDefaultArgs: ['--disable-popup-blocking'] });
     const redirected = { id: `redirected-by-${generation}` };
-    const { page, run } = await open(generation, redirected, strict);
+    const { page, run } = await stage.open(generation, redirected, strict);
     // A browser opens windows for a while after somebody has touched the page, as the test does by running this.
     const { error } = await run(async (client) => {
       while (navigator.userActivation.isActive) await new Promise((resolve) => { setTimeout(resolve, 50); });
@@ -217,14 +161,14 @@ for (const generation of ['old', 'new']) {
     await arrives;
     const place = new URL(page.url()).searchParams;
     assert.equal(place.get('tab'), '2');
-    const { body } = await asked(`/connections/${place.get('connectionId')}`, redirected);
+    const { body } = await stage.asked(`/connections/${place.get('connectionId')}`, redirected);
     assert.equal(body.connected, true);
     assert(await works(redirected));
     await strict.close();
   });
 
   test(`the ${generation} SDK's redirect brings the reason when the consent is refused`, { skip }, async () => {
-    const { page, run } = await open(generation, { id: 'nobody' });
+    const { page, run } = await stage.open(generation, { id: 'nobody' });
     const arrives = page.waitForURL(`${app.url}/done?*`);
     run((client, options) => client.integration('crm').connect(options), { sameWindow: true, redirectUri: `${app.url}/done` }).catch(() => {});
     await consents(page, { refuses: true });
@@ -279,7 +223,7 @@ test('the page at the end has a green tick, and the steps for who wants to see t
 });
 
 test('the page at the end is plain and readable on a telephone, in the dark, and without scripts', { skip }, async () => {
-  const small = await loopbackOnly(await browser({ viewport: { width: 360, height: 740 }, colorScheme: 'dark', javaScriptEnabled: false }));
+  const small = await browser({ viewport: { width: 360, height: 740 }, colorScheme: 'dark', javaScriptEnabled: false });
   for (const [integration, how] of [['wrong', {}], ['crm', { refuses: true }], ['crm', {}]]) {
     const { page } = await followed(integration, how, small);
     const [wanted, shown, card] = await page.evaluate(() =>
@@ -294,7 +238,7 @@ test('the page at the end is plain and readable on a telephone, in the dark, and
 
 test('`integrations test` prints an address, and shows the steps when somebody has followed it', { skip }, async () => {
   for (const [integration, code, shown] of [['crm', 0, /✓ Test the connection: done/], ['wrong', 1, /✗ Exchange .*401, invalid_client\n(.*\n)*.*client id and secret/]]) {
-    const command = spawn(binary, ['integrations', 'test', integration, '--config', gate.path, '--address', new URL(gate.outbound).host], { env: {} });
+    const command = spawn(binary, ['integrations', 'test', integration, '--config', stage.gate.path, '--address', new URL(stage.gate.outbound).host], { env: {} });
     let said = ''; let told = '';
     command.stdout.on('data', (data) => { said += data; });
     const ended = once(command, 'close');
@@ -312,6 +256,6 @@ test('`integrations test` prints an address, and shows the steps when somebody h
     assertNoSecret(said + told, 'what the command prints');
     await page.close();
   }
-  const { body } = await asked('/connections?userId=sidegate-test', { isAdmin: true });
+  const { body } = await stage.asked('/connections?userId=sidegate-test', { isAdmin: true });
   assert.deepEqual(body.items.filter((item) => item.userId === 'sidegate-test'), [], 'the test took its connection away again');
 });

@@ -7,7 +7,8 @@ use crate::oauth::{ClientAuthentication, Grant};
 
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
-    let reply = Reply { status, retry_after: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
+    let reply =
+        Reply { status, retry_after: None, date: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
     super::understand(&reply, Reading::default(), &["access_token"], &OwnSecrets(Vec::new()))
 }
 
@@ -179,7 +180,7 @@ fn echoed_secrets_are_not_passed_on() {
             ] {
                 let status = StatusCode::from_u16(status).unwrap();
                 let body = Zeroizing::new(said.to_string().into_bytes());
-                let reply = Reply { status, retry_after: None, body };
+                let reply = Reply { status, retry_after: None, date: None, body };
                 let error = super::understand(&reply, Reading::default(), &["access_token"], &own)
                     .expect_err("a refusal");
                 assert!(!format!("{error} {error:?}").contains(&echo), "{error:?}");

@@ -6,6 +6,7 @@ use crate::method::Subject;
 use crate::oauth::OAuth1Request;
 use crate::oauth1::{Stamp, Token};
 use crate::refresh::exchange::{check_app, fields};
+use crate::refresh::freshness::Arrival;
 use crate::refresh::{CodeError, FirstTokens, RefreshError, Refresher};
 use crate::report::report;
 
@@ -67,6 +68,7 @@ impl Refresher {
         };
         let asked = self.sources.tokens.token_credentials(&request, verifier);
         let reply = self.recorded(subject, asked).await?;
-        Ok(FirstTokens { reply: fields(&reply), status: Some(reply.status()), scopes: None })
+        let arrival = Arrival { at: self.clock.steady(), date: reply.date() };
+        Ok(FirstTokens { reply: fields(&reply), status: Some(reply.status()), scopes: None, arrival })
     }
 }

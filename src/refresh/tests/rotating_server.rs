@@ -2,10 +2,13 @@
 //! its answer. On threads of its own, so that it lives while the process that asks dies.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Where it kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +37,15 @@ struct State {
     /// The generations that were presented.
     presented: Vec<u32>,
     dead: bool,
-    victim: Option<(Point, Pid)>,
+    victim: Option<Victim>,
+    stopped: bool,
+}
+
+/// A process to be killed, this long after this point.
+struct Victim {
+    point: Point,
+    later: Duration,
+    process: OwnedFd,
 }
 
 /// Whether a token that was just spent is good once more.
@@ -45,57 +56,84 @@ pub(super) enum Grace {
 }
 
 pub(super) struct RotatingServer {
-    url: String,
+    address: SocketAddr,
+    served: Arc<Served>,
+}
+
+struct Served {
     grace: Grace,
     state: Mutex<State>,
 }
 
 impl RotatingServer {
-    pub(super) fn start(grace: Grace) -> Arc<Self> {
+    pub(super) fn start(grace: Grace) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let state = Mutex::new(State { current: 1, ..State::default() });
-        let server = Arc::new(Self { url, grace, state });
-        let serving = Arc::clone(&server);
+        let served = Arc::new(Served { grace, state });
+        let serving = Arc::clone(&served);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                if serving.state.lock().unwrap().stopped {
+                    return;
+                }
                 // Who was killed does not read.
                 let _ = serving.serve(&mut stream.unwrap());
             }
         });
-        server
+        Self { address, served }
     }
 
-    pub(super) fn url(&self) -> &str {
-        &self.url
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/token", self.address)
     }
 
-    /// Kills this process at this point of its next request.
-    pub(super) fn kill_at(&self, point: Point, process: u32) {
-        let victim = Pid::from_raw(process.try_into().unwrap()).unwrap();
-        self.state.lock().unwrap().victim = Some((point, victim));
+    /// Kills this process this long after this point of its next request.
+    pub(super) fn kill_at(&self, point: Point, later: Duration, process: &Child) {
+        let process = pidfd_open(Pid::from_child(process), PidfdFlags::empty()).unwrap();
+        self.state().victim = Some(Victim { point, later, process });
     }
 
     /// The generations of the tokens that were presented so far.
     pub(super) fn presented(&self) -> Vec<u32> {
-        self.state.lock().unwrap().presented.clone()
+        self.state().presented.clone()
     }
 
     /// Whether the grant lives, and these are its tokens.
     pub(super) fn takes(&self, access: &str, refresh: &str) -> bool {
-        let state = self.state.lock().unwrap();
+        let state = self.state();
         !state.dead && access == format!("a{}", state.current) && refresh == format!("r{}", state.current)
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.state.lock().unwrap().dead
+        !self.state().dead
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.served.state.lock().unwrap()
+    }
+}
+
+impl Drop for RotatingServer {
+    fn drop(&mut self) {
+        self.state().stopped = true;
+        // It looks at that when somebody comes.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+impl Served {
     fn reached(&self, point: Point) {
-        let victim = self.state.lock().unwrap().victim.take_if(|(where_to, _)| *where_to == point);
-        if let Some((_, victim)) = victim {
-            kill_process(victim, Signal::KILL).unwrap();
+        let victim = self.state.lock().unwrap().victim.take_if(|victim| victim.point == point);
+        let Some(Victim { later, process, .. }) = victim else { return };
+        if later.is_zero() {
+            return pidfd_send_signal(process, Signal::KILL).unwrap();
         }
+        std::thread::spawn(move || {
+            std::thread::sleep(later);
+            // It may have come to its end before.
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        });
     }
 
     fn serve(&self, stream: &mut TcpStream) -> std::io::Result<()> {

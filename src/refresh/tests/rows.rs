@@ -4,6 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::scene::*;
+use crate::clock::Timestamp;
 use crate::connector::{Catalog, ClientAuthentication, TokenSettings};
 use crate::oauth::hostile_server::{Answer, HostileServer, json as reply, reply as answer};
 use crate::refresh::*;
@@ -218,11 +219,30 @@ async fn row_3_3_9_and_3_3_10_what_later_requests_need_is_kept() {
     assert_eq!((&stored["openId"], &stored["kept"]), (&json!(7), &json!("k")));
 }
 
+/// When the token of a reply with this `Date` ends.
+async fn ends_when_dated(date: &str, fields: &str) -> Option<Timestamp> {
+    let body = format!(r#"{{"access_token":"planted-a2",{fields}}}"#);
+    let scene = Scene::start(answer("200 OK", &format!("application/json\r\nDate: {date}"), &body)).await;
+    scene.fresh().await.unwrap();
+    scene.opened().await.connection.expires_at
+}
+
 #[tokio::test]
 async fn row_6_4_a_date_that_is_a_day_off_changes_nothing() {
-    let body = r#"{"access_token":"planted-a2","expires_in":3600}"#;
-    let kind = "application/json\r\nDate: Thu, 14 Jan 2027 08:00:00 GMT";
-    let scene = Scene::start(answer("200 OK", kind, body)).await;
-    scene.fresh().await.unwrap();
-    assert_eq!(scene.opened().await.connection.expires_at, Some(NOW.plus(HOUR)));
+    for date in ["Thu, 14 Jan 2027 08:00:00 GMT", "Sat, 16 Jan 2027 08:00:00 GMT"] {
+        for fields in [r#""expires_in":3600"#, r#""expires_at":"2027-01-15T09:00:00Z""#] {
+            assert_eq!(ends_when_dated(date, fields).await, Some(NOW.plus(HOUR)), "{date} {fields}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn row_6_4_an_end_by_a_clock_that_is_an_hour_off_is_understood_by_the_date_of_its_reply() {
+    for (date, ends) in [
+        ("Fri, 15 Jan 2027 07:00:00 GMT", "2027-01-15T08:00:00Z"),
+        ("Fri, 15 Jan 2027 09:00:00 GMT", "2027-01-15T10:00:00Z"),
+    ] {
+        let fields = format!(r#""expires_at":"{ends}""#);
+        assert_eq!(ends_when_dated(date, &fields).await, Some(NOW.plus(HOUR)), "{date}");
+    }
 }

@@ -5,7 +5,7 @@ use super::*;
 
 fn read(reading: Reading<'_>, status: u16, body: &[u8]) -> Result<serde_json::Value, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
-    let reply = Reply { status, retry_after: None, body: Zeroizing::new(body.to_vec()) };
+    let reply = Reply { status, retry_after: None, date: None, body: Zeroizing::new(body.to_vec()) };
     let response = super::super::understand(&reply, reading, &["access_token"], &OwnSecrets(Vec::new()))?;
     Ok(json!(response.fields()))
 }
