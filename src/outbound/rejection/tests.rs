@@ -166,9 +166,12 @@ async fn a_refresh_that_failed_says_why_beside_what_was_asked() {
     let refresh = json!({ "code": "throttled_until", "retryAt": "2027-01-15T08:00:00.000Z" });
     let seen = seen(http::Request::get("/connections/c/proxy/a"));
     let asked = Subject { url: Some("a"), ..seen.subject() };
-    let data = body(rejection.answer(&asked)).await["data"].take();
+    let data = body(rejection.answer(rejection.status(), &asked)).await["data"].take();
     assert_eq!(data, json!({ "refresh": refresh, "request": { "url": "a", "method": "GET" } }));
-    assert_eq!(body(rejection.answer(&seen.subject())).await["data"], json!({ "refresh": refresh }));
+    assert_eq!(
+        body(rejection.answer(rejection.status(), &seen.subject())).await["data"],
+        json!({ "refresh": refresh })
+    );
 }
 
 #[tokio::test]
