@@ -25,7 +25,7 @@ use crate::inject::target::locate;
 use crate::inject::{self, SignedRequest, UnsignedRequest};
 use crate::method::Methods;
 use crate::names::ConnectionId;
-use crate::refresh::{RefreshError, Refresher};
+use crate::refresh::{RefreshError, Refresher, Trial};
 use crate::store::{Opened, Store};
 
 use prepared::{Clients, Prepared};
@@ -142,13 +142,14 @@ impl Calls {
             Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
         };
         let Some(body) = copy.and_then(replay::Copy::again) else {
-            // Whether the new token is taken shows with the next request.
+            self.refresher.tried(&newer, Trial::Untried); // it shows with the next request
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
         let second = self.attempt(&ask, headers, &newer, body).await?;
-        self.refresher.tried(&newer, second.staleness == Staleness::Fine);
+        let trial = if second.staleness == Staleness::Fine { Trial::Taken } else { Trial::Refused };
+        self.refresher.tried(&newer, trial);
         let failure = match second.staleness {
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
             Staleness::Fine | Staleness::AccessTokenExpired => None,
@@ -201,11 +202,7 @@ impl Calls {
 
     /// With what a caller may wait for.
     fn not_fresh(&self, source: RefreshError) -> CallError {
-        let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
-            _ => None,
-        };
-        CallError::Refresh { source, retry_after }
+        CallError::Refresh { retry_after: source.pause(self.clock.steady()), source }
     }
 }
 

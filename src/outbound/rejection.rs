@@ -217,15 +217,13 @@ impl Rejection {
     #[must_use]
     pub(super) fn answer(&self, subject: &Subject<'_>) -> Response<Body> {
         let (kind, key) = self.vendor_error();
-        let request = subject.url.map(|url| json!({ "url": url, "method": subject.method }));
-        let refresh = match self {
+        let mut data = match self {
             Self::Call(CallError::Refresh { source, .. }) => Some(source.data()),
             _ => None,
         };
-        let data = [("request", request), ("refresh", refresh)];
-        let data: serde_json::Map<_, _> =
-            data.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-        let data = (!data.is_empty()).then(|| data.into());
+        if let Some(url) = subject.url {
+            data.get_or_insert_default()["request"] = json!({ "url": url, "method": subject.method });
+        }
         let body = reply::ErrorBody { kind, key, message: &self.sentence(), data };
         let mut answer = reply::error(self.status(), &body);
         let headers = answer.headers_mut();

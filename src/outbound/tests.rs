@@ -83,7 +83,7 @@ async fn a_body_of_unknown_length_is_sent_again_if_it_was_short_and_has_ended() 
     let reply = scene.send_in_chunks("/connections/c1/proxy/always-401", trailers).await;
     assert_eq!(reply.status, 401);
     let lengths: Vec<_> = scene.calls().iter().map(|call| call.body.len()).collect();
-    assert_eq!((lengths, scene.exchanges()), (vec![REPLAY_LIMIT + 1, 2], 1), "neither was sent twice");
+    assert_eq!((lengths, scene.exchanges()), (vec![REPLAY_LIMIT + 1, 2], 2), "neither was sent twice");
 }
 
 #[tokio::test]
@@ -119,7 +119,22 @@ async fn refusals_of_long_bodies_do_not_refresh_again_and_again() {
         let reply = scene.send("POST", "/connections/c1/proxy/always-401", &[], &body).await;
         assert_eq!(reply.status, 401);
     }
-    assert_eq!((scene.calls().len(), scene.exchanges()), (5, 1));
+    assert_eq!(
+        (scene.calls().len(), scene.exchanges()),
+        (5, 2),
+        "once more, for the first may have been revoked"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_after_an_upload_had_it_renewed_is_renewed_again() {
+    let scene = Scene::start().await;
+    let body = vec![b'x'; REPLAY_LIMIT + 1];
+    assert_eq!(scene.send("POST", "/connections/c1/proxy/things", &[], &body).await.status, 401);
+    scene.revoke();
+    let reply = scene.get("/connections/c1/proxy/things").await;
+    assert_eq!((reply.status, reply.header("x-sidegate-refresh")), (200, None));
+    assert_eq!(scene.exchanges(), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What each answer of a token endpoint means for a connection and its caller.
 //! Never sends, never stores, and holds no secret: its errors may be shown.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::clock::Timestamp;
@@ -11,7 +13,7 @@ use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
 /// The longest pause that a provider may ask for.
-pub(super) const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// Why there is no fresh credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,12 +82,23 @@ impl RefreshError {
         }
     }
 
-    /// The same for a caller's program, with the moment before which asking again is useless, where that is known.
+    /// The same for a caller's program, as `data` of the vendor's error body, with the moment before which asking again is
+    /// useless, where that is known.
     #[must_use]
     pub fn data(&self) -> serde_json::Value {
-        match self {
+        let refresh = match self {
             Self::ThrottledUntil(end) => json!({ "code": self.code(), "retryAt": end.to_string() }),
             _ => json!({ "code": self.code() }),
+        };
+        json!({ "refresh": refresh })
+    }
+
+    /// How long it is useless to ask again, where that is known.
+    #[must_use]
+    pub fn pause(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::ThrottledUntil(end) => Some(end.since(now)),
+            _ => None,
         }
     }
 

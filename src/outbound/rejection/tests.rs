@@ -157,6 +157,19 @@ async fn a_refusal_names_what_would_mend_it() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_failed_says_why_beside_what_was_asked() {
+    let end = crate::clock::Timestamp::from_secs(1_800_000_000);
+    let source = crate::refresh::RefreshError::ThrottledUntil(end);
+    let rejection = Rejection::from(CallError::Refresh { source, retry_after: None });
+    let refresh = json!({ "code": "throttled_until", "retryAt": "2027-01-15T08:00:00.000Z" });
+    let seen = seen(http::Request::get("/connections/c/proxy/a"));
+    let asked = Subject { url: Some("a"), ..seen.subject() };
+    let data = body(rejection.answer(&asked)).await["data"].take();
+    assert_eq!(data, json!({ "refresh": refresh, "request": { "url": "a", "method": "GET" } }));
+    assert_eq!(body(rejection.answer(&seen.subject())).await["data"], json!({ "refresh": refresh }));
+}
+
+#[tokio::test]
 async fn a_cause_reaches_the_log_and_not_the_caller() {
     let cause = CallError::Send(SendError::Connect("planted detail".into()));
     let rejection = Rejection::from(cause);

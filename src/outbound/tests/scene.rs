@@ -1,7 +1,7 @@
 //! What the tests of this door stand on: a third party that is its own token server, a store with a connection, and the
 //! door between them on a real socket. Everything is on loopback, with both egress doors open.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::{self, Verifier};
 
 pub(super) const REPLAY_LIMIT: usize = 64 * 1024;
+const SECOND_TOKENS: &str = r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#;
+const THIRD_TOKENS: &str = r#"{"access_token":"planted-a3","refresh_token":"planted-r3","expires_in":3600}"#;
 
 /// What the third party saw of one request.
 #[derive(Clone, Debug)]
@@ -53,11 +55,13 @@ impl Call {
     }
 }
 
-/// Takes the token of the second generation only, hands it out at `/token`, and answers as the path says.
+/// Takes the token of the second generation only, or after [`Scene::revoke`] of the third, hands it out at `/token`, and
+/// answers as the path says.
 #[derive(Default)]
 pub(super) struct ThirdParty {
     pub(super) calls: Mutex<Vec<Call>>,
     pub(super) exchanges: AtomicU64,
+    pub(super) is_revoked: AtomicBool,
     /// What `/token` answers; a new token, unless set.
     pub(super) token_answer: Mutex<Option<(StatusCode, &'static str)>>,
 }
@@ -74,15 +78,14 @@ impl Handler for ThirdParty {
         };
         if head.uri.path() == "/token" {
             self.exchanges.fetch_add(1, Ordering::SeqCst);
-            let new = (
-                StatusCode::OK,
-                r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#,
-            );
-            let (status, body) = self.token_answer.lock().unwrap().unwrap_or(new);
+            let new = if self.is_revoked.load(Ordering::SeqCst) { THIRD_TOKENS } else { SECOND_TOKENS };
+            let (status, body) = self.token_answer.lock().unwrap().unwrap_or((StatusCode::OK, new));
             return answer(status, body);
         }
         let call = Call { target: head.uri.to_string(), headers: head.headers, body };
-        let fresh = call.header("authorization") == Some("Bearer planted-a2");
+        let good =
+            if self.is_revoked.load(Ordering::SeqCst) { "Bearer planted-a3" } else { "Bearer planted-a2" };
+        let fresh = call.header("authorization") == Some(good);
         self.calls.lock().unwrap().push(call);
         if let Some(status) = head.uri.path().strip_prefix("/v1/expired-").filter(|_| !fresh) {
             let status = status.parse().unwrap();
@@ -257,6 +260,11 @@ impl Scene {
 
     pub(super) fn token_endpoint_answers(&self, status: StatusCode, body: &'static str) {
         *self.third_party.token_answer.lock().unwrap() = Some((status, body));
+    }
+
+    /// The token of the second generation ends early.
+    pub(super) fn revoke(&self) {
+        self.third_party.is_revoked.store(true, Ordering::SeqCst);
     }
 
     pub(super) async fn health(&self) -> Health {
