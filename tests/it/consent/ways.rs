@@ -168,13 +168,16 @@ fn a_connection_request_is_followed_to_its_end_by_consent() {
     let status = |expected: &str| {
         let told = json(&scene.api(&format!("GET /connection-requests/{id}"), &json!({})));
         assert_eq!(told["status"], expected, "{told}");
+        told["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect::<Vec<_>>()
     };
+    // How far it is is told meanwhile.
+    assert_eq!(status("pending")[..4], ["done", "done", "begun", "notReached"]);
     let refused = browser.come_back(&format!("error=access_denied&state={}", query(&place)["state"]));
     assert_eq!(refused.code(), "consent_refused");
-    status("error");
+    assert_eq!(status("error")[..4], ["done", "done", "failed", "notReached"]);
     let away = browser.ask(screen, &[("connectionRequestId", &id), ("filledIn", "1")]);
     assert_eq!(browser.come_back(&scene.provider.consent(&place_on(&away))).status, 200);
-    status("success");
+    assert_eq!(status("success"), ["done"; 7]);
 }
 
 #[test]
