@@ -164,7 +164,9 @@ impl Api {
             }
         }
         match tested {
-            Ok(Tested::Passed { .. }) => Ok(view::shown(&TestView { success: true, message: None, data: None })),
+            Ok(Tested::Passed { .. }) => {
+                Ok(view::shown(&TestView { success: true, message: None, data: None }))
+            }
             Ok(Tested::NoTest) => Err(Rejection::NoTest { key: integration.key.clone() }),
             // That the third party does not take them is what was asked for.
             Err(error) if error.kind() == FailureKind::Refused => {

@@ -111,8 +111,8 @@ impl Connect {
         if let Some(followed) = self.followed(request.unwrap_or_default()).await? {
             self.conclude(&followed, &made, &steps).await?;
         }
-        let mut answer =
-            self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true });
+        let end = End { made, steps: &steps, is_awaited: true, integration: consent.integration.as_str() };
+        let mut answer = self.ended(&visit, redirect, Some(&caller), end);
         if let Some(cookie) = browser::forget(&config, name) {
             answer.headers_mut().append(SET_COOKIE, cookie);
         }
@@ -161,7 +161,7 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        let end = End { made, steps: &steps, is_awaited: true };
+        let end = End { made, steps: &steps, is_awaited: true, integration };
         Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 }

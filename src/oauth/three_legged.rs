@@ -30,6 +30,7 @@ pub struct OAuth1Request<'a> {
 }
 
 /// Temporary credentials, as they came.
+#[derive(Debug)]
 pub struct Temporary {
     /// The credentials.
     pub token: Token,

@@ -211,7 +211,7 @@ test('a wrong client secret and a test that fails are told apart, with their sta
 
 test('the page at the end has a green tick, and the steps for who wants to see them', { skip }, async () => {
   const { page, state } = await followed('crm');
-  await page.getByRole('heading', { name: 'Connected', exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Connected to Pipeline CRM', exact: true }).waitFor();
   await page.getByText('What was done').click();
   assert.equal(await page.getByRole('listitem').filter({ hasText: 'done' }).count(), 7);
   const exchange = page.getByRole('listitem').filter({ hasText: 'for tokens' });

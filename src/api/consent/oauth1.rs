@@ -40,7 +40,8 @@ impl Api {
         let subject = question.subject()?;
         let given = self.refresher.temporary_credentials(&subject, &config, &callback).await;
         let given = given.map_err(|error| self.not_redeemed(error));
-        let told = |given: &Temporary| (Some(given.status), trail::query([("oauth_token", &given.token.key)]));
+        let told =
+            |given: &Temporary| (Some(given.status), trail::query([("oauth_token", &given.token.key)]));
         let Temporary { token, .. } = trail.answered(given, told)?;
         trail.begin(Stage::Authorization);
         let scopes = wanted_scopes(question.with, &config.scopes);
