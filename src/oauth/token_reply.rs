@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use url::form_urlencoded;
@@ -102,6 +103,9 @@ impl Reply {
         let status = self.status.as_u16();
         let code = own.clean(&refusal.code, CODE_LIMIT);
         let description = own.clean(&refusal.description, DESCRIPTION_LIMIT);
+        if let (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)) = (self.status, self.retry_after) {
+            return ExchangeError::Throttled { retry_after };
+        }
         if self.status.is_server_error() || matches!(status, 408 | 425 | 429) {
             return self.transient(&format!("status {status}"));
         }
