@@ -116,7 +116,7 @@ fn status() -> Status {
                 error: "dead_app".into(),
                 expires_at: Some(Timestamp::from_secs(1_700_007_200)),
                 refreshed_at: None,
-                next_try: Some(Timestamp::from_secs(1_700_003_760)),
+                next_refresh: Some(Timestamp::from_secs(1_700_003_760)),
                 exchanges: 17,
                 version: 4,
             }],
