@@ -32,7 +32,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
-pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
+pub use first::{CodeError, Consented, FirstCredentials, FirstToken, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 pub use memory::Trial;
@@ -153,8 +153,8 @@ impl Refresher {
         self.memory.tried(&renewed.connection.id, trial);
     }
 
-    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and
-    /// how long it lives, if that is known. Other connections need none.
+    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`. Other
+    /// connections need none.
     ///
     /// # Errors
     /// What the exchange's failure means; `secrets` are as before.
@@ -164,7 +164,7 @@ impl Refresher {
         option: Option<&str>,
         app: Option<&AppId>,
         secrets: &mut Secrets,
-    ) -> Result<Option<Duration>, RefreshError> {
+    ) -> Result<Option<FirstToken>, RefreshError> {
         let account = Account {
             option,
             app,
@@ -187,7 +187,7 @@ impl Refresher {
         let granted = reply.granted(&self.sources.methods, integration, account, now).await;
         drop(subject);
         secrets.credentials = granted.credentials;
-        Ok(granted.expires_at.map(|end| end.since(now)))
+        Ok(Some(FirstToken { lifetime: granted.expires_at.map(|end| end.since(now)) }))
     }
 
     /// Begins no exchange any more, and waits for those under way and for tokens that could not be stored yet; for a

@@ -8,7 +8,7 @@ mod update;
 
 pub(super) use create::replaces;
 pub(super) use draft::{Draft, Source, integration as integration_key};
-pub(super) use material::{With, connect, user};
+pub(super) use material::{First, With, connect, user};
 
 use http::{Method, Response};
 

@@ -187,6 +187,7 @@ impl Api {
         connection.pinned_origin = made.pinned_origin;
         connection.auth_option = made.auth_option;
         connect(&mut connection, made.expires_at, self.clock.now());
+        connection.refreshing.succeeded();
         connection.granted_scopes = made.granted_scopes;
         draft.open_part().write(&mut connection);
         Ok(self.store.insert(connection, made.secrets.into(), replace).await?)
@@ -210,6 +211,7 @@ impl Api {
                 one.app = app;
                 one.auth_option = option;
                 connect(one, end, now);
+                one.refreshing.succeeded();
                 one.granted_scopes = scopes;
             };
             match self.store.replace(&again.connection, secrets, change).await? {

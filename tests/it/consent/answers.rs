@@ -48,6 +48,7 @@ fn a_customer_consents_and_is_connected() {
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };
     assert_eq!((&connection["name"], &connection["connected"]), (&json!("Mine"), &json!(true)));
+    assert_eq!(connection["refresh"]["exchanges"], 1);
     assert_eq!(scene.call("crm").status, 200);
     let exchange = &scene.provider.exchanges()[0];
     assert_eq!(

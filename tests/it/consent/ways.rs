@@ -59,7 +59,8 @@ fn a_customer_who_began_at_the_third_party_is_connected_by_its_apps_token() {
     ] {
         assert_eq!(come(more).code(), code, "{more}");
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
@@ -232,7 +233,8 @@ fn a_customer_consents_by_oauth1() {
         let answer = browser.come_back(&format!("{query_of}&state={state}"));
         assert_eq!(answer.code(), code, "{query_of}: {}", answer.text());
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
