@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
-use crate::method::{Account, Methods, Subject};
+use crate::method::{Account, Methods, Subject, User};
 use crate::names::AppId;
 use crate::oauth::{ExchangeError, Sent, TokenEndpoint};
 use crate::store::{Health, Opened, Secrets, Store};
@@ -163,6 +163,7 @@ impl Refresher {
         integration: &Integration,
         option: Option<&str>,
         app: Option<&AppId>,
+        user: Option<User<'_>>,
         secrets: &mut Secrets,
     ) -> Result<Option<FirstToken>, RefreshError> {
         let account = Account {
@@ -172,7 +173,7 @@ impl Refresher {
             input: &secrets.input,
             credentials: Some(&secrets.credentials),
             pinned_origin: None,
-            user: None,
+            user,
         };
         let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };

@@ -206,7 +206,7 @@ impl Api {
     }
 
     /// The customer as it is recorded; of one that is not, nothing but its id is known.
-    async fn customer(&self, owner: &Owner) -> Result<Customer, Rejection> {
+    pub(super) async fn customer(&self, owner: &Owner) -> Result<Customer, Rejection> {
         let known = self.store.customer(owner).await?;
         Ok(Told::default().over(known, owner.clone(), self.clock.now()))
     }

@@ -206,7 +206,9 @@ fn check(configured: &Configured) -> Result<(), Failed> {
         let key = &integration.key;
         match integration.asks_for_consent() {
             Some(true) => println!("register at {key}: {callback}"),
-            None => println!("register at {key}, unless its grantType comes out as client_credentials: {callback}"),
+            None => println!(
+                "register at {key}, unless its grantType comes out as client_credentials: {callback}"
+            ),
             Some(false) => {}
         }
     }

@@ -51,17 +51,21 @@ fn a_check_says_what_to_register_at_each_provider() {
         );
     };
     let connector = |name: &str, settings: &str| {
-        let spec = format!("name: Mail
+        let spec = format!(
+            "name: Mail
 auth:
   type: oauth2
   getOAuthConfig: {settings}
   makeApiClient: {{type: mapping, mapping: {{baseUri: 'https://api.example.com'}}}}
   test: {{type: rest-api-mapping, mapping: {{path: /me, method: get}}}}
-");
+"
+        );
         folder.write(&format!("connectors/{name}/spec.yml"), &spec);
     };
     let mapping = |more: &str| {
-        format!("{{type: mapping, mapping: {{clientId: a, clientSecret: b, authorizeUri: 'https://m.example/a', tokenUri: 'https://m.example/t'{more}}}}}")
+        format!(
+            "{{type: mapping, mapping: {{clientId: a, clientSecret: b, authorizeUri: 'https://m.example/a', tokenUri: 'https://m.example/t'{more}}}}}"
+        )
     };
     connector("mail", &mapping(""));
     connector("machine", &mapping(", grantType: client_credentials"));
@@ -71,7 +75,10 @@ auth:
     oauth("two", "oAuthCallbackUri: https://app.example.com/back\n");
     oauth("off", "enabled: false\n");
     for name in ["machine", "either", "script"] {
-        folder.write(&format!("integrations/{name}.yaml"), &format!("connector: {name}\nhosts: [api.example.com]\n"));
+        folder.write(
+            &format!("integrations/{name}.yaml"),
+            &format!("connector: {name}\nhosts: [api.example.com]\n"),
+        );
     }
     let service = "publicUrl: https://auth.example.com
 store: {redb: {path: store.redb}}

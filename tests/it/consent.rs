@@ -2,4 +2,5 @@
 
 mod answers;
 mod scene;
+mod users;
 mod ways;

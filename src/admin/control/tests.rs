@@ -46,7 +46,14 @@ impl Operations for Process {
     }
 
     async fn keys(&self) -> Option<Vec<KeyRows>> {
-        let key = KeyRows { id: "k2".into(), configured: true, seals: true, connections: 3, customers: 1, consents: 2 };
+        let key = KeyRows {
+            id: "k2".into(),
+            configured: true,
+            seals: true,
+            connections: 3,
+            customers: 1,
+            consents: 2,
+        };
         (!self.refuses).then(|| vec![key])
     }
 }

@@ -123,7 +123,7 @@ impl Api {
             return Ok(First { expires_at, pinned_origin, by_exchange: false });
         }
         let option = with.option.key.as_deref();
-        let first = self.refresher.first_token(with.integration, option, with.app, secrets).await;
+        let first = self.refresher.first_token(with.integration, option, with.app, with.user, secrets).await;
         let first = first.map_err(|error| self.not_refreshed(error))?;
         if secrets.credentials == Value::empty_object() {
             let why = "send what gives access, or what the connector makes it from as `input`";

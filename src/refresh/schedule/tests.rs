@@ -100,7 +100,8 @@ fn the_next_refresh_is_by_the_tokens_end_or_by_the_schedule_and_not_within_a_pau
         at: NOW,
         next_try: Some(next_try),
     };
-    let failures = [(unused.minus(HOUR), unused), (unused.plus(HOUR), unused.plus(HOUR))].map(|(at, next)| (failed(at), next));
+    let failures = [(unused.minus(HOUR), unused), (unused.plus(HOUR), unused.plus(HOUR))]
+        .map(|(at, next)| (failed(at), next));
     for (failure, expected) in failures {
         connection.refreshing.failed(failure);
         assert_eq!(next(&connection), Some(expected));

@@ -150,6 +150,7 @@ async fn a_consent_needs_its_key_until_it_is_too_old() {
     let store = opened(&folder, OLD).unwrap();
     store.put_consent("one", testing::consent("one", NOW)).await.unwrap();
     drop(store);
+    drop(opened(&folder, BOTH).unwrap());
     let said = opened(&folder, NEW).err().unwrap().to_string();
     assert!(said.contains("0 connections and 0 customers and 1 consent under way"), "{said}");
     let later = NOW.plus(crate::store::redb::CONSENT_LIFETIME).plus(std::time::Duration::from_millis(1));
