@@ -109,8 +109,9 @@ impl Calls {
         let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let can_refresh = open::can_refresh(integration, &opened);
         let is_signed = open::signs(integration, &opened) && inject::is_form(&ask.headers);
+        let replays = can_refresh && integration.refresh.replay;
         // A body is kept only where a second attempt is possible or its form is signed; otherwise it just streams.
-        let (body, copy) = match can_refresh || is_signed {
+        let (body, copy) = match replays || is_signed {
             true => replay::keep(body, self.replay_limit, is_signed).await?,
             false => (body, None),
         };
@@ -118,7 +119,7 @@ impl Calls {
         let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
             Staleness::AccessTokenExpired if can_refresh => {
-                self.once_more(ask, &opened, first.response, copy).await
+                self.once_more(ask, &opened, first.response, copy.filter(|_| replays)).await
             }
             Staleness::ConnectionIsDefunct => {
                 let failure = self.mark_defunct(&opened).await;

@@ -4,6 +4,8 @@ mod scene;
 
 use http::StatusCode;
 
+use crate::connector::RefreshSettings;
+use crate::outbound::statuses::Statuses;
 use crate::store::Health;
 use scene::{REPLAY_LIMIT, Scene};
 
@@ -58,6 +60,30 @@ async fn a_body_over_the_limit_is_sent_once_whole_and_the_refusal_goes_back() {
     assert_eq!(calls[0].header("content-length"), Some("65537"));
     assert_eq!(scene.exchanges(), 1, "the next caller finds a fresh token");
     assert_eq!(scene.send("POST", "/connections/c1/proxy/things", &[], &body).await.status, 200);
+}
+
+#[tokio::test]
+async fn where_nothing_is_to_be_sent_twice_the_next_caller_finds_a_fresh_token() {
+    let refresh = RefreshSettings { replay: false, ..RefreshSettings::default() };
+    let scene = Scene::with(refresh, Statuses::default()).await;
+    let reply = scene.send("POST", "/connections/c1/proxy/things", &[], b"the body").await;
+    assert_eq!((reply.status, reply.body.as_str()), (401, "refused"));
+    assert_eq!((scene.calls().len(), scene.exchanges()), (1, 1));
+    assert_eq!(scene.send("POST", "/connections/c1/proxy/things", &[], b"the body").await.status, 200);
+    assert_eq!((scene.calls().len(), scene.exchanges()), (2, 1));
+}
+
+#[tokio::test]
+async fn the_status_of_credentials_that_cannot_be_used_is_the_operators_choice_and_nothing_else_changes() {
+    let statuses = Statuses::new(vec![("disconnected", StatusCode::FAILED_DEPENDENCY)]);
+    let scene = Scene::with(RefreshSettings::default(), statuses).await;
+    scene.token_endpoint_answers(StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#);
+    assert_eq!(scene.get("/connections/c1/proxy/a").await.status, 401, "the third party's own answer");
+    let reply = scene.get("/connections/c1/proxy/a").await;
+    assert_eq!((reply.status, reply.header("x-sidegate-rejection")), (424, Some("disconnected")));
+    assert!(reply.body.contains("connection_is_defunct"), "{}", reply.body);
+    assert!(scene.log().contains(r#""status":424"#), "{}", scene.log());
+    assert_eq!(scene.get("/connections/nobody/proxy/a").await.status, 404);
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ impl Refresher {
             let token = held_token(&current).filter(|_| plan.uses_refresh_token());
             // The journal is kept by the system's clock.
             let now = self.clock.now();
-            match lease::ask(&self.store, &current.connection, token, integration.rotation, now).await {
+            match lease::ask(&self.store, &current.connection, token, integration.refresh.rotation, now).await
+            {
                 Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held }),
                 Ok(Asked::Busy) if self.flights.is_draining() => {
                     return Err(Box::new(Err(RefreshError::Stopping)));
@@ -152,7 +153,7 @@ impl Refresher {
         };
         self.record(connection, RefreshOutcome::NotSaved, started, &error.to_string());
         self.telemetry.metrics.unsaved_tokens.inc();
-        landing.announce(Ok(granted.not_stored(&ready.current, brought.at)));
+        landing.announce(Ok(granted.not_stored(&ready.current, ready.integration.refresh.ahead, brought.at)));
         let outcome = ready.held.during(self.store_at_last(ready, brought)).await;
         self.telemetry.metrics.unsaved_tokens.dec();
         landing.land(outcome);
@@ -183,8 +184,9 @@ impl Refresher {
         let mut base = ready.current.clone();
         loop {
             let granted = self.granted(ready, &base, brought).await;
-            let (secrets, at) = (granted.secrets(&base), brought.at);
-            let change = move |connection: &mut Connection| granted.write(connection, at);
+            let secrets = granted.secrets(&base);
+            let (ahead, at) = (ready.integration.refresh.ahead, brought.at);
+            let change = move |connection: &mut Connection| granted.write(connection, ahead, at);
             match self.store.replace_under(&ready.held.lease, &base.connection, secrets, change).await {
                 Ok(Replaced::Stored(stored)) => return good_for_use(stored),
                 Ok(Replaced::Overtaken(other)) if ready.plan.spends(open(&other)) => base = other,
@@ -261,23 +263,23 @@ impl Granted {
         base.secrets_with(SecretChanges { credentials, ..SecretChanges::default() }).into()
     }
 
-    fn write(self, connection: &mut Connection, at: Timestamp) {
+    fn write(self, connection: &mut Connection, ahead: Duration, at: Timestamp) {
         let jitter = Jitter::of(&connection.id);
         if connection.health.is_outcome_unknown() {
             connection.health = Health::Ready;
         }
         connection.expires_at = self.expires_at;
-        connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), jitter));
+        connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), ahead, jitter));
         connection.refreshed_at = Some(at);
         connection.refreshing.succeeded();
         connection.granted_scopes = self.scopes.or(connection.granted_scopes.take());
     }
 
     /// The connection as it would be stored.
-    fn not_stored(self, base: &Opened, at: Timestamp) -> Opened {
+    fn not_stored(self, base: &Opened, ahead: Duration, at: Timestamp) -> Opened {
         let secrets = Arc::new(self.secrets(base));
         let mut connection = Connection::clone(&base.connection);
-        self.write(&mut connection, at);
+        self.write(&mut connection, ahead, at);
         connection.version = connection.version.next();
         Opened { connection: Arc::new(connection), secrets }
     }

@@ -68,7 +68,7 @@ pub fn next_refresh(connection: &Connection, integration: Option<&Integration>) 
 fn due_unused(connection: &Connection, integration: &Integration) -> Option<Timestamp> {
     let option = integration.connector.option(connection.auth_option.as_deref())?;
     let refreshes = integration.enabled && option.can_refresh();
-    let within = integration.keep_alive.filter(|_| refreshes)?;
+    let within = integration.refresh.keep_alive.filter(|_| refreshes)?;
     Some(freshness::due(connection, within))
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::Calls;
 use crate::clock::{Clock, SystemClock};
-use crate::connector::{App, Catalog, Connections, Connector, Hosts, Integration};
+use crate::connector::{App, Catalog, Connections, Connector, Hosts, Integration, RefreshSettings};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
@@ -28,6 +28,7 @@ use crate::method::testing::methods;
 use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::caller::Callers;
+use crate::outbound::statuses::Statuses;
 use crate::outbound::{Config, Outbound};
 use crate::refresh::Refresher;
 use crate::refresh::Sources;
@@ -159,6 +160,10 @@ pub(super) struct Scene {
 impl Scene {
     /// One connection, `c1`, of the customer `ada` in `acme`.
     pub(super) async fn start() -> Self {
+        Self::with(RefreshSettings::default(), Statuses::default()).await
+    }
+
+    pub(super) async fn with(refresh: RefreshSettings, statuses: Statuses) -> Self {
         crate::http::tls::install_crypto();
         let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), CancellationToken::new());
         let third_party = Arc::new(ThirdParty::default());
@@ -166,7 +171,10 @@ impl Scene {
         let folder = Folder::new();
         let store = folder.store(Arc::clone(&clock));
         store.insert(connection("c1", "ada", &clock), first_secrets(), false).await.unwrap();
-        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration(&origin)])));
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![Integration {
+            refresh,
+            ..integration(&origin)
+        }])));
         let log = Arc::default();
         let telemetry = Telemetry::new(AccessLog::to_buffer(Arc::clone(&log)), Arc::clone(&clock));
         let tls = Arc::new(no_roots());
@@ -188,7 +196,7 @@ impl Scene {
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
         let config = Config { trust_caller: true, service_secret: None };
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(config, Arc::new(verifier))));
-        let outbound = Outbound::new(callers, catalog, store.clone(), calls, telemetry);
+        let outbound = Outbound::new(callers, catalog, store.clone(), calls, Arc::new(statuses), telemetry);
         let address = serve(Arc::new(Door(outbound)), &stop);
         Self { third_party, store, log, origin, address, stop, _folder: folder }
     }
@@ -339,8 +347,7 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,
-        keep_alive: None,
-        rotation: crate::connector::Rotation::default(),
+        refresh: RefreshSettings::default(),
         allow_private: true,
         allow_plain: true,
         upgrade_idle: None,

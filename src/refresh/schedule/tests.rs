@@ -1,4 +1,5 @@
 use super::*;
+use crate::connector::RefreshSettings;
 use crate::oauth::hostile_server::reply;
 use crate::refresh::tests::scene::{HOUR, NOW, Scene, second_tokens};
 use crate::refresh::tests::{connection, integration};
@@ -81,7 +82,8 @@ async fn a_round_counts_all_connections_and_keeps_those_that_are_not_well() {
 
 #[test]
 fn the_next_refresh_is_by_the_tokens_end_or_by_the_schedule_and_not_within_a_pause() {
-    let kept = Arc::into_inner(integration()).map(|it| Integration { keep_alive: Some(WEEK), ..it }).unwrap();
+    let refresh = RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() };
+    let kept = Arc::into_inner(integration()).map(|it| Integration { refresh, ..it }).unwrap();
     let next = |connection: &Connection| next_refresh(connection, Some(&kept));
     let mut connection = connection("c", NOW);
     let unused = freshness::due(&connection, WEEK);
