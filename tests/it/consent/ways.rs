@@ -169,10 +169,12 @@ fn a_connection_request_is_followed_to_its_end_by_consent() {
     let status = |expected: &str| {
         let told = json(&scene.api(&format!("GET /connection-requests/{id}"), &json!({})));
         assert_eq!(told["status"], expected, "{told}");
+        told
     };
     let refused = browser.come_back(&format!("error=access_denied&state={}", query(&place)["state"]));
     assert_eq!(refused.code(), "consent_refused");
-    status("error");
+    let said = &status("error")["resultError"]["data"]["response"]["data"];
+    assert_eq!(said, &json!({"error": "access_denied"}));
     let away = browser.ask(screen, &[("connectionRequestId", &id), ("filledIn", "1")]);
     assert_eq!(browser.come_back(&scene.provider.consent(&place_on(&away))).status, 200);
     status("success");
