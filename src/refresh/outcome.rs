@@ -167,7 +167,8 @@ impl RefreshError {
             ExchangeError::DeadApp { code, description, .. } => {
                 Self::MisconfiguredApp { reason: told(code, description) }
             }
-            ExchangeError::Transient { retry_after: Some(pause), .. } => {
+            ExchangeError::Transient { retry_after: Some(pause), .. }
+            | ExchangeError::Throttled { retry_after: pause } => {
                 Self::ThrottledUntil(now.plus(LONGEST_PAUSE.min(*pause)))
             }
             ExchangeError::Transient { reason, .. } => Self::ProviderDown { reason: reason.clone() },
@@ -202,6 +203,11 @@ impl Failure {
             Self::Exchange(error) => error.leaves_open(),
             Self::Method(error) => error.leaves_open(),
         }
+    }
+
+    /// Whether the endpoint is away, so that it can be asked without a grant whether it is back. One that throttles is not.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Exchange(ExchangeError::Transient { .. }))
     }
 
     pub(super) fn label(&self) -> RefreshOutcome {
@@ -241,7 +247,7 @@ fn label(error: &ExchangeError) -> RefreshOutcome {
     match error {
         ExchangeError::DeadGrant { .. } => RefreshOutcome::DeadGrant,
         ExchangeError::DeadApp { .. } | ExchangeError::NotAllowed { .. } => RefreshOutcome::DeadApp,
-        ExchangeError::Transient { .. } => RefreshOutcome::Transient,
+        ExchangeError::Transient { .. } | ExchangeError::Throttled { .. } => RefreshOutcome::Transient,
         ExchangeError::Unknown { .. } => RefreshOutcome::Unknown,
     }
 }
