@@ -1,6 +1,6 @@
 //! The ways to a consent and through it: forms, own pages, requests, scripts, OAuth 1.0a, borrowed apps.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sidegate::config::{self, Flags, Sources};
 
 use super::scene::*;
@@ -59,7 +59,8 @@ fn a_customer_who_began_at_the_third_party_is_connected_by_its_apps_token() {
     ] {
         assert_eq!(come(more).code(), code, "{more}");
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
@@ -168,16 +169,22 @@ fn a_connection_request_is_followed_to_its_end_by_consent() {
     let status = |expected: &str| {
         let told = json(&scene.api(&format!("GET /connection-requests/{id}"), &json!({})));
         assert_eq!(told["status"], expected, "{told}");
+        told
+    };
+    let states = |told: &Value| {
         told["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect::<Vec<_>>()
     };
     // How far it is is told meanwhile.
-    assert_eq!(status("pending")[..4], ["done", "done", "begun", "notReached"]);
+    assert_eq!(states(&status("pending"))[..4], ["done", "done", "begun", "notReached"]);
     let refused = browser.come_back(&format!("error=access_denied&state={}", query(&place)["state"]));
     assert_eq!(refused.code(), "consent_refused");
-    assert_eq!(status("error")[..4], ["done", "done", "failed", "notReached"]);
+    let told = status("error");
+    assert_eq!(states(&told)[..4], ["done", "done", "failed", "notReached"]);
+    let said = &told["resultError"]["data"]["response"]["data"];
+    assert_eq!(said, &json!({"error": "access_denied"}));
     let away = browser.ask(screen, &[("connectionRequestId", &id), ("filledIn", "1")]);
     assert_eq!(browser.come_back(&scene.provider.consent(&place_on(&away))).status, 200);
-    assert_eq!(status("success"), ["done"; 7]);
+    assert_eq!(states(&status("success")), ["done"; 7]);
 }
 
 #[test]
@@ -235,7 +242,8 @@ fn a_customer_consents_by_oauth1() {
         let answer = browser.come_back(&format!("{query_of}&state={state}"));
         assert_eq!(answer.code(), code, "{query_of}: {}", answer.text());
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
