@@ -14,6 +14,7 @@ mod memory;
 pub mod outcome;
 pub mod schedule;
 mod single_flight;
+mod spilled;
 
 use std::sync::Arc;
 use std::time::Duration;

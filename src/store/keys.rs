@@ -17,7 +17,7 @@ const KEY_ROWS: &str = "key:";
 /// How many rows are sealed with one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Connections, archived ones too.
+    /// Connections, archived ones too, and those whose new tokens are in the folder of what the store did not take.
     pub connections: u64,
     /// Customers.
     pub customers: u64,
@@ -59,13 +59,14 @@ pub(super) fn admit(
     transaction: &WriteTransaction,
     path: &Path,
     keyring: &Keyring,
+    spilled: &[String],
 ) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
     let known = known_keys(&meta, keyring, path)?;
     let (secrets, customers) = (transaction.open_table(SECRETS)?, transaction.open_table(CUSTOMERS)?);
     let mut missing = KeyUse::default();
     if known.iter().any(|id| !keyring.holds(id)) {
-        missing = counted(&secrets, &customers)?;
+        missing = counted(&secrets, &customers, spilled)?;
         // What names a key that was never here is a damaged row, and no reason to turn all others away.
         missing.0.retain(|id, _| !keyring.holds(id) && known.contains(id));
     }
@@ -87,9 +88,9 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// How many rows are sealed with which key.
-pub(super) fn used(transaction: &ReadTransaction) -> Result<KeyUse, StoreError> {
-    counted(&transaction.open_table(SECRETS)?, &transaction.open_table(CUSTOMERS)?)
+/// How many rows are sealed with which key; `spilled` are the keys of those that are in no table.
+pub(super) fn used(transaction: &ReadTransaction, spilled: &[String]) -> Result<KeyUse, StoreError> {
+    counted(&transaction.open_table(SECRETS)?, &transaction.open_table(CUSTOMERS)?, spilled)
 }
 
 /// The ids of all keys that were ever used here. None of the ring may have the id of another one.
@@ -115,10 +116,11 @@ fn known_keys(
 fn counted(
     secrets: &impl ReadableTable<&'static str, &'static [u8]>,
     customers: &impl ReadableTable<CustomerKey, CustomerParts>,
+    spilled: &[String],
 ) -> Result<KeyUse, StoreError> {
     let mut rows = KeyUse::default();
-    let mut count = |sealed: &[u8], place: fn(&mut Rows) -> &mut u64| {
-        let Some(id) = key_id(sealed) else { return };
+    let mut count = |id: Option<&str>, place: fn(&mut Rows) -> &mut u64| {
+        let Some(id) = id else { return };
         if !rows.0.contains_key(id) {
             rows.0.insert(id.to_owned(), Rows::default());
         }
@@ -127,10 +129,11 @@ fn counted(
         }
     };
     for row in secrets.iter()? {
-        count(row?.1.value(), |rows| &mut rows.connections);
+        count(key_id(row?.1.value()), |rows| &mut rows.connections);
     }
     for row in customers.iter()? {
-        count(row?.1.value().1, |rows| &mut rows.customers);
+        count(key_id(row?.1.value().1), |rows| &mut rows.customers);
     }
+    spilled.iter().for_each(|key| count(Some(key), |rows| &mut rows.connections));
     Ok(rows)
 }

@@ -30,7 +30,11 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub async fn key_use(&self) -> Result<KeyUse, StoreError> {
-        self.read_aside(|store| store.file.read(keys::used)).await
+        self.read_aside(|store| {
+            let spilled = store.spilled_keys();
+            store.file.read(|transaction| keys::used(transaction, &spilled))
+        })
+        .await
     }
 
     /// The next rows, behind `after`, that are not sealed with the first key; at most `limit`.
@@ -79,8 +83,9 @@ fn reseal(ring: &Keyring, tables: &mut Tables<'_>, row: &RowId) -> Result<bool, 
             let secrets = open_connection(ring, &connection, &sealed)?;
             tables.put_secrets(id, &seal_connection(ring, &connection, &secrets)?)?;
         }
-        // Nothing of the one is sealed; the other is over within minutes, and no key is kept for it.
-        RowId::Request | RowId::Consent => return Ok(false),
+        // Nothing of the first is sealed; the second is over within minutes, and no key is kept for it; the last is no row
+        // of the file.
+        RowId::Request | RowId::Consent | RowId::Spilled(_) => return Ok(false),
         RowId::Customer(owner) => {
             let Some(known) = tables.customer(owner)? else { return Ok(false) };
             if key_id(&known.sealed) == Some(ring.sealing()) {
