@@ -25,7 +25,7 @@ use crate::inject::target::locate;
 use crate::inject::{self, SignedRequest, UnsignedRequest};
 use crate::method::Methods;
 use crate::names::ConnectionId;
-use crate::refresh::{RefreshError, Refresher};
+use crate::refresh::{RefreshError, Refresher, Trial};
 use crate::store::{Opened, Store};
 
 use prepared::{Clients, Prepared};
@@ -109,8 +109,9 @@ impl Calls {
         let mut ask = Ask { integration, requested, method: head.method, headers: head.headers, upgrade };
         let can_refresh = open::can_refresh(integration, &opened);
         let is_signed = open::signs(integration, &opened) && inject::is_form(&ask.headers);
+        let replays = can_refresh && integration.refresh.replay;
         // A body is kept only where a second attempt is possible or its form is signed; otherwise it just streams.
-        let (body, copy) = match can_refresh || is_signed {
+        let (body, copy) = match replays || is_signed {
             true => replay::keep(body, self.replay_limit, is_signed).await?,
             false => (body, None),
         };
@@ -118,7 +119,7 @@ impl Calls {
         let first = self.attempt(&ask, headers, &opened, body).await?;
         match first.staleness {
             Staleness::AccessTokenExpired if can_refresh => {
-                self.once_more(ask, &opened, first.response, copy).await
+                self.once_more(ask, &opened, first.response, copy.filter(|_| replays)).await
             }
             Staleness::ConnectionIsDefunct => {
                 let failure = self.mark_defunct(&opened).await;
@@ -142,13 +143,14 @@ impl Calls {
             Err(failure) => return Ok(Answer { refresh_failure: Some(failure), ..Answer::at_once(refusal) }),
         };
         let Some(body) = copy.and_then(replay::Copy::again) else {
-            // Whether the new token is taken shows with the next request.
+            self.refresher.tried(&newer, Trial::Untried); // it shows with the next request
             return Ok(Answer { refreshed: true, ..Answer::at_once(refusal) });
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
         let second = self.attempt(&ask, headers, &newer, body).await?;
-        self.refresher.tried(&newer, second.staleness == Staleness::Fine);
+        let trial = if second.staleness == Staleness::Fine { Trial::Taken } else { Trial::Refused };
+        self.refresher.tried(&newer, trial);
         let failure = match second.staleness {
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
             Staleness::Fine | Staleness::AccessTokenExpired => None,
@@ -201,11 +203,7 @@ impl Calls {
 
     /// With what a caller may wait for.
     fn not_fresh(&self, source: RefreshError) -> CallError {
-        let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
-            _ => None,
-        };
-        CallError::Refresh { source, retry_after }
+        CallError::Refresh { retry_after: source.pause(self.clock.steady()), source }
     }
 }
 

@@ -135,6 +135,8 @@ pub struct Listeners {
 pub struct ServiceSettings {
     /// Whom the outbound listener believes.
     pub outbound: outbound::Config,
+    /// What it answers where credentials cannot be used.
+    pub statuses: outbound::statuses::Statuses,
     /// What browsers may do.
     pub browsers: connect::Config,
     /// Where connections are kept.

@@ -7,6 +7,7 @@ mod client_authentication;
 mod error;
 #[cfg(test)]
 pub(crate) mod hostile_server;
+mod meaning;
 mod post;
 mod reading;
 pub mod three_legged;

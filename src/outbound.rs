@@ -5,6 +5,7 @@ pub mod caller;
 mod headers;
 pub mod rejection;
 mod seen;
+pub mod statuses;
 pub mod target;
 mod unknown;
 
@@ -29,6 +30,7 @@ pub use unknown::Unknown;
 use caller::Callers;
 use rejection::Rejection;
 use seen::{Outcome, Seen};
+use statuses::Statuses;
 use target::{Target, Targets};
 
 /// Why a refresh failed, on an answer that the third party gave to the old credentials.
@@ -48,6 +50,7 @@ pub struct Outbound {
     callers: Arc<ArcSwap<Callers>>,
     targets: Targets,
     calls: Calls,
+    statuses: Arc<Statuses>,
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
 }
@@ -61,12 +64,14 @@ impl Outbound {
         catalog: Arc<ArcSwap<Catalog>>,
         store: Store,
         calls: Calls,
+        statuses: Arc<Statuses>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
         Self {
             callers,
             targets: Targets::new(catalog, store),
             calls,
+            statuses,
             telemetry,
             request_ids: RequestIds::default(),
         }
@@ -129,8 +134,9 @@ impl Outbound {
     }
 
     fn reject(&self, rejection: &Rejection, seen: &Seen) -> Response<Body> {
-        self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection)));
-        rejection.answer(&seen.subject())
+        let status = self.statuses.of(rejection);
+        self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection, status)));
+        rejection.answer(status, &seen.subject())
     }
 }
 

@@ -36,6 +36,7 @@ use exchange::Plan;
 pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
+pub use memory::Trial;
 use outcome::Failure;
 pub use outcome::RefreshError;
 use schedule::Census;
@@ -146,11 +147,11 @@ impl Refresher {
         self.renewed(seen, Cause::Wish).await
     }
 
-    /// Whether the third party took what `force` brought. If not, or if nobody could tell, refreshing does not help, and
-    /// for a minute `force` does not try: a caller who lacks a right would cause a refresh with each request. Only who
-    /// sends can tell such a token from one that was good and has been revoked.
-    pub fn tried(&self, renewed: &Opened, taken: bool) {
-        self.memory.tried(&renewed.connection.id, taken);
+    /// What became of the token that `force` brought. If the third party did not take it, or nobody could tell, refreshing
+    /// does not help, and for a minute `force` does not try: a caller who lacks a right would cause a refresh with each
+    /// request. Only who sends can tell such a token from one that was good and has been revoked.
+    pub fn tried(&self, renewed: &Opened, trial: Trial) {
+        self.memory.tried(&renewed.connection.id, trial);
     }
 
     /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and

@@ -153,18 +153,23 @@ impl Api {
         let fresh = self.refresher.fresh(self.open(&connection).await?).await;
         let mut opened = fresh.map_err(|error| self.not_refreshed(error))?;
         let mut tested = self.test(&integration, &opened).await?;
-        if tested.as_ref().is_err_and(RunError::is_stale)
-            && let Ok(renewed) = self.refresher.force(&opened).await
-        {
-            opened = renewed;
-            tested = self.test(&integration, &opened).await?;
+        let mut not_refreshed = None;
+        if tested.as_ref().is_err_and(RunError::is_stale) {
+            match self.refresher.force(&opened).await {
+                Ok(renewed) => {
+                    opened = renewed;
+                    tested = self.test(&integration, &opened).await?;
+                }
+                Err(error) => not_refreshed = Some(error.data()),
+            }
         }
         match tested {
-            Ok(Tested::Passed) => Ok(view::shown(&TestView { success: true, message: None })),
+            Ok(Tested::Passed) => Ok(view::shown(&TestView { success: true, message: None, data: None })),
             Ok(Tested::NoTest) => Err(Rejection::NoTest { key: integration.key.clone() }),
             // That the third party does not take them is what was asked for.
             Err(error) if error.kind() == FailureKind::Refused => {
-                Ok(view::shown(&TestView { success: false, message: Some(error.to_string()) }))
+                let message = Some(error.to_string());
+                Ok(view::shown(&TestView { success: false, message, data: not_refreshed }))
             }
             Err(error) => Err(Rejection::Test(error)),
         }
@@ -233,11 +238,7 @@ impl Api {
 
     /// With what a caller may wait for.
     pub(super) fn not_refreshed(&self, source: RefreshError) -> Rejection {
-        let retry_after = match source {
-            RefreshError::ThrottledUntil(end) => Some(end.since(self.clock.steady())),
-            _ => None,
-        };
-        Rejection::Refresh { source, retry_after }
+        Rejection::Refresh { retry_after: source.pause(self.clock.steady()), source }
     }
 }
 

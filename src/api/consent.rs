@@ -22,12 +22,13 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
 use crate::method::Subject;
-use crate::refresh::FirstTokens;
+use crate::refresh::{CodeError, FirstTokens};
 use crate::secret::Secret;
 use crate::steps::{Stage, Steps};
 use crate::store::{Consent, Opened, Secrets};
 use crate::token::Caller;
 
+use rejection::ConsentError;
 use trail::Trail;
 
 pub use answer::Brought;
@@ -170,6 +171,14 @@ impl Api {
     /// Where the provider sends browsers back to.
     fn callback(&self, with: With<'_>) -> Result<String, Rejection> {
         Ok(with.integration.app_owner(with.option).callback(&self.public_url()?))
+    }
+
+    /// What the provider did not say of the consent means what it means for a refresh.
+    fn not_redeemed(&self, error: CodeError) -> Rejection {
+        match error {
+            CodeError::Exchange(error) => self.not_refreshed(error),
+            error => ConsentError::Code(error).into(),
+        }
     }
 
     /// Where to send the browser. None if it need not go anywhere.

@@ -75,11 +75,11 @@ impl Api {
             let with = With::of(integration, None, app.as_ref())?.whose(user(customer));
             let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
             let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
-            let now = self.clock.steady();
+            let (ahead, now) = (integration.refresh.ahead, self.clock.steady());
             let change = move |one: &mut Connection| {
                 one.pinned_origin = origin;
                 one.app = app;
-                connect(one, expires_at, now);
+                connect(one, expires_at, ahead, now);
             };
             let Some(found) = found else {
                 let mut connection = self.blank(owner.clone(), integration, None);

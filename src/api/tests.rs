@@ -226,6 +226,7 @@ mod credentials;
 mod customers;
 mod door;
 mod integrations;
+mod not_refreshed;
 mod own_api;
 mod requests;
 mod selectors;

@@ -101,6 +101,9 @@ pub(super) struct TestView {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
+    /// Why there were no fresh credentials to test, where the third party called these expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) data: Option<serde_json::Value>,
 }
 
 /// A customer, its credentials left out.

@@ -28,7 +28,7 @@ use crate::http::tls;
 use crate::method::{Keys, Methods};
 use crate::names::ConnectionId;
 use crate::oauth::TokenEndpoint;
-use crate::outbound::{self, Outbound, Unknown, caller::Callers};
+use crate::outbound::{self, Outbound, Unknown, caller::Callers, statuses::Statuses};
 use crate::refresh::schedule::Census;
 use crate::refresh::{Refresher, Sources};
 use crate::report::report;
@@ -58,6 +58,7 @@ pub(super) struct ServiceSide {
     api: Arc<Api>,
     connect: Arc<Connect>,
     callers: SharedCallers,
+    statuses: Arc<Statuses>,
     /// What tokens of ours are signed with.
     keys: Keys,
     /// Whom the connect listener believes: nobody without a token.
@@ -118,6 +119,7 @@ impl ServiceSide {
             refresher,
             api,
             callers,
+            statuses: Arc::new(settings.statuses),
             keys,
             scripts,
             tls,
@@ -136,6 +138,7 @@ impl ServiceSide {
             Arc::clone(&self.catalog),
             self.store.clone(),
             self.calls(),
+            Arc::clone(&self.statuses),
             Arc::clone(&self.telemetry),
         );
         Ok(ServiceListener { outbound, api: self.api_door(&self.callers) })

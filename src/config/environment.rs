@@ -208,8 +208,10 @@ fn secret_member(secret: Shape, key: &str) -> Option<Shape> {
     mappings(secret).find_map(|mapping| mapping.member(key))
 }
 
-/// `publicKeys` and `my-workspace` as a variable spells them: `PUBLIC_KEYS`, `MY_WORKSPACE`.
+/// `publicKeys`, `my-workspace` and `oAuthCallbackUri` as a variable spells them: `PUBLIC_KEYS`, `MY_WORKSPACE` and, for OAuth
+/// is one word, `OAUTH_CALLBACK_URI`.
 fn snake(key: &str) -> String {
+    let key = key.replace("oAuth", "oauth").replace("OAuth", "Oauth");
     let mut name = String::with_capacity(key.len() + 4);
     let mut before_was_lower = false;
     for character in key.chars() {
@@ -244,7 +246,13 @@ mod tests {
 
     #[test]
     fn keys_and_names_are_spelled_as_variables_spell_them() {
-        let pairs = [("publicKeys", "PUBLIC_KEYS"), ("my-workspace", "MY_WORKSPACE"), ("redb", "REDB")];
+        let pairs = [
+            ("publicKeys", "PUBLIC_KEYS"),
+            ("my-workspace", "MY_WORKSPACE"),
+            ("redb", "REDB"),
+            ("oAuthCallbackUri", "OAUTH_CALLBACK_URI"),
+            ("defaultOAuthApp", "DEFAULT_OAUTH_APP"),
+        ];
         for (key, name) in pairs {
             assert_eq!(snake(key), name);
         }

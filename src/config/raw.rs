@@ -2,6 +2,8 @@
 //! Knows nothing of what the values do; `resolve` turns them into the rooms' own types.
 
 mod integration;
+mod outbound;
+mod refresh;
 mod scalars;
 mod scripts;
 mod token_endpoint;
@@ -13,12 +15,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use integration::{
-    App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord, Rotation, RotationWord,
-};
+pub(super) use integration::{App, ClientId, Connections, Hosts, Integration, OptionConfig, PinWord};
+pub(super) use outbound::{Outbound, Statuses};
+pub(super) use refresh::{Refresh, Rotation, RotationWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use scripts::Scripts;
-pub(super) use token_endpoint::{Basic, ClientAuthentication, TokenEndpoint, Unit};
+pub(super) use token_endpoint::{Basic, ClientAuthentication, ErrorCodes, TokenEndpoint, Unit};
 pub(super) use upstream::{
     Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
     UpstreamTls, Url,
@@ -189,20 +191,6 @@ impl Default for Limits {
             max_streams: limits.max_streams,
         }
     }
-}
-
-/// The listener for the service.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Outbound {
-    /// `IP:PORT`, or `unix:/path`; keep it where only the service can reach it.
-    pub(super) address: String,
-    /// Believes the X-Sidegate-Workspace and X-Sidegate-Customer headers of whoever connects; loopback and unix only.
-    #[serde(default)]
-    pub(super) trust_caller: bool,
-    /// Believes them from a caller that sends this secret as its bearer token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) service_secret: Option<Secret>,
 }
 
 /// The listener for probes and metrics.

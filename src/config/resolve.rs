@@ -100,11 +100,13 @@ impl Resolver<'_> {
         // Without that listener there is nobody to believe.
         let nobody = || outbound::Config { trust_caller: false, service_secret: None };
         let outbound = outbound.or_else(|| raw.listeners.connect.as_ref().map(|_| nobody()));
+        let statuses = raw.listeners.outbound.as_ref().map(|outbound| self.statuses(&outbound.statuses));
         // The keys are read even where no listener uses them, so that a wrong one is told now.
         let sealing_keys = self.sealing_keys(raw);
         let store = self.store(raw.store.as_ref()?);
         let scripts = raw.scripts.config();
-        Some(ServiceSettings { outbound: outbound?, browsers, store, sealing_keys, scripts })
+        let statuses = statuses.unwrap_or_default();
+        Some(ServiceSettings { outbound: outbound?, statuses, browsers, store, sealing_keys, scripts })
     }
 
     fn store(&mut self, store: &raw::Store) -> store::Config {

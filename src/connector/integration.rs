@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::hosts::Site;
 pub use super::hosts::{HostPattern, Hosts};
 use super::schema::{Flaw, Schema};
-use super::{AuthOption, Connector, TokenSettings};
+use super::{AuthOption, Connector, RefreshSettings, TokenSettings};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
@@ -35,20 +35,6 @@ pub enum Connections {
     One,
     /// Several; then a call names the connection.
     Many,
-}
-
-/// What becomes of a refresh token when it is used, which decides whether it may be sent again after an exchange that
-/// ended without an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Rotation {
-    /// It may be good for one use: it is never sent again. A provider may take a second use for a theft, and end the
-    /// whole grant.
-    #[default]
-    Strict,
-    /// A new one comes with each use, and for this long the provider takes the old one again: it is sent once more.
-    Reuse(Duration),
-    /// It stays good: it is sent as often as it takes.
-    None,
 }
 
 /// What an integration says of one of its connector's options.
@@ -85,10 +71,8 @@ pub struct Integration {
     pub hosts: Hosts,
     /// How many connections a customer may have.
     pub connections: Connections,
-    /// Credentials that nobody uses are refreshed within this time; none: not at all.
-    pub keep_alive: Option<Duration>,
-    /// What becomes of a refresh token when it is used.
-    pub rotation: Rotation,
+    /// When and how its credentials are refreshed.
+    pub refresh: RefreshSettings,
     /// Whether private addresses may be dialled.
     pub allow_private: bool,
     /// Whether plain http may be spoken.

@@ -23,6 +23,20 @@ pub struct TokenSettings {
     pub fields: Vec<(String, Vec<String>)>,
     /// Its `expires_in` counts milliseconds.
     pub milliseconds: bool,
+    /// What it means by its codes.
+    pub errors: ErrorCodes,
     /// How long tokens live whose reply does not say it.
     pub lifetime: Option<Duration>,
+}
+
+/// Codes of a token endpoint's refusals, as its replies have them, by what they mean. They go before what is known of codes
+/// and statuses; no code is in two lists.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ErrorCodes {
+    /// The customer has to connect again.
+    pub dead_grant: Vec<String>,
+    /// The operator has to mend the app.
+    pub dead_app: Vec<String>,
+    /// Another try is worth while later.
+    pub transient: Vec<String>,
 }

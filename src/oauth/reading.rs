@@ -5,6 +5,8 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 use url::form_urlencoded;
 
+use super::meaning::Meaning;
+
 /// How a provider's replies depart from the standard's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading<'a> {
@@ -13,6 +15,12 @@ pub struct Reading<'a> {
     pub fields: &'a [(String, Vec<String>)],
     /// Its `expires_in` counts milliseconds.
     pub milliseconds: bool,
+    /// Codes by which it says that a grant is dead, over what is known here of codes and statuses.
+    pub dead_grant: &'a [String],
+    /// That the app is refused.
+    pub dead_app: &'a [String],
+    /// That another try is worth while later.
+    pub transient: &'a [String],
 }
 
 impl Reading<'_> {
@@ -39,6 +47,18 @@ impl Reading<'_> {
             in_seconds(life);
         }
         fields
+    }
+}
+
+impl Reading<'_> {
+    /// What its sender means by a code, where the integration says it.
+    pub(super) fn meaning(&self, code: &str) -> Option<Meaning> {
+        let lists = [
+            (self.dead_grant, Meaning::DeadGrant),
+            (self.dead_app, Meaning::DeadApp),
+            (self.transient, Meaning::Transient),
+        ];
+        lists.into_iter().find(|(codes, _)| codes.iter().any(|one| one == code)).map(|(_, meaning)| meaning)
     }
 }
 

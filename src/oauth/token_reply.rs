@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use url::form_urlencoded;
@@ -14,6 +15,7 @@ use crate::secret::Secret;
 
 use super::client_authentication::{Basic, basic};
 use super::error::{ExchangeError, Sent};
+use super::meaning::{Dialect, Meaning};
 use super::post::Reply;
 use super::reading::Reading;
 use super::token_request::TokenRequest;
@@ -82,10 +84,10 @@ pub(super) fn understand(
     let fields = Fields(reading.read(&reply.body));
     let refusal = refusal(&fields.0);
     if !reply.status.is_success() {
-        return Err(reply.refused(&refusal.unwrap_or_default(), own));
+        return Err(reply.refused(&refusal.unwrap_or_default(), reading, own));
     }
     if let Some(refusal) = refusal {
-        return Err(reply.refused(&refusal, own));
+        return Err(reply.refused(&refusal, reading, own));
     }
     for name in needed {
         match fields.0.get(*name) {
@@ -98,44 +100,41 @@ pub(super) fn understand(
 }
 
 impl Reply {
-    fn refused(&self, refusal: &Refusal, own: &OwnSecrets) -> ExchangeError {
+    fn refused(&self, refusal: &Refusal, reading: Reading<'_>, own: &OwnSecrets) -> ExchangeError {
         let status = self.status.as_u16();
         let code = own.clean(&refusal.code, CODE_LIMIT);
         let description = own.clean(&refusal.description, DESCRIPTION_LIMIT);
-        if self.status.is_server_error() || matches!(status, 408 | 425 | 429) {
-            return self.transient(&format!("status {status}"));
-        }
-        match refusal.code.as_str() {
-            // RFC 6749 section 5.2; then GitHub's and Slack's words for the same, and those of OAuth 1.0a.
-            "invalid_grant"
-            | "bad_refresh_token"
-            | "invalid_refresh_token"
-            | "token_rejected"
-            | "token_expired"
-            | "token_revoked"
-            | "token_used"
-            | "permission_denied" => ExchangeError::DeadGrant { status, code, description },
-            "invalid_client"
-            | "unauthorized_client"
-            | "incorrect_client_credentials"
-            | "bad_client_secret"
-            | "consumer_key_unknown"
-            | "consumer_key_rejected"
-            | "signature_invalid" => ExchangeError::DeadApp { status, code, description },
-            "temporarily_unavailable" | "server_error" => self.transient(&format!("status {status}, {code}")),
-            "" => ExchangeError::Unknown { status, code: "none".into() },
-            _ => ExchangeError::Unknown { status, code },
+        match reading.meaning(&refusal.code).unwrap_or_else(|| self.meaning(refusal)) {
+            Meaning::DeadGrant => ExchangeError::DeadGrant { status, code, description },
+            Meaning::DeadApp => ExchangeError::DeadApp { status, code, description },
+            Meaning::Transient if code.is_empty() => self.transient(&format!("status {status}")),
+            Meaning::Transient => self.transient(&format!("status {status}, {code}")),
+            Meaning::Unknown if code.is_empty() => ExchangeError::Unknown { status, code: "none".into() },
+            Meaning::Unknown => ExchangeError::Unknown { status, code },
         }
     }
 
+    /// A provider that is down may say anything beside that.
+    fn meaning(&self, refusal: &Refusal) -> Meaning {
+        if self.status.is_server_error() || matches!(self.status.as_u16(), 408 | 425 | 429) {
+            return Meaning::Transient;
+        }
+        refusal.dialect.meaning(&refusal.code)
+    }
+
     fn transient(&self, reason: &str) -> ExchangeError {
-        let retry_after = self.retry_after;
-        ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
+        match (self.status, self.retry_after) {
+            (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)) => ExchangeError::Throttled { retry_after },
+            (_, retry_after) => {
+                ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
+            }
+        }
     }
 }
 
 #[derive(Default)]
 struct Refusal {
+    dialect: Dialect,
     code: String,
     description: String,
 }
@@ -145,26 +144,31 @@ struct Refusal {
 /// is a complaint only where there is no token (TikTok).
 fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal> {
     let text = |name: &str| fields.get(name).map(scalar).unwrap_or_default();
-    let says = |code, description| Some(Refusal { code: text(code), description: text(description) });
+    let says = |dialect, code, description| {
+        Some(Refusal { dialect, code: text(code), description: text(description) })
+    };
     match fields.get("error") {
-        Some(Json::String(code)) if !code.is_empty() => return says("error", "error_description"),
+        Some(Json::String(code)) if !code.is_empty() => {
+            return says(Dialect::Words, "error", "error_description");
+        }
         Some(Json::Object(error)) => return Some(Refusal::of_object(error)),
         Some(Json::Bool(true)) => return Some(Refusal::default()),
         _ => {}
     }
     if fields.contains_key("oauth_problem") {
-        return says("oauth_problem", "oauth_problem_advice");
+        return says(Dialect::Words, "oauth_problem", "oauth_problem_advice");
     }
     if ["ok", "success"].iter().any(|name| fields.get(*name) == Some(&Json::Bool(false))) {
         let first = fields.get("errors").and_then(|errors| errors.get(0)?.as_object());
-        return Some(first.map(Refusal::of_object).unwrap_or_default());
+        let refusal = first.map(Refusal::of_object).unwrap_or_default();
+        return Some(Refusal { dialect: Dialect::Marketo, ..refusal });
     }
     if !matches!(text("errcode").as_str(), "" | "0") {
-        return says("errcode", "errmsg");
+        return says(Dialect::WeChat, "errcode", "errmsg");
     }
     let has_token = ["access_token", "oauth_token"].iter().any(|name| fields.contains_key(*name));
     if !has_token && !matches!(text("code").as_str(), "" | "0") {
-        return says("code", "message");
+        return says(Dialect::Words, "code", "message");
     }
     None
 }
@@ -172,8 +176,9 @@ fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal> {
 impl Refusal {
     fn of_object(error: &serde_json::Map<String, Json>) -> Self {
         let text = |name: &str| error.get(name).map(scalar).unwrap_or_default();
-        let code = if text("code").is_empty() { text("type") } else { text("code") };
-        Self { code, description: text("message") }
+        let (code, kind, description) = (text("code"), text("type"), text("message"));
+        let dialect = if kind == "OAuthException" { Dialect::Meta } else { Dialect::Words };
+        Self { dialect, code: if code.is_empty() { kind } else { code }, description }
     }
 }
 

@@ -178,7 +178,7 @@ impl Rejection {
         }
     }
 
-    /// The status: 4xx or 5xx.
+    /// The usual status: 4xx or 5xx.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.code() {
@@ -213,21 +213,19 @@ impl Rejection {
         }
     }
 
-    /// The answer: the vendor's error body, the code, the request's id, and the headers that go with the status.
+    /// The answer with this status: the vendor's error body, the code, the request's id, and the headers that go with it.
     #[must_use]
-    pub(super) fn answer(&self, subject: &Subject<'_>) -> Response<Body> {
+    pub(super) fn answer(&self, status: StatusCode, subject: &Subject<'_>) -> Response<Body> {
         let (kind, key) = self.vendor_error();
-        let request = subject.url.map(|url| json!({ "url": url, "method": subject.method }));
-        let refresh = match self {
+        let mut data = match self {
             Self::Call(CallError::Refresh { source, .. }) => Some(source.data()),
             _ => None,
         };
-        let data = [("request", request), ("refresh", refresh)];
-        let data: serde_json::Map<_, _> =
-            data.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-        let data = (!data.is_empty()).then(|| data.into());
+        if let Some(url) = subject.url {
+            data.get_or_insert_default()["request"] = json!({ "url": url, "method": subject.method });
+        }
         let body = reply::ErrorBody { kind, key, message: &self.sentence(), data };
-        let mut answer = reply::error(self.status(), &body);
+        let mut answer = reply::error(status, &body);
         let headers = answer.headers_mut();
         headers.insert(REJECTION, HeaderValue::from_static(self.code()));
         headers.insert(&X_REQUEST_ID, subject.request_id.clone());

@@ -1,7 +1,7 @@
 //! What is known of a request while it is served: the material of its one event, and of a rejection's body.
 //! Never holds a query, a body or a credential.
 
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request, StatusCode};
 
 use super::rejection::{Rejection, Subject};
 use super::target::Target;
@@ -111,9 +111,9 @@ impl Outcome {
     }
 
     /// We answered.
-    pub(super) fn of_rejection(rejection: &Rejection) -> Self {
+    pub(super) fn of_rejection(rejection: &Rejection, status: StatusCode) -> Self {
         Self {
-            status: rejection.status().as_u16(),
+            status: status.as_u16(),
             reason: rejection.reason(),
             blame: rejection.blame(),
             replayed: false,

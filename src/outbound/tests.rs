@@ -4,6 +4,8 @@ mod scene;
 
 use http::StatusCode;
 
+use crate::connector::RefreshSettings;
+use crate::outbound::statuses::Statuses;
 use crate::store::Health;
 use scene::{REPLAY_LIMIT, Scene};
 
@@ -61,6 +63,30 @@ async fn a_body_over_the_limit_is_sent_once_whole_and_the_refusal_goes_back() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_to_be_sent_twice_the_next_caller_finds_a_fresh_token() {
+    let refresh = RefreshSettings { replay: false, ..RefreshSettings::default() };
+    let scene = Scene::with(refresh, Statuses::default()).await;
+    let reply = scene.send("POST", "/connections/c1/proxy/things", &[], b"the body").await;
+    assert_eq!((reply.status, reply.body.as_str()), (401, "refused"));
+    assert_eq!((scene.calls().len(), scene.exchanges()), (1, 1));
+    assert_eq!(scene.send("POST", "/connections/c1/proxy/things", &[], b"the body").await.status, 200);
+    assert_eq!((scene.calls().len(), scene.exchanges()), (2, 1));
+}
+
+#[tokio::test]
+async fn the_status_of_credentials_that_cannot_be_used_is_the_operators_choice_and_nothing_else_changes() {
+    let statuses = Statuses::new(vec![("disconnected", StatusCode::FAILED_DEPENDENCY)]);
+    let scene = Scene::with(RefreshSettings::default(), statuses).await;
+    scene.token_endpoint_answers(StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#);
+    assert_eq!(scene.get("/connections/c1/proxy/a").await.status, 401, "the third party's own answer");
+    let reply = scene.get("/connections/c1/proxy/a").await;
+    assert_eq!((reply.status, reply.header("x-sidegate-rejection")), (424, Some("disconnected")));
+    assert!(reply.body.contains("connection_is_defunct"), "{}", reply.body);
+    assert!(scene.log().contains(r#""status":424"#), "{}", scene.log());
+    assert_eq!(scene.get("/connections/nobody/proxy/a").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_body_of_unknown_length_is_sent_as_it_comes_for_it_may_wait_for_the_answer() {
     let scene = Scene::start().await;
     let reply = scene.send_in_chunks("/connections/c1/proxy/talk", "5\r\nhello\r\n").await;
@@ -83,7 +109,7 @@ async fn a_body_of_unknown_length_is_sent_again_if_it_was_short_and_has_ended() 
     let reply = scene.send_in_chunks("/connections/c1/proxy/always-401", trailers).await;
     assert_eq!(reply.status, 401);
     let lengths: Vec<_> = scene.calls().iter().map(|call| call.body.len()).collect();
-    assert_eq!((lengths, scene.exchanges()), (vec![REPLAY_LIMIT + 1, 2], 1), "neither was sent twice");
+    assert_eq!((lengths, scene.exchanges()), (vec![REPLAY_LIMIT + 1, 2], 2), "neither was sent twice");
 }
 
 #[tokio::test]
@@ -119,7 +145,22 @@ async fn refusals_of_long_bodies_do_not_refresh_again_and_again() {
         let reply = scene.send("POST", "/connections/c1/proxy/always-401", &[], &body).await;
         assert_eq!(reply.status, 401);
     }
-    assert_eq!((scene.calls().len(), scene.exchanges()), (5, 1));
+    assert_eq!(
+        (scene.calls().len(), scene.exchanges()),
+        (5, 2),
+        "once more, for the first may have been revoked"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_after_an_upload_had_it_renewed_is_renewed_again() {
+    let scene = Scene::start().await;
+    let body = vec![b'x'; REPLAY_LIMIT + 1];
+    assert_eq!(scene.send("POST", "/connections/c1/proxy/things", &[], &body).await.status, 401);
+    scene.revoke();
+    let reply = scene.get("/connections/c1/proxy/things").await;
+    assert_eq!((reply.status, reply.header("x-sidegate-refresh")), (200, None));
+    assert_eq!(scene.exchanges(), 2);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Unknown {
     pub fn refuse(&self, request: &Request<Body>, arrival: Arrival, rejection: &Rejection) -> Response<Body> {
         let id = self.request_ids.of(request.headers()).value();
         let seen = Seen::of(request, id, Door::Api, arrival);
-        self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection)));
-        rejection.answer(&seen.subject())
+        self.telemetry.request(&seen.event(&Outcome::of_rejection(rejection, rejection.status())));
+        rejection.answer(rejection.status(), &seen.subject())
     }
 }

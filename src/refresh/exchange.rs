@@ -266,7 +266,13 @@ pub(super) fn authentication(config: &OAuthConfig) -> ClientAuthentication {
 /// How the provider's replies are read.
 pub(super) fn reading(config: &OAuthConfig) -> Reading<'_> {
     let settings = &config.token_endpoint;
-    Reading { fields: &settings.fields, milliseconds: settings.milliseconds }
+    Reading {
+        fields: &settings.fields,
+        milliseconds: settings.milliseconds,
+        dead_grant: &settings.errors.dead_grant,
+        dead_app: &settings.errors.dead_app,
+        transient: &settings.errors.transient,
+    }
 }
 
 pub(super) fn fields(response: &TokenResponse) -> Zeroizing<Value> {

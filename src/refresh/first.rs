@@ -55,17 +55,17 @@ pub struct FirstCredentials {
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// The provider refused.
-    #[error("the third party gave no tokens: {code}{}", described(.description))]
+    #[error("the third party gave no tokens{}", said(.code, .description))]
     Refused {
         /// The status of its answer.
         status: u16,
-        /// Its `error`.
+        /// Its `error`; empty if it has none.
         code: String,
         /// Its `error_description`.
         description: String,
     },
     /// The provider does not take the OAuth app.
-    #[error("the third party does not take the app: {code}{}", described(.description))]
+    #[error("the third party does not take the app{}", said(.code, .description))]
     App {
         /// The status of its answer.
         status: u16,
@@ -181,6 +181,8 @@ impl Refresher {
             }
             Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
+                // That there is no code is told by one, which nobody must take for the provider's.
+                let code = if code == "none" { String::new() } else { code };
                 CodeError::Refused { status, code, description }
             }
             Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
@@ -191,8 +193,13 @@ impl Refresher {
     }
 }
 
-fn described(description: &str) -> String {
-    if description.is_empty() { String::new() } else { format!(" ({description})") }
+/// As `: invalid_grant (it was used before)`, as far as it is said.
+fn said(code: &str, description: &str) -> String {
+    match (code, description) {
+        ("", "") => String::new(),
+        (one, "") | ("", one) => format!(": {one}"),
+        (code, description) => format!(": {code} ({description})"),
+    }
 }
 
 /// A code is all that the connector's own exchange has, so it sees everything.

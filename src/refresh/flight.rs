@@ -83,8 +83,9 @@ impl Refresher {
                 Some(_) => self.planned(&current).await,
             };
             let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
-            let purpose =
-                left_over.as_ref().map_or(Purpose::Exchange(integration.rotation), |_| Purpose::Store);
+            let purpose = left_over
+                .as_ref()
+                .map_or(Purpose::Exchange(integration.refresh.rotation), |_| Purpose::Store);
             let token = held_token(&current).filter(|_| plan.uses_refresh_token());
             // The journal is kept by the system's clock.
             let now = self.clock.now();
@@ -181,7 +182,11 @@ impl Refresher {
             let spilled = self.spill(ready, brought).await;
             self.telemetry.metrics.unsaved_tokens.inc();
             let granted = self.granted(ready, &ready.current, brought).await;
-            landing.announce(Ok(granted.not_stored(&ready.current, brought.at)));
+            landing.announce(Ok(granted.not_stored(
+                &ready.current,
+                ready.integration.refresh.ahead,
+                brought.at,
+            )));
             outcome = ready.held.during(self.store_at_last(ready, brought, spilled)).await;
             self.telemetry.metrics.unsaved_tokens.dec();
         }
@@ -218,8 +223,9 @@ impl Refresher {
         let mut base = ready.current.clone();
         loop {
             let granted = self.granted(ready, &base, brought).await;
-            let (secrets, at) = (granted.secrets(&base), brought.at);
-            let change = move |connection: &mut Connection| granted.write(connection, at);
+            let secrets = granted.secrets(&base);
+            let (ahead, at) = (ready.integration.refresh.ahead, brought.at);
+            let change = move |connection: &mut Connection| granted.write(connection, ahead, at);
             match self.store.replace_under(&ready.held.lease, &base.connection, secrets, change).await {
                 Ok(Replaced::Stored(stored)) => return good_for_use(stored),
                 Ok(Replaced::Overtaken(other)) if ready.plan.spends(open(&other)) => base = other,
@@ -299,23 +305,23 @@ impl Granted {
         base.secrets_with(SecretChanges { credentials, ..SecretChanges::default() }).into()
     }
 
-    fn write(self, connection: &mut Connection, at: Timestamp) {
+    fn write(self, connection: &mut Connection, ahead: Duration, at: Timestamp) {
         let jitter = Jitter::of(&connection.id);
         if connection.health.is_outcome_unknown() {
             connection.health = Health::Ready;
         }
         connection.expires_at = self.expires_at;
-        connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), jitter));
+        connection.refresh_at = self.expires_at.map(|end| refresh_at(end, end.since(at), ahead, jitter));
         connection.refreshed_at = Some(at);
         connection.refreshing.succeeded();
         connection.granted_scopes = self.scopes.or(connection.granted_scopes.take());
     }
 
     /// The connection as it would be stored.
-    fn not_stored(self, base: &Opened, at: Timestamp) -> Opened {
+    fn not_stored(self, base: &Opened, ahead: Duration, at: Timestamp) -> Opened {
         let secrets = Arc::new(self.secrets(base));
         let mut connection = Connection::clone(&base.connection);
-        self.write(&mut connection, at);
+        self.write(&mut connection, ahead, at);
         connection.version = connection.version.next();
         Opened { connection: Arc::new(connection), secrets }
     }

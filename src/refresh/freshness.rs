@@ -14,9 +14,7 @@ use crate::store::Connection;
 
 pub use arrival::Arrival;
 
-/// A token is refreshed at most this long before its end,
-const WINDOW: Duration = Duration::from_secs(300);
-/// and at least this long, unless that is more than half of its life.
+/// A token is refreshed at least this long before its end, unless that is more than half of its life.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
 /// What claims to live longer is not believed.
 const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -93,11 +91,11 @@ pub fn expiry_of_kept(credentials: &Value, now: Timestamp) -> Option<Timestamp> 
     end(credentials, now).or_else(|| life(credentials, now))
 }
 
-/// When to refresh a token that lives for `lifetime` until `expires_at`: a fifth of its life before the end, within the
-/// bounds above, a little later for some connections than for others.
+/// When to refresh a token that lives for `lifetime` until `expires_at`: `ahead` of its end, or a fifth of its life if that
+/// is shorter, but not in the last moment; a little later for some connections than for others.
 #[must_use]
-pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, jitter: Jitter) -> Timestamp {
-    let window = WINDOW.min(lifetime / 5).mul_f64(1.0 - jitter.0 / 4.0);
+pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, ahead: Duration, jitter: Jitter) -> Timestamp {
+    let window = ahead.min(lifetime / 5).mul_f64(1.0 - jitter.0 / 4.0);
     expires_at.minus(window.max(SHORTEST_WINDOW).min(lifetime / 2))
 }
 

@@ -43,16 +43,44 @@ pub(super) struct Pause {
     pub(super) down: Option<Endpoint>,
 }
 
+/// What became of a token that came of a refusal. The later of these counts for more: a third party may take a token for
+/// one thing and refuse it for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trial {
+    /// Who got it could not send its request again.
+    Untried,
+    /// The third party took it.
+    Taken,
+    /// The third party refused it too, or nobody can tell.
+    Refused,
+}
+
 /// A refresh that a refusal had caused.
 #[derive(Clone, Copy)]
 struct Forced {
     /// The credentials that were refused: all newer ones came of it, or after it.
     refused: Version,
     at: Timestamp,
-    /// The third party took a token that is newer,
-    taken: bool,
-    /// or refused one.
-    refused_again: bool,
+    /// Those were untried, and this is their one more refresh.
+    is_second: bool,
+    /// None: under way.
+    trial: Option<Trial>,
+}
+
+impl Forced {
+    /// Lately. A clock that was turned back ends it.
+    fn holds(&self, now: Timestamp) -> bool {
+        (self.at..self.at.plus(BREAKER)).contains(&now)
+    }
+
+    /// Whether refreshing again is known to be pointless, or nobody knows yet.
+    fn is_suspect(&self) -> bool {
+        match self.trial {
+            None | Some(Trial::Refused) => true,
+            Some(Trial::Untried) => self.is_second,
+            Some(Trial::Taken) => false,
+        }
+    }
 }
 
 /// The memory of a [`super::Refresher`].
@@ -128,31 +156,24 @@ impl Memory {
 
     /// Remembers that what is newer than `refused` comes of a refusal: if it is refused too, refreshing does not help.
     pub(super) fn forced(&self, id: &ConnectionId, refused: Version, at: Timestamp) {
-        self.forced.insert(id.clone(), Forced { refused, at, taken: false, refused_again: false });
+        let untried = |last: Forced| last.trial == Some(Trial::Untried) && last.holds(at);
+        let is_second = self.forced.get(id).is_some_and(untried);
+        self.forced.insert(id.clone(), Forced { refused, at, is_second, trial: None });
     }
 
-    /// Remembers whether the third party took what came of a refusal. That it did not counts for more: it may take a
-    /// token for one thing and refuse it for another.
-    pub(super) fn tried(&self, id: &ConnectionId, taken: bool) {
+    /// Remembers what became of a token that came of a refusal.
+    pub(super) fn tried(&self, id: &ConnectionId, trial: Trial) {
         self.forced.entry_by_ref(id).and_compute_with(|entry| match entry.map(moka::Entry::into_value) {
-            Some(forced) => Op::Put(Forced {
-                taken: forced.taken || taken,
-                refused_again: forced.refused_again || !taken,
-                ..forced
-            }),
+            Some(forced) => Op::Put(Forced { trial: forced.trial.max(Some(trial)), ..forced }),
             None => Op::Nop,
         });
     }
 
-    /// Whether these credentials came of a refusal a moment ago, and the third party is not known to take them. A clock
-    /// that was turned back ends it.
+    /// Whether these credentials came of a refusal a moment ago, and the third party is not known to take them. Where nobody
+    /// tried them they may have been good, and revoked since: they are refreshed once more.
     pub(super) fn just_forced(&self, id: &ConnectionId, version: Version, now: Timestamp) -> bool {
-        let holds = |forced: Forced| {
-            version > forced.refused
-                && (forced.refused_again || !forced.taken)
-                && (forced.at..forced.at.plus(BREAKER)).contains(&now)
-        };
-        self.forced.get(id).is_some_and(holds)
+        let doubted = |forced: Forced| version > forced.refused && forced.is_suspect() && forced.holds(now);
+        self.forced.get(id).is_some_and(doubted)
     }
 
     /// The last failure of just these credentials: as it is remembered here, or by the row.

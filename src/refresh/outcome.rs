@@ -1,6 +1,8 @@
 //! What each answer of a token endpoint means for a connection and its caller.
 //! Never sends, never stores, and holds no secret: its errors may be shown.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::clock::Timestamp;
@@ -11,7 +13,7 @@ use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
 /// The longest pause that a provider may ask for.
-pub(super) const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// Why there is no fresh credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,12 +82,23 @@ impl RefreshError {
         }
     }
 
-    /// The same for a caller's program, with the moment before which asking again is useless, where that is known.
+    /// The same for a caller's program, as `data` of the vendor's error body, with the moment before which asking again is
+    /// useless, where that is known.
     #[must_use]
     pub fn data(&self) -> serde_json::Value {
-        match self {
+        let refresh = match self {
             Self::ThrottledUntil(end) => json!({ "code": self.code(), "retryAt": end.to_string() }),
             _ => json!({ "code": self.code() }),
+        };
+        json!({ "refresh": refresh })
+    }
+
+    /// How long it is useless to ask again, where that is known.
+    #[must_use]
+    pub fn pause(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::ThrottledUntil(end) => Some(end.since(now)),
+            _ => None,
         }
     }
 
@@ -154,7 +167,8 @@ impl RefreshError {
             ExchangeError::DeadApp { code, description, .. } => {
                 Self::MisconfiguredApp { reason: told(code, description) }
             }
-            ExchangeError::Transient { retry_after: Some(pause), .. } => {
+            ExchangeError::Transient { retry_after: Some(pause), .. }
+            | ExchangeError::Throttled { retry_after: pause } => {
                 Self::ThrottledUntil(now.plus(LONGEST_PAUSE.min(*pause)))
             }
             ExchangeError::Transient { reason, .. } => Self::ProviderDown { reason: reason.clone() },
@@ -189,6 +203,11 @@ impl Failure {
             Self::Exchange(error) => error.leaves_open(),
             Self::Method(error) => error.leaves_open(),
         }
+    }
+
+    /// Whether the endpoint is away, so that it can be asked without a grant whether it is back. One that throttles is not.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Exchange(ExchangeError::Transient { .. }))
     }
 
     pub(super) fn label(&self) -> RefreshOutcome {
@@ -228,7 +247,7 @@ fn label(error: &ExchangeError) -> RefreshOutcome {
     match error {
         ExchangeError::DeadGrant { .. } => RefreshOutcome::DeadGrant,
         ExchangeError::DeadApp { .. } | ExchangeError::NotAllowed { .. } => RefreshOutcome::DeadApp,
-        ExchangeError::Transient { .. } => RefreshOutcome::Transient,
+        ExchangeError::Transient { .. } | ExchangeError::Throttled { .. } => RefreshOutcome::Transient,
         ExchangeError::Unknown { .. } => RefreshOutcome::Unknown,
     }
 }

@@ -136,7 +136,7 @@ impl Refresher {
         let now = self.clock.steady();
         let Ok(integration) = self.integration(connection) else { return false };
         let option = integration.connector.option(connection.auth_option.as_deref());
-        let due = integration.keep_alive.map(|within| super::freshness::due(connection, within));
+        let due = integration.refresh.keep_alive.map(|within| super::freshness::due(connection, within));
         integration.enabled
             && connection.health == Health::Ready
             && due.is_some_and(|due| due <= now)

@@ -281,8 +281,8 @@ async fn a_new_token_that_is_refused_too_is_not_refreshed_for_a_minute() {
     let mut seen = scene.opened().await;
     for exchanges in 1..=3 {
         let renewed = scene.refresher.force(&seen).await.unwrap();
-        scene.refresher.tried(&renewed, true); // one request may have the right that another lacks
-        scene.refresher.tried(&renewed, false);
+        scene.refresher.tried(&renewed, Trial::Taken); // one request may have the right that another lacks
+        scene.refresher.tried(&renewed, Trial::Refused);
         for _ in 0..59 {
             let error = scene.refresher.force(&renewed).await.err();
             assert_eq!(error.as_ref().map(RefreshError::code), Some("rejected_while_fresh"));
@@ -295,7 +295,7 @@ async fn a_new_token_that_is_refused_too_is_not_refreshed_for_a_minute() {
 }
 
 #[tokio::test]
-async fn a_new_token_that_nobody_could_try_is_not_refreshed_for_a_minute_but_by_wish() {
+async fn a_new_token_that_is_not_known_to_be_taken_is_not_refreshed_for_a_minute_but_by_wish() {
     let scene = Scene::start(second_tokens()).await;
     let renewed = scene.refresher.force(&scene.opened().await).await.unwrap();
     let error = scene.refresher.force(&renewed).await.err();
@@ -310,7 +310,7 @@ async fn a_good_token_that_was_revoked_is_refreshed_at_once() {
     let scene = Scene::start(second_tokens()).await;
     for exchanges in 1..=10 {
         let renewed = scene.refresher.force(&scene.opened().await).await.unwrap();
-        scene.refresher.tried(&renewed, true);
+        scene.refresher.tried(&renewed, Trial::Taken);
         assert_eq!(scene.server.requests(), exchanges);
     }
 }

@@ -38,7 +38,7 @@ impl Api {
         let auth_option = draft.auth_option().map(str::to_owned);
         let mut connection =
             Connection { pinned_origin, auth_option, ..self.blank(owner.clone(), &integration, app) };
-        connect(&mut connection, expires_at, self.clock.steady());
+        connect(&mut connection, expires_at, integration.refresh.ahead, self.clock.steady());
         draft.open_part().write(&mut connection);
         seen.connection(&connection.id);
         let stored = self.store.insert(connection, secrets.into(), replace).await?;

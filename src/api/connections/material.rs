@@ -1,6 +1,8 @@
 //! A connection's secrets made complete: credentials from what was sent, when they end, where they may go, whether they work.
 //! Never stores anything.
 
+use std::time::Duration;
+
 use super::draft::Source;
 use crate::api::Api;
 use crate::api::rejection::Rejection;
@@ -232,12 +234,18 @@ fn has_refresh_token(with: With<'_>, secrets: &Secrets) -> bool {
         && token.is_some_and(|it| !it.is_empty())
 }
 
-/// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready.
-pub(in crate::api) fn connect(connection: &mut Connection, expires_at: Option<Timestamp>, now: Timestamp) {
+/// Puts what follows from credentials that are new at `now` into the open part: they make any connection ready. `ahead`: how
+/// long before their end they are refreshed.
+pub(in crate::api) fn connect(
+    connection: &mut Connection,
+    expires_at: Option<Timestamp>,
+    ahead: Duration,
+    now: Timestamp,
+) {
     let jitter = Jitter::of(&connection.id);
     connection.health = Health::Ready;
     connection.expires_at = expires_at;
-    connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), jitter));
+    connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), ahead, jitter));
     connection.refreshed_at = None;
     connection.granted_scopes = None;
 }

@@ -76,13 +76,13 @@ impl Api {
             renewal = Renewal::Renewed(self.tested(with, &secrets, origin.as_deref(), expires_at).await?);
         }
         let app = app.clone();
-        let (open, now) = (draft.open_part(), self.clock.steady());
+        let (open, ahead, now) = (draft.open_part(), integration.refresh.ahead, self.clock.steady());
         let change = move |one: &mut Connection| {
             open.write(one);
             if let Renewal::Renewed(expires_at) = renewal {
                 one.app = app;
                 one.auth_option = option;
-                connect(one, expires_at, now);
+                connect(one, expires_at, ahead, now);
             }
         };
         Ok(self.store.replace(&opened.connection, secrets.into(), change).await?)

@@ -48,7 +48,7 @@ impl Api {
         let made = self.made(consent, &integration, (&draft, again.as_ref()), brought, &mut trail).await?;
         trail.begin(Stage::Stored);
         let stored = match again {
-            Some(again) => self.store_again(again, &draft, consent, made).await,
+            Some(again) => self.store_again(again, &integration, &draft, consent, made).await,
             None => match replaces(&integration, &body) {
                 Ok(replace) => self.store_new(consent, &integration, &draft, made, replace).await,
                 Err(rejection) => Err(rejection),
@@ -186,7 +186,7 @@ impl Api {
         let mut connection = self.blank(consent.owner.clone(), integration, consent.app.clone());
         connection.pinned_origin = made.pinned_origin;
         connection.auth_option = made.auth_option;
-        connect(&mut connection, made.expires_at, self.clock.now());
+        connect(&mut connection, made.expires_at, integration.refresh.ahead, self.clock.steady());
         connection.granted_scopes = made.granted_scopes;
         draft.open_part().write(&mut connection);
         Ok(self.store.insert(connection, made.secrets.into(), replace).await?)
@@ -196,20 +196,22 @@ impl Api {
     async fn store_again(
         &self,
         mut again: Opened,
+        integration: &Integration,
         draft: &Draft<'_>,
         consent: &Consent,
         made: Made,
     ) -> Result<Opened, Rejection> {
         for _ in 0..ATTEMPTS {
             let secrets = made.secrets.clone().into();
-            let (open, app, now) = (draft.open_part(), consent.app.clone(), self.clock.now());
+            let (open, app) = (draft.open_part(), consent.app.clone());
+            let (ahead, now) = (integration.refresh.ahead, self.clock.steady());
             let (option, scopes, end) =
                 (made.auth_option.clone(), made.granted_scopes.clone(), made.expires_at);
             let change = move |one: &mut Connection| {
                 open.write(one);
                 one.app = app;
                 one.auth_option = option;
-                connect(one, end, now);
+                connect(one, end, ahead, now);
                 one.granted_scopes = scopes;
             };
             match self.store.replace(&again.connection, secrets, change).await? {

@@ -38,7 +38,7 @@ impl Api {
         let callback = with_state(question.callback, question.state);
         let subject = question.subject()?;
         let token = self.refresher.temporary_credentials(&subject, &config, &callback).await;
-        let token = token.map_err(|error| ConsentError::Code(error).into());
+        let token = token.map_err(|error| self.not_redeemed(error));
         let token = trail.ended(token, |token| trail::query([("oauth_token", &token.key)]))?;
         trail.begin(Stage::Authorization);
         let scopes = wanted_scopes(question.with, &config.scopes);
@@ -65,7 +65,7 @@ impl Api {
         let token = Token { key: temporary.to_owned(), secret };
         let subject = question.subject()?;
         let tokens = self.refresher.redeem_verifier(&subject, &config, token, verifier).await;
-        let tokens = tokens.map_err(|error| ConsentError::Code(error).into());
+        let tokens = tokens.map_err(|error| self.not_redeemed(error));
         let tokens = trail.exchanged(tokens)?;
         let asked = wanted_scopes(question.with, &config.scopes).to_vec();
         Ok(Redeemed { tokens, asked, granted: None, renews: false })

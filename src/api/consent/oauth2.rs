@@ -4,7 +4,6 @@
 use url::Url;
 
 use super::answer::Brought;
-use super::rejection::ConsentError;
 use super::trail::{self, Trail};
 use super::{Away, Question, Redeemed, app_owner, wanted_scopes};
 use crate::api::Api;
@@ -53,7 +52,7 @@ impl Api {
         trail.begin(Stage::Exchange);
         let account = with.account(secrets);
         let tokens = self.refresher.redeem(with.integration, account, &config, &consented).await;
-        let tokens = tokens.map_err(|error| ConsentError::Code(error).into());
+        let tokens = tokens.map_err(|error| self.not_redeemed(error));
         let tokens = trail.exchanged(tokens)?;
         let asked = wanted_scopes(with, &config.scopes).to_vec();
         // RFC 6749 section 5.1: a reply that names no scope grants what was asked for.

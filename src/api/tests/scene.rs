@@ -140,7 +140,7 @@ impl Scene {
 }
 
 /// `keys` and `many` take API keys; `typed` makes credentials from what is typed in; `pinned` has its base URI typed in;
-/// `oauth` and `machine` are OAuth2; `off` and `foreign` are out of acme's reach; `internal-api` serves globex.
+/// `oauth` and `machine` are OAuth2, and so is `tested`, whose test asks where tokens come from; `off` and `foreign` are out of acme's reach; `internal-api` serves globex.
 fn integrations(token_uri: &str) -> Vec<Integration> {
     let keys = "type: client-credentials\n  makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}\n";
     let typed = format!(
@@ -154,6 +154,8 @@ fn integrations(token_uri: &str) -> Vec<Integration> {
              makeApiClient: {{type: mapping, mapping: {{baseUri: 'https://api.example.com'}}}}\n"
         )
     };
+    let tested = oauth("").replace("https://api.example.com", token_uri)
+        + "  test: {type: rest-api-mapping, mapping: {path: /me}}\n";
     let many = |it: Integration| Integration { connections: Connections::Many, ..it };
     vec![
         integration("keys", keys),
@@ -162,6 +164,7 @@ fn integrations(token_uri: &str) -> Vec<Integration> {
         Integration { hosts: Hosts::Connection, ..integration("pinned", pinned) },
         integration("oauth", &oauth("")),
         integration("machine", &oauth(", grantType: client_credentials")),
+        integration("tested", &tested),
         Integration { enabled: false, ..integration("off", keys) },
         Integration { workspaces: vec!["globex".into()], ..integration("foreign", keys) },
         Integration {
@@ -195,8 +198,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
-        keep_alive: None,
-        rotation: crate::connector::Rotation::default(),
+        refresh: crate::connector::RefreshSettings::default(),
         allow_private: auth.contains("oauth2"),
         allow_plain: auth.contains("oauth2"),
         upgrade_idle: None,

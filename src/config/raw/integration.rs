@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Anything, Secret, Span, Text, TokenEndpoint};
+use super::{Anything, Refresh, Secret, Span, Text, TokenEndpoint};
 
 /// A third party on the outbound side.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -41,12 +41,9 @@ pub(in crate::config) struct Integration {
     /// How many connections a customer may have.
     #[serde(default)]
     pub(in crate::config) connections: Connections,
-    /// Credentials that nobody uses are refreshed within this time, for providers that drop what is idle. Default: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::config) keep_alive: Option<Span>,
-    /// What becomes of a refresh token when it is used: `strict`, `none`, or `{reuse: DURATION}`.
+    /// When and how credentials are refreshed.
     #[serde(default)]
-    pub(in crate::config) rotation: Rotation,
+    pub(in crate::config) refresh: Refresh,
     /// The guard's two doors.
     #[serde(default)]
     pub(in crate::config) egress: Egress,
@@ -121,38 +118,6 @@ pub(in crate::config) enum Connections {
     One,
     /// Several; a request must name the one it means.
     Many,
-}
-
-/// What becomes of a refresh token when it is used.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(in crate::config) enum Rotation {
-    Word(RotationWord),
-    Window(RotationWindow),
-}
-
-impl Default for Rotation {
-    fn default() -> Self {
-        Self::Word(RotationWord::Strict)
-    }
-}
-
-/// What becomes of a refresh token when it is used, in one word.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::config) enum RotationWord {
-    /// It may be good for one use: never sent again, even if no answer came.
-    Strict,
-    /// It stays good: sent again until an answer comes.
-    None,
-}
-
-/// The provider takes a refresh token again for a while.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::config) struct RotationWindow {
-    /// How long after its first use: within that it is sent once more if no answer came.
-    pub(in crate::config) reuse: Span,
 }
 
 /// The guard's two doors, both shut by default.

@@ -28,9 +28,23 @@ pub(in crate::config) struct TokenEndpoint {
     pub(in crate::config) fields: BTreeMap<String, String>,
     /// What its expires_in counts.
     pub(in crate::config) expires_in: Unit,
+    /// What it means by its own codes of refusals, over what is known of them.
+    pub(in crate::config) errors: ErrorCodes,
     /// How long tokens live whose reply does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) lifetime: Option<Span>,
+}
+
+/// Codes as the replies have them, in `error`, `error.code`, `errcode` or `code`; numbers are typed like texts.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct ErrorCodes {
+    /// The grant is dead: the customer has to connect again.
+    pub(in crate::config) dead_grant: Vec<Text>,
+    /// The app is refused: the operator has to mend it.
+    pub(in crate::config) dead_app: Vec<Text>,
+    /// Another try is worth while later.
+    pub(in crate::config) transient: Vec<Text>,
 }
 
 /// How the client proves itself.

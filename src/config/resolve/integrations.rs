@@ -2,20 +2,19 @@
 //! Knows nothing of what a connector's methods do.
 
 mod lenders;
+mod refresh;
 mod token_endpoint;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::browsers::web_url;
 use crate::config::resolve::{Resolver, suggestion};
 use crate::connector::{
-    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Rotation,
-    Schema,
+    App, AuthOption, Connections, Connector, HostPattern, Hosts, Integration, OptionSettings, Schema,
 };
 use crate::document::{Entry, Kind, Node, Position, did_you_mean};
 use crate::formula::Value;
@@ -23,9 +22,6 @@ use crate::secret::Secret;
 
 /// Parts of names under which people keep secrets.
 const SECRET_WORDS: [&str; 6] = ["secret", "password", "token", "apikey", "privatekey", "credential"];
-
-/// What is refreshed more often is refreshed by those who use it.
-const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(600);
 
 impl Resolver<'_> {
     pub(super) fn integrations(
@@ -123,8 +119,7 @@ impl Resolver<'_> {
                 raw::Connections::One => Connections::One,
                 raw::Connections::Many => Connections::Many,
             },
-            keep_alive: self.keep_alive(typed.keep_alive.as_ref(), &path.key("keepAlive")),
-            rotation: self.rotation(&typed.rotation, &path.key("rotation")),
+            refresh: self.refresh(&typed.refresh, &path.key("refresh")),
             allow_private: typed.egress.allow_private,
             allow_plain: typed.egress.allow_plain,
             upgrade_idle: Some(typed.timeouts.upgrade_idle.0).filter(|idle| !idle.is_zero()),
@@ -132,30 +127,6 @@ impl Resolver<'_> {
             oauth_callback: self.oauth_callback(typed, &path.key("oAuthCallbackUri")),
             credentials_schema: self.credentials_schema(typed, &path.key("credentialsSchema")),
         })
-    }
-
-    fn keep_alive(&mut self, typed: Option<&raw::Span>, path: &KeyPath) -> Option<Duration> {
-        let within = typed?.0;
-        if within < SHORTEST_KEEP_ALIVE {
-            let cure = "write at least 10m, below the time after which the provider drops what is not used";
-            self.error(path, format!("`{path}` is too short"), cure);
-        }
-        Some(within)
-    }
-
-    fn rotation(&mut self, typed: &raw::Rotation, path: &KeyPath) -> Rotation {
-        match typed {
-            raw::Rotation::Word(raw::RotationWord::Strict) => Rotation::Strict,
-            raw::Rotation::Word(raw::RotationWord::None) => Rotation::None,
-            raw::Rotation::Window(window) => {
-                if window.reuse.0.is_zero() {
-                    let path = path.key("reuse");
-                    let cure = "write how long, such as 30s, or `rotation: strict`";
-                    self.error(&path, format!("`{path}` is no time at all"), cure);
-                }
-                Rotation::Reuse(window.reuse.0)
-            }
-        }
     }
 
     fn oauth_callback(&mut self, typed: &raw::Integration, path: &KeyPath) -> Option<String> {

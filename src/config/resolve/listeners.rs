@@ -1,13 +1,15 @@
 //! Listeners: their addresses, TLS files and limits, and that no two want the same address.
 //! Knows nothing of what is served on them.
 
+use http::StatusCode;
+
 use crate::config::Listeners;
 use crate::config::path::KeyPath;
 use crate::config::raw::{self, OneOrMany, Text};
 use crate::config::resolve::Resolver;
 use crate::http::listener::{self, Address, Limits};
 use crate::http::tls::{KeyPair, ServerTls};
-use crate::outbound;
+use crate::outbound::{self, statuses::Statuses};
 
 impl Resolver<'_> {
     pub(super) fn listeners(&mut self, raw: &raw::Listeners) -> Listeners {
@@ -81,6 +83,37 @@ impl Resolver<'_> {
             self.error(&path.key("trustCaller"), problem, cure);
         }
         outbound::Config { trust_caller: raw.trust_caller, service_secret }
+    }
+
+    /// What the outbound listener answers where credentials cannot be used.
+    pub(super) fn statuses(&mut self, raw: &raw::Statuses) -> Statuses {
+        let path = KeyPath::of(&["listeners", "outbound", "statuses"]);
+        let typed = [
+            ("disconnected", "disconnected", raw.disconnected),
+            ("needs_reconnect", "needsReconnect", raw.needs_reconnect),
+            ("not_refreshable", "notRefreshable", raw.not_refreshable),
+            ("rejected_while_fresh", "rejectedWhileFresh", raw.rejected_while_fresh),
+            ("outcome_unknown", "outcomeUnknown", raw.outcome_unknown),
+            ("provider_down", "providerDown", raw.provider_down),
+            ("throttled_until", "throttledUntil", raw.throttled_until),
+            ("misconfigured_app", "misconfiguredApp", raw.misconfigured_app),
+        ];
+        let chosen = typed.into_iter().filter_map(|(code, key, typed)| {
+            let status = typed?;
+            let path = path.key(key);
+            if matches!(status, 401 | 407) {
+                let problem = format!("`{path}` says {status}, as if the caller's own token were refused");
+                self.error(&path, problem, "write another status, such as 424");
+            } else if !(400..600).contains(&status) {
+                self.error(
+                    &path,
+                    format!("`{path}` is no failure: {status}"),
+                    "write a status from 400 to 599",
+                );
+            }
+            Some((code, StatusCode::from_u16(status).ok()?))
+        });
+        Statuses::new(chosen.collect())
     }
 
     fn address(&mut self, typed: &str, listener: &KeyPath) -> Option<Address> {

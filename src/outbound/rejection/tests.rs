@@ -115,7 +115,8 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
 #[tokio::test]
 async fn each_rejection_has_its_status_code_and_vendor_error() {
     for (rejection, status, code, vendor) in all() {
-        let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a")).subject());
+        let answer = rejection
+            .answer(rejection.status(), &seen(http::Request::get("/connections/c/proxy/a")).subject());
         assert_eq!(answer.status(), status, "{code}");
         assert_eq!(answer.headers()["x-sidegate-rejection"], code);
         assert!(answer.headers().contains_key("x-request-id"), "{code}");
@@ -151,9 +152,26 @@ async fn a_refusal_names_what_would_mend_it() {
         ),
     ];
     for (rejection, cure) in named {
-        let message = body(rejection.answer(&seen.subject())).await["message"].to_string();
+        let message =
+            body(rejection.answer(rejection.status(), &seen.subject())).await["message"].to_string();
         assert!(message.contains(cure), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_refresh_that_failed_says_why_beside_what_was_asked() {
+    let end = crate::clock::Timestamp::from_secs(1_800_000_000);
+    let source = crate::refresh::RefreshError::ThrottledUntil(end);
+    let rejection = Rejection::from(CallError::Refresh { source, retry_after: None });
+    let refresh = json!({ "code": "throttled_until", "retryAt": "2027-01-15T08:00:00.000Z" });
+    let seen = seen(http::Request::get("/connections/c/proxy/a"));
+    let asked = Subject { url: Some("a"), ..seen.subject() };
+    let data = body(rejection.answer(rejection.status(), &asked)).await["data"].take();
+    assert_eq!(data, json!({ "refresh": refresh, "request": { "url": "a", "method": "GET" } }));
+    assert_eq!(
+        body(rejection.answer(rejection.status(), &seen.subject())).await["data"],
+        json!({ "refresh": refresh })
+    );
 }
 
 #[tokio::test]
@@ -161,6 +179,9 @@ async fn a_cause_reaches_the_log_and_not_the_caller() {
     let cause = CallError::Send(SendError::Connect("planted detail".into()));
     let rejection = Rejection::from(cause);
     assert!(crate::report::report(&rejection).to_string().contains("planted detail"));
-    let answer = rejection.answer(&seen(http::Request::get("/connections/c/proxy/a?key=planted")).subject());
+    let answer = rejection.answer(
+        rejection.status(),
+        &seen(http::Request::get("/connections/c/proxy/a?key=planted")).subject(),
+    );
     assert!(!body(answer).await.to_string().contains("planted"));
 }

@@ -1,7 +1,7 @@
 //! What the tests of this door stand on: a third party that is its own token server, a store with a connection, and the
 //! door between them on a real socket. Everything is on loopback, with both egress doors open.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::Calls;
 use crate::clock::{Clock, SystemClock};
-use crate::connector::{App, Catalog, Connections, Connector, Hosts, Integration};
+use crate::connector::{App, Catalog, Connections, Connector, Hosts, Integration, RefreshSettings};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::http::body::{Collected, collect_within};
@@ -28,6 +28,7 @@ use crate::method::testing::methods;
 use crate::names::{ConnectionId, Owner};
 use crate::oauth::TokenEndpoint;
 use crate::outbound::caller::Callers;
+use crate::outbound::statuses::Statuses;
 use crate::outbound::{Config, Outbound};
 use crate::refresh::Refresher;
 use crate::refresh::Sources;
@@ -38,6 +39,8 @@ use crate::telemetry::{AccessLog, Telemetry};
 use crate::token::{self, Verifier};
 
 pub(super) const REPLAY_LIMIT: usize = 64 * 1024;
+const SECOND_TOKENS: &str = r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#;
+const THIRD_TOKENS: &str = r#"{"access_token":"planted-a3","refresh_token":"planted-r3","expires_in":3600}"#;
 
 /// What the third party saw of one request.
 #[derive(Clone, Debug)]
@@ -53,11 +56,13 @@ impl Call {
     }
 }
 
-/// Takes the token of the second generation only, hands it out at `/token`, and answers as the path says.
+/// Takes the token of the second generation only, or after [`Scene::revoke`] of the third, hands it out at `/token`, and
+/// answers as the path says.
 #[derive(Default)]
 pub(super) struct ThirdParty {
     pub(super) calls: Mutex<Vec<Call>>,
     pub(super) exchanges: AtomicU64,
+    pub(super) is_revoked: AtomicBool,
     /// What `/token` answers; a new token, unless set.
     pub(super) token_answer: Mutex<Option<(StatusCode, &'static str)>>,
 }
@@ -74,15 +79,14 @@ impl Handler for ThirdParty {
         };
         if head.uri.path() == "/token" {
             self.exchanges.fetch_add(1, Ordering::SeqCst);
-            let new = (
-                StatusCode::OK,
-                r#"{"access_token":"planted-a2","refresh_token":"planted-r2","expires_in":3600}"#,
-            );
-            let (status, body) = self.token_answer.lock().unwrap().unwrap_or(new);
+            let new = if self.is_revoked.load(Ordering::SeqCst) { THIRD_TOKENS } else { SECOND_TOKENS };
+            let (status, body) = self.token_answer.lock().unwrap().unwrap_or((StatusCode::OK, new));
             return answer(status, body);
         }
         let call = Call { target: head.uri.to_string(), headers: head.headers, body };
-        let fresh = call.header("authorization") == Some("Bearer planted-a2");
+        let good =
+            if self.is_revoked.load(Ordering::SeqCst) { "Bearer planted-a3" } else { "Bearer planted-a2" };
+        let fresh = call.header("authorization") == Some(good);
         self.calls.lock().unwrap().push(call);
         if let Some(status) = head.uri.path().strip_prefix("/v1/expired-").filter(|_| !fresh) {
             let status = status.parse().unwrap();
@@ -156,6 +160,10 @@ pub(super) struct Scene {
 impl Scene {
     /// One connection, `c1`, of the customer `ada` in `acme`.
     pub(super) async fn start() -> Self {
+        Self::with(RefreshSettings::default(), Statuses::default()).await
+    }
+
+    pub(super) async fn with(refresh: RefreshSettings, statuses: Statuses) -> Self {
         crate::http::tls::install_crypto();
         let (clock, stop): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), CancellationToken::new());
         let third_party = Arc::new(ThirdParty::default());
@@ -163,7 +171,10 @@ impl Scene {
         let folder = Folder::new();
         let store = folder.store(Arc::clone(&clock));
         store.insert(connection("c1", "ada", &clock), first_secrets(), false).await.unwrap();
-        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration(&origin)])));
+        let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![Integration {
+            refresh,
+            ..integration(&origin)
+        }])));
         let log = Arc::default();
         let telemetry = Telemetry::new(AccessLog::to_buffer(Arc::clone(&log)), Arc::clone(&clock));
         let tls = Arc::new(no_roots());
@@ -185,7 +196,7 @@ impl Scene {
         let Ok((verifier, _)) = Verifier::new(keys, clock) else { panic!("no keys, no complaints") };
         let config = Config { trust_caller: true, service_secret: None };
         let callers = Arc::new(ArcSwap::from_pointee(Callers::new(config, Arc::new(verifier))));
-        let outbound = Outbound::new(callers, catalog, store.clone(), calls, telemetry);
+        let outbound = Outbound::new(callers, catalog, store.clone(), calls, Arc::new(statuses), telemetry);
         let address = serve(Arc::new(Door(outbound)), &stop);
         Self { third_party, store, log, origin, address, stop, _folder: folder }
     }
@@ -257,6 +268,11 @@ impl Scene {
 
     pub(super) fn token_endpoint_answers(&self, status: StatusCode, body: &'static str) {
         *self.third_party.token_answer.lock().unwrap() = Some((status, body));
+    }
+
+    /// The token of the second generation ends early.
+    pub(super) fn revoke(&self) {
+        self.third_party.is_revoked.store(true, Ordering::SeqCst);
     }
 
     pub(super) async fn health(&self) -> Health {
@@ -331,8 +347,7 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,
-        keep_alive: None,
-        rotation: crate::connector::Rotation::default(),
+        refresh: RefreshSettings::default(),
         allow_private: true,
         allow_plain: true,
         upgrade_idle: None,

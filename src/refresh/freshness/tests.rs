@@ -56,13 +56,22 @@ fn of_a_kept_token_its_end_counts_before_its_life_and_of_a_reply_the_life() {
 
 #[test]
 fn the_window_is_a_fifth_of_the_life_within_bounds() {
-    for (life, earliest, latest) in
-        [(24 * 3600, 300, 225), (3600, 300, 225), (600, 120, 90), (60, 12, 10), (20, 10, 10), (4, 2, 2)]
-    {
-        let life = Duration::from_secs(life);
-        let end = NOW.plus(life);
-        assert_eq!(end.since(refresh_at(end, life, Jitter(0.0))), Duration::from_secs(earliest), "{life:?}");
-        assert_eq!(end.since(refresh_at(end, life, Jitter(1.0))), Duration::from_secs(latest), "{life:?}");
+    let day = 24 * 3600;
+    for (life, ahead, earliest, latest) in [
+        (day, 300, 300, 225),
+        (3600, 300, 300, 225),
+        (600, 300, 120, 90),
+        (60, 300, 12, 10),
+        (20, 300, 10, 10),
+        (4, 300, 2, 2),
+        (day, 3600, 3600, 2700),
+        (3600, 3600, 720, 540),
+        (day, 0, 10, 10),
+    ] {
+        let seconds = Duration::from_secs;
+        let end = NOW.plus(seconds(life));
+        let before = |jitter| end.since(refresh_at(end, seconds(life), seconds(ahead), Jitter(jitter)));
+        assert_eq!((before(0.0), before(1.0)), (seconds(earliest), seconds(latest)), "{life} {ahead}");
     }
 }
 

@@ -161,16 +161,31 @@ fn a_dead_grant_is_not_tried_again() {
 fn credentials_that_came_of_a_refusal_are_suspect_for_a_minute_unless_they_are_taken() {
     let (memory, id) = (Memory::new(), ConnectionId::from("c"));
     let suspect = |version, now| memory.just_forced(&id, Version(version), now);
-    memory.tried(&id, false);
+    memory.tried(&id, Trial::Refused);
     assert!(!suspect(2, NOW), "nobody has forced anything");
     memory.forced(&id, Version(1), NOW);
     assert!(suspect(2, NOW) && suspect(3, after(59)));
     assert!(!suspect(1, NOW), "what was refused first is not the current one any more");
     assert!(!suspect(2, after(60)));
     assert!(!suspect(2, NOW.minus(Duration::from_secs(1))), "the clock was turned back");
-    memory.tried(&id, true);
+    memory.tried(&id, Trial::Taken);
     assert!(!suspect(2, NOW));
-    memory.tried(&id, false);
-    memory.tried(&id, true);
+    memory.tried(&id, Trial::Refused);
+    memory.tried(&id, Trial::Taken);
     assert!(suspect(2, NOW), "that it was refused counts for more");
+}
+
+#[test]
+fn credentials_that_nobody_could_try_are_refreshed_once_more_within_a_minute() {
+    let (memory, id) = (Memory::new(), ConnectionId::from("c"));
+    let force = |refused, now| {
+        memory.forced(&id, Version(refused), now);
+        memory.tried(&id, Trial::Untried);
+        memory.just_forced(&id, Version(refused + 1), now)
+    };
+    assert!(!force(1, NOW), "it may have been good until it was revoked");
+    assert!(force(2, after(1)), "the second in a row that nobody knows to be good");
+    assert!(!force(3, after(61)), "a minute later");
+    memory.tried(&id, Trial::Refused);
+    assert!(memory.just_forced(&id, Version(4), after(61)), "another caller tried it");
 }

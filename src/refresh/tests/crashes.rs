@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::rotating_server::{Grace, Point, RotatingServer};
-use super::scene::{HOUR, NOW, connection, credentials, integration_at, refresher, secrets};
+use super::scene::{HOUR, NOW, connection, credentials, integration_at, refresher, rotating, secrets};
 use crate::clock::ManualClock;
 use crate::connector::{Catalog, Integration, Rotation};
 use crate::refresh::{RefreshError, Refresher};
@@ -48,7 +48,7 @@ enum Found {
 }
 
 fn opened_with(url: &str, rotation: Rotation, store: &Store, clock: &Arc<ManualClock>) -> Arc<Refresher> {
-    let integration = Integration { rotation, ..integration_at(url, "") };
+    let integration = Integration { refresh: rotating(rotation), ..integration_at(url, "") };
     let catalog = Arc::new(arc_swap::ArcSwap::from_pointee(Catalog::new(vec![integration])));
     refresher(catalog, store, clock, &Telemetry::new(AccessLog::off(), clock.clone()))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::scene::*;
 use crate::clock::Timestamp;
-use crate::connector::{Catalog, ClientAuthentication, TokenSettings};
+use crate::connector::{Catalog, ClientAuthentication, ErrorCodes, TokenSettings};
 use crate::oauth::hostile_server::{Answer, HostileServer, json as reply, reply as answer};
 use crate::refresh::*;
 
@@ -107,6 +107,17 @@ async fn row_3_2_9_a_consent_that_is_needed_again_comes_as_a_dead_grant() {
         r#"{"error":"invalid_grant","suberror":"interaction_required","error_description":"AADSTS50076"}"#;
     let scene = Scene::start(answer("400 Bad Request", "application/json", body)).await;
     assert_eq!(scene.code().await, "needs_reconnect");
+}
+
+#[tokio::test]
+async fn row_3_3_2_what_a_provider_means_by_its_own_code_is_the_integrations_to_say() {
+    let refusal = || answer("403 Forbidden", "application/json", r#"{"error":"unauthorized_client"}"#);
+    let errors =
+        ErrorCodes { dead_grant: vec![String::from("unauthorized_client")], ..ErrorCodes::default() };
+    for (errors, code) in [(ErrorCodes::default(), "misconfigured_app"), (errors, "needs_reconnect")] {
+        let scene = saying(TokenSettings { errors, ..TokenSettings::default() }, refusal()).await;
+        assert_eq!(scene.code().await, code);
+    }
 }
 
 /// When the token of this reply ends, from now.

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::ManualClock;
 use crate::clock::Timestamp;
-use crate::connector::{App, Connections, Connector, Hosts, Rotation};
+use crate::connector::{App, Connections, Connector, Hosts, RefreshSettings, Rotation};
 use crate::document;
 use crate::formula::Value;
 use crate::method::testing::methods;
@@ -86,7 +86,7 @@ impl Scene {
         ended.refresh_at = Some(NOW.minus(HOUR));
         store.insert(ended, Secret::new(secrets(credentials)), false).await.unwrap();
         let telemetry = Telemetry::new(AccessLog::off(), clock.clone());
-        let integration = Integration { rotation, ..integration_at(&server.url(), more) };
+        let integration = Integration { refresh: rotating(rotation), ..integration_at(&server.url(), more) };
         let catalog = Arc::new(ArcSwap::from_pointee(Catalog::new(vec![integration])));
         let refresher = refresher(catalog, &store, &clock, &telemetry);
         Self { server, clock, store, telemetry, refresher, id: "c1".into(), disk, folder }
@@ -124,7 +124,8 @@ impl Scene {
     /// The integration wants its credentials refreshed within this time though nobody uses them.
     pub(in crate::refresh) fn keep_alive(&self, within: Duration) {
         let integration = integration_at(&self.server.url(), "");
-        let integration = Integration { keep_alive: Some(within), ..integration };
+        let refresh = RefreshSettings { keep_alive: Some(within), ..RefreshSettings::default() };
+        let integration = Integration { refresh, ..integration };
         self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
     }
 
@@ -245,8 +246,7 @@ auth:
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,
-        keep_alive: None,
-        rotation: Rotation::default(),
+        refresh: RefreshSettings::default(),
         allow_private: true,
         allow_plain: true,
         upgrade_idle: None,
@@ -255,6 +255,10 @@ auth:
         credentials_schema: None,
         token_endpoint: Arc::default(),
     }
+}
+
+pub(super) fn rotating(rotation: Rotation) -> RefreshSettings {
+    RefreshSettings { rotation, ..RefreshSettings::default() }
 }
 
 /// One that nobody exchanges with.

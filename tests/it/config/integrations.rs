@@ -1,6 +1,6 @@
 //! Integrations and the connectors they use.
 
-use sidegate::connector::Rotation;
+use sidegate::connector::{RefreshSettings, Rotation};
 
 use super::*;
 
@@ -52,15 +52,27 @@ route: {pathPrefix: /crm}
 fn what_becomes_of_a_used_refresh_token_is_said_in_a_word_or_as_a_time() {
     for (typed, expected) in [
         ("", Rotation::Strict),
-        ("rotation: strict\n", Rotation::Strict),
-        ("rotation: none\n", Rotation::None),
-        ("rotation: {reuse: 30s}\n", Rotation::Reuse(Duration::from_secs(30))),
+        ("refresh: {rotation: strict}\n", Rotation::Strict),
+        ("refresh: {rotation: none}\n", Rotation::None),
+        ("refresh: {rotation: {reuse: 30s}}\n", Rotation::Reuse(Duration::from_secs(30))),
     ] {
         let folder = with_integration(&format!("connector: crm\n{typed}"));
-        assert_eq!(folder.settings(&[]).integrations[0].rotation, expected, "{typed}");
+        assert_eq!(folder.settings(&[]).integrations[0].refresh.rotation, expected, "{typed}");
     }
-    let folder = with_integration("connector: crm\nrotation: {reuse: 0s}\n");
-    contains(&folder.complaints(&[]), "`integrations.crm.rotation.reuse` is no time at all");
+    let folder = with_integration("connector: crm\nrefresh: {rotation: {reuse: 0s}}\n");
+    contains(&folder.complaints(&[]), "`integrations.crm.refresh.rotation.reuse` is no time at all");
+}
+
+#[test]
+fn when_credentials_are_refreshed_is_the_integrations_to_say() {
+    let typed = "connector: crm\nrefresh: {ahead: 20m, keepAlive: 30d, replay: false}\n";
+    let refresh = with_integration(typed).settings(&[]).integrations[0].refresh.clone();
+    assert_eq!(refresh.ahead, Duration::from_secs(20 * 60));
+    assert_eq!((refresh.keep_alive, refresh.replay), (Some(Duration::from_secs(30 * 24 * 3600)), false));
+    let untouched = with_integration("connector: crm\n").settings(&[]).integrations[0].refresh.clone();
+    assert_eq!(untouched, RefreshSettings::default());
+    let folder = with_integration("connector: crm\nrefresh: {keepAlive: 5m}\n");
+    contains(&folder.complaints(&[]), "`integrations.crm.refresh.keepAlive` is too short");
 }
 
 #[test]

@@ -244,6 +244,19 @@ fn a_key_without_a_value_is_not_taken_for_an_absent_one() {
 }
 
 #[test]
+fn a_chosen_status_is_a_failure_and_not_one_of_the_callers_own_token() {
+    let folder = small();
+    let typed = "statuses: {disconnected: 401, providerDown: 200, needsReconnect: 424, outcomUnknown: 500}";
+    let outbound = format!("outbound: {{address: '127.0.0.1:8081', {typed}}}");
+    folder.write("sidegate.yaml", &SMALL.replace("listeners: {", &format!("listeners: {{{outbound}, ")));
+    let complaints = folder.complaints(&[]);
+    contains(&complaints, "`listeners.outbound.statuses.disconnected` says 401, as if");
+    contains(&complaints, "`listeners.outbound.statuses.providerDown` is no failure: 200");
+    contains(&complaints, "did you mean `outcomeUnknown`");
+    assert!(!complaints.iter().any(|complaint| complaint.contains("needsReconnect")), "{complaints:#?}");
+}
+
+#[test]
 fn what_one_part_needs_from_another_is_missed() {
     let folder = small();
     folder.write(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidegate::connector::{ClientAuthentication, TokenSettings};
+use sidegate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
 
 use super::integrations::CONNECTOR;
 use super::*;
@@ -18,6 +18,10 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
 #[test]
 fn everything_that_departs_from_the_standard_is_read() {
     let folder = with(
@@ -29,6 +33,7 @@ fn everything_that_departs_from_the_standard_is_read() {
   refreshParameters: {scope: a b, resource: r}
   fields: {access_token: data.tokens.0.value, id_token: ''}
   expiresIn: milliseconds
+  errors: {deadGrant: [unauthorized_client, E17], deadApp: [40105], transient: ['-1']}
   lifetime: 1h",
     );
     let settings = folder.settings(&[("SIDEGATE_INTEGRATIONS__CRM__TOKEN_ENDPOINT__LIFETIME", "2h")]);
@@ -43,6 +48,11 @@ fn everything_that_departs_from_the_standard_is_read() {
             (String::from("id_token"), Vec::new()),
         ],
         milliseconds: true,
+        errors: ErrorCodes {
+            dead_grant: texts(&["unauthorized_client", "E17"]),
+            dead_app: texts(&["40105"]),
+            transient: texts(&["-1"]),
+        },
         lifetime: Some(Duration::from_secs(7200)),
     };
     assert_eq!(*settings.integrations[0].token_endpoint, expected);
@@ -68,6 +78,13 @@ fn what_it_may_not_say_is_named() {
             "{basic: base64}",
             "`integrations.crm.tokenEndpoint.basic` is not a word that is known here; write one of `encoded`, `raw`",
         ),
+        (
+            "{errors: {deadGrant: [a, b], transient: [c, a]}}",
+            "integrations/crm.yaml:2:60: `a` stands in `integrations.crm.tokenEndpoint.errors.transient[1]` \
+             and in `integrations.crm.tokenEndpoint.errors.deadGrant[0]`",
+        ),
+        ("{errors: {deadGrant: [a, a]}}", "`a` stands in"),
+        ("{errors: {dead: [a]}}", "this version does not know `dead`"),
         ("{clientAuth: body}", "this version does not know `clientAuth`"),
     ] {
         contains(&with(typed).complaints(&[]), problem);

@@ -95,7 +95,8 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
     }
     for (status, reply, code, advice) in [
         (400, json!({"error": "invalid_grant"}), "code_refused", "client id, grants and scopes"),
-        (401, json!({"error": "BAD_SECRET"}), "code_refused", "may not do this"),
+        (401, json!({"error": "BAD_SECRET"}), "code_refused", "Compare the client id and secret"),
+        (400, json!({}), "code_refused", "gave no tokens: status 400"),
         (401, json!({"error": "invalid_client"}), "misconfigured_app", "Compare the client id and secret"),
         (503, json!({}), "provider_down", ""),
     ] {
@@ -127,7 +128,7 @@ fn an_answer_counts_once_and_only_if_it_was_asked_for() {
         assert_eq!((answer.status, answer.code()), (400, "unknown_state"), "{state}");
     }
     assert_eq!(browser.come_back("code=c").code(), "unknown_state");
-    assert_eq!(browser.ask("POST /oauth-callback", &[("state", "x")]).status, 405);
+    assert_eq!(browser.ask("PUT /oauth-callback", &[("state", "x")]).status, 405);
     assert_eq!((scene.connections().len(), scene.provider.exchanges().len()), (1, exchanges));
 }
 

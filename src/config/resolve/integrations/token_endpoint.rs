@@ -8,7 +8,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::Resolver;
 use crate::config::resolve::browsers::web_url;
-use crate::connector::{ClientAuthentication, TokenSettings};
+use crate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
 use crate::oauth::RESERVED;
 
 impl Resolver<'_> {
@@ -36,8 +36,27 @@ impl Resolver<'_> {
                 .further_fields(&typed.refresh_parameters, &path.key("refreshParameters")),
             fields: typed.fields.iter().map(|(name, path)| (name.clone(), segments(path))).collect(),
             milliseconds: typed.expires_in == raw::Unit::Milliseconds,
+            errors: self.error_codes(&typed.errors, &path.key("errors")),
             lifetime: typed.lifetime.map(|lifetime| lifetime.0),
         })
+    }
+
+    fn error_codes(&mut self, typed: &raw::ErrorCodes, path: &KeyPath) -> ErrorCodes {
+        let lists =
+            [("deadGrant", &typed.dead_grant), ("deadApp", &typed.dead_app), ("transient", &typed.transient)];
+        let mut seen: BTreeMap<&str, KeyPath> = BTreeMap::new();
+        for (name, codes) in lists {
+            for (path, code) in self.places.items(&path.key(name), codes) {
+                if let Some(first) = seen.get(code.0.as_str()) {
+                    let problem = format!("`{}` stands in `{path}` and in `{first}`", code.0);
+                    self.error(&path, problem, "keep it where it says what the provider means");
+                }
+                seen.entry(&code.0).or_insert(path);
+            }
+        }
+        let [dead_grant, dead_app, transient] =
+            lists.map(|(_, codes)| codes.iter().map(|code| code.0.clone()).collect());
+        ErrorCodes { dead_grant, dead_app, transient }
     }
 
     fn further_fields(&mut self, typed: &BTreeMap<String, String>, path: &KeyPath) -> Vec<(String, String)> {

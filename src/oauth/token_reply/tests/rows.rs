@@ -18,7 +18,7 @@ fn standard(status: u16, body: &str) -> Result<serde_json::Value, ExchangeError>
 fn at(places: &[(&str, &str)], body: &str) -> Result<serde_json::Value, ExchangeError> {
     let segments = |path: &str| path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let fields: Vec<_> = places.iter().map(|(name, path)| ((*name).to_owned(), segments(path))).collect();
-    read(Reading { fields: &fields, milliseconds: false }, 200, body.as_bytes())
+    read(Reading { fields: &fields, ..Reading::default() }, 200, body.as_bytes())
 }
 
 fn is_transient(reply: &Result<serde_json::Value, ExchangeError>) -> bool {
@@ -51,7 +51,7 @@ fn row_3_3_2_an_error_with_status_200_is_a_refusal() {
             r#"{"requestId":"1","success":false,"errors":[{"code":"602","message":"Access token expired"}]}"#,
             "unknown 200 602",
         ),
-        ("WeChat", r#"{"errcode":40001,"errmsg":"invalid credential"}"#, "unknown 200 40001"),
+        ("WeChat", r#"{"errcode":40001,"errmsg":"invalid credential"}"#, "dead app 40001"),
         ("TikTok", r#"{"code":40105,"message":"Access token is incorrect","data":{}}"#, "unknown 200 40105"),
     ] {
         assert_eq!(class(&standard(200, body).expect_err(who)), expected, "{who}");
@@ -62,6 +62,83 @@ fn row_3_3_2_an_error_with_status_200_is_a_refusal() {
         r#"{"access_token":"t","code":20000}"#,
     ] {
         assert!(standard(200, body).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn row_3_3_2_codes_that_providers_document_are_known() {
+    for (who, status, body, expected) in [
+        ("Salesforce", 400, r#"{"error":"inactive_user"}"#, "dead grant inactive_user"),
+        ("Salesforce", 400, r#"{"error":"inactive_org"}"#, "dead grant inactive_org"),
+        ("Salesforce", 400, r#"{"error":"invalid_client_id"}"#, "dead app invalid_client_id"),
+        ("Salesforce", 400, r#"{"error":"rate_limit_exceeded"}"#, "transient"),
+        ("Slack", 200, r#"{"ok":false,"error":"token_revoked"}"#, "dead grant token_revoked"),
+        ("Slack", 200, r#"{"ok":false,"error":"account_inactive"}"#, "dead grant account_inactive"),
+        ("Slack", 200, r#"{"ok":false,"error":"bad_client_secret"}"#, "dead app bad_client_secret"),
+        ("Slack", 200, r#"{"ok":false,"error":"ratelimited"}"#, "transient"),
+        ("Zoho", 200, r#"{"error":"invalid_code"}"#, "dead grant invalid_code"),
+        ("Zoho", 200, r#"{"error":"invalid_client_secret"}"#, "dead app invalid_client_secret"),
+        ("GitHub", 200, r#"{"error":"bad_verification_code"}"#, "dead grant bad_verification_code"),
+        ("Google", 401, r#"{"error":"deleted_client"}"#, "dead app deleted_client"),
+        ("Xero and Intuit", 400, r#"{"error":"invalid_grant"}"#, "dead grant invalid_grant"),
+        ("WeChat", 200, r#"{"errcode":40030,"errmsg":"x"}"#, "dead grant 40030"),
+        ("WeChat", 200, r#"{"errcode":42002,"errmsg":"x"}"#, "dead grant 42002"),
+        ("WeChat", 200, r#"{"errcode":"40029","errmsg":"x"}"#, "dead grant 40029"),
+        ("WeChat", 200, r#"{"errcode":40125,"errmsg":"x"}"#, "dead app 40125"),
+        ("WeChat", 200, r#"{"errcode":-1,"errmsg":"system busy"}"#, "transient"),
+        ("Marketo", 200, r#"{"success":false,"errors":[{"code":"606","message":"x"}]}"#, "transient"),
+        ("Meta", 400, r#"{"error":{"type":"OAuthException","code":190,"message":"x"}}"#, "dead grant 190"),
+        ("Meta", 400, r#"{"error":{"type":"OAuthException","code":4,"message":"x"}}"#, "transient"),
+    ] {
+        assert_eq!(class(&standard(status, body).expect_err(who)), expected, "{who} {body}");
+    }
+}
+
+#[test]
+fn row_3_3_2_a_number_means_something_only_in_the_shape_of_reply_that_its_provider_sends() {
+    for body in [
+        r#"{"code":40001,"message":"x"}"#,
+        r#"{"code":40030,"message":"x"}"#,
+        r#"{"errcode":606}"#,
+        r#"{"errcode":190}"#,
+        r#"{"success":false,"errors":[{"code":"40030"}]}"#,
+        r#"{"error":{"code":190}}"#,
+        r#"{"error":{"code":-1}}"#,
+        r#"{"error":"40030"}"#,
+    ] {
+        assert!(class(&standard(200, body).expect_err(body)).starts_with("unknown 200 "), "{body}");
+    }
+}
+
+#[test]
+fn row_3_3_2_a_setting_sorts_a_providers_own_codes_over_what_is_known() {
+    let [dead_grant, dead_app, transient] =
+        [vec!["unauthorized_client", "E17"], vec!["40105"], vec!["invalid_grant", "none_yet"]]
+            .map(|codes| codes.into_iter().map(String::from).collect::<Vec<_>>());
+    let reading =
+        Reading { dead_grant: &dead_grant, dead_app: &dead_app, transient: &transient, ..Reading::default() };
+    for (why, status, body, expected) in [
+        (
+            "over a word of the standard",
+            403,
+            r#"{"error":"unauthorized_client"}"#,
+            "dead grant unauthorized_client",
+        ),
+        ("over another", 400, r#"{"error":"invalid_grant"}"#, "transient"),
+        ("in an object", 400, r#"{"error":{"code":"E17"}}"#, "dead grant E17"),
+        ("over a status", 500, r#"{"error":"E17"}"#, "dead grant E17"),
+        ("a number with 200", 200, r#"{"code":40105,"message":"x","data":{}}"#, "dead app 40105"),
+        ("a number as text", 200, r#"{"code":"40105","message":"x"}"#, "dead app 40105"),
+        (
+            "what it does not name is as before",
+            400,
+            r#"{"error":"invalid_client"}"#,
+            "dead app invalid_client",
+        ),
+        ("in the same case only", 400, r#"{"error":"e17"}"#, "unknown 400 e17"),
+    ] {
+        let error = read(reading, status, body.as_bytes()).expect_err(why);
+        assert_eq!(class(&error), expected, "{why}");
     }
 }
 
@@ -117,7 +194,7 @@ fn row_3_3_5_milliseconds_become_seconds_where_a_setting_says_so() {
         [("3600000", json!(3600.0)), ("\"3600000\"", json!(3600.0)), ("null", json!(null))]
     {
         let body = format!(r#"{{"access_token":"t","expires_in":{given}}}"#);
-        let reading = Reading { fields: &[], milliseconds: true };
+        let reading = Reading { milliseconds: true, ..Reading::default() };
         assert_eq!(read(reading, 200, body.as_bytes()).unwrap()["expires_in"], expected, "{given}");
     }
 }
