@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::store::redb::Replaced;
-use crate::store::{Health, Opened, StoreError, TokenDigest};
+use crate::store::{Connection, Health, Opened, StoreError, TokenDigest};
 
 use super::flight::{Brought, Ready, held_token, store_down};
 use super::outcome::RefreshError;
@@ -100,10 +100,10 @@ impl Refresher {
             match self.store.open_secrets(&id).await {
                 Ok(Some(row)) => self.take_up(row).await,
                 Ok(None) => {
-                    tracing::error!(%path, "spilled tokens are of no connection of this store; they stay there")
+                    tracing::error!(%path, "spilled tokens are of no connection of this store; they stay there");
                 }
                 Err(error) => {
-                    tracing::error!(%path, error = %report(&error), "spilled tokens cannot be stored")
+                    tracing::error!(%path, error = %report(&error), "spilled tokens cannot be stored yet");
                 }
             }
         }
@@ -114,25 +114,24 @@ impl Refresher {
         let row = match self.left_over(&row).await {
             Ok(Some(_)) => self.without_doubt(&row).await,
             Ok(None) => return,
-            Err(error) => return tracing::error!(connection, %error, "spilled tokens cannot be read"),
+            Err(error) => Err(error),
         };
         match row {
             Ok(row) => drop(self.join(&row, Cause::Expiry)),
-            Err(error) => {
-                tracing::error!(connection, error = %report(&error), "spilled tokens cannot be stored")
-            }
+            Err(error) => tracing::error!(connection, %error, "spilled tokens cannot be stored yet"),
         }
     }
 
     /// Where it was not known what had become of the token, because the file was not there to say so, it is known now.
-    async fn without_doubt(&self, row: &Opened) -> Result<Opened, StoreError> {
+    async fn without_doubt(&self, row: &Opened) -> Result<Opened, RefreshError> {
         if row.connection.health == Health::Ready {
             return Ok(row.clone());
         }
-        let ready = |connection: &mut crate::store::Connection| connection.health = Health::Ready;
-        let (Replaced::Stored(now) | Replaced::Overtaken(now)) =
-            self.store.update(&row.connection, ready).await?;
-        Ok(now)
+        let ready = |connection: &mut Connection| connection.health = Health::Ready;
+        match self.store.update(&row.connection, ready).await {
+            Ok(Replaced::Stored(now) | Replaced::Overtaken(now)) => Ok(now),
+            Err(error) => Err(store_down(&error)),
+        }
     }
 
     /// Keeps a file that is of no use, under another name.
