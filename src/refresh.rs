@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
-use crate::method::{Account, Methods, Subject};
+use crate::method::{Account, Methods, Subject, User};
 use crate::names::AppId;
 use crate::oauth::{ExchangeError, Sent, TokenEndpoint};
 use crate::store::{Health, Opened, Secrets, Store};
@@ -33,7 +33,7 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
-pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
+pub use first::{CodeError, Consented, FirstCredentials, FirstToken, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 pub use memory::Trial;
@@ -154,8 +154,8 @@ impl Refresher {
         self.memory.tried(&renewed.connection.id, trial);
     }
 
-    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and
-    /// how long it lives, if that is known. Other connections need none.
+    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`. Other
+    /// connections need none.
     ///
     /// # Errors
     /// What the exchange's failure means; `secrets` are as before.
@@ -164,8 +164,9 @@ impl Refresher {
         integration: &Integration,
         option: Option<&str>,
         app: Option<&AppId>,
+        user: Option<User<'_>>,
         secrets: &mut Secrets,
-    ) -> Result<Option<Duration>, RefreshError> {
+    ) -> Result<Option<FirstToken>, RefreshError> {
         let account = Account {
             option,
             app,
@@ -173,7 +174,7 @@ impl Refresher {
             input: &secrets.input,
             credentials: Some(&secrets.credentials),
             pinned_origin: None,
-            user: None,
+            user,
         };
         let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
@@ -188,7 +189,7 @@ impl Refresher {
         let granted = reply.granted(&self.sources.methods, integration, account, now).await;
         drop(subject);
         secrets.credentials = granted.credentials;
-        Ok(granted.expires_at.map(|end| end.since(now)))
+        Ok(Some(FirstToken { lifetime: granted.expires_at.map(|end| end.since(now)) }))
     }
 
     /// Begins no exchange any more, and waits for those under way and for tokens that could not be stored yet; for a

@@ -28,6 +28,16 @@ pub struct KeyRows {
     pub connections: u64,
     /// Customers under it.
     pub customers: u64,
+    /// Consents under way under it.
+    pub consents: u64,
+}
+
+impl KeyRows {
+    /// All rows under it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.connections + self.customers + self.consents
+    }
 }
 
 /// Sealing everything anew under the first key.

@@ -207,9 +207,11 @@ impl Rejection {
         let key = match self {
             Self::Api(refused) => return refused.error.clone(),
             Self::Own(rejection) => return rejection.error_data().into(),
-            Self::NoToken | Self::Token(_) => Some("not_authenticated"),
-            Self::NothingHere => Some("not_found"),
-            _ => None,
+            _ => match self.status() {
+                StatusCode::UNAUTHORIZED => Some("not_authenticated"),
+                StatusCode::NOT_FOUND => Some("not_found"),
+                _ => None,
+            },
         };
         let kind = if self.status().is_server_error() { "internal" } else { "bad_request" };
         let message = self.to_string();

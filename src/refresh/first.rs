@@ -3,6 +3,8 @@
 
 mod oauth1;
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -49,6 +51,12 @@ pub struct FirstCredentials {
     pub credentials: Zeroizing<Value>,
     /// When they end, if that is known.
     pub expires_at: Option<Timestamp>,
+}
+
+/// A token that the client's own credentials brought.
+pub struct FirstToken {
+    /// How long it lives, if that is known.
+    pub lifetime: Option<Duration>,
 }
 
 /// Why a code brought no tokens.

@@ -8,7 +8,8 @@ use std::path::Path;
 use ::redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
 use super::error::StoreError;
-use super::tables::{CUSTOMERS, CustomerKey, CustomerParts, META, SECRETS};
+use super::tables::{CONSENTS, CUSTOMERS, CustomerKey, CustomerParts, META, RequestKey, SECRETS, Tables};
+use crate::clock::Timestamp;
 use crate::seal::{Keyring, SealError, key_id};
 
 /// In front of the ids of keys in the table `meta`.
@@ -21,28 +22,43 @@ pub struct Rows {
     pub connections: u64,
     /// Customers.
     pub customers: u64,
+    /// Consents under way.
+    pub consents: u64,
 }
 
 impl Rows {
     /// All of them.
     #[must_use]
     pub fn total(self) -> u64 {
-        self.connections + self.customers
+        self.connections + self.customers + self.consents
     }
 }
 
 impl fmt::Display for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connections, customers } = self;
+        let Self { connections, customers, consents } = self;
         let plural = |count: &u64| if *count == 1 { "" } else { "s" };
         write!(f, "{connections} connection{}", plural(connections))?;
-        write!(f, " and {customers} customer{}", plural(customers))
+        write!(f, " and {customers} customer{}", plural(customers))?;
+        match consents {
+            0 => Ok(()),
+            _ => write!(f, " and {consents} consent{} under way", plural(consents)),
+        }
     }
 }
 
 /// The rows of a store by the id of the key that they are sealed with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyUse(pub BTreeMap<String, Rows>);
+
+impl KeyUse {
+    /// With the keys of what the store did not take, one for each connection.
+    pub(super) fn add_spilled(&mut self, keys: &[String]) {
+        for key in keys {
+            self.0.entry(key.clone()).or_default().connections += 1;
+        }
+    }
+}
 
 impl fmt::Display for KeyUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,19 +70,27 @@ impl fmt::Display for KeyUse {
     }
 }
 
-/// Finds that the ring is good for what is stored, and notes the keys of it that are new here.
+/// Finds that the ring is good for what is stored at `now`, and for what the store did not take and is sealed with the keys
+/// `spilled`; and notes the keys of it that are new here.
 pub(super) fn admit(
     transaction: &WriteTransaction,
     path: &Path,
     keyring: &Keyring,
+    now: Timestamp,
     spilled: &[String],
 ) -> Result<(), StoreError> {
+    // No key is kept for what nobody can finish any more.
+    Tables::open(transaction)?.forget_consents(now)?;
     let mut meta = transaction.open_table(META)?;
     let known = known_keys(&meta, keyring, path)?;
-    let (secrets, customers) = (transaction.open_table(SECRETS)?, transaction.open_table(CUSTOMERS)?);
     let mut missing = KeyUse::default();
     if known.iter().any(|id| !keyring.holds(id)) {
-        missing = counted(&secrets, &customers, spilled)?;
+        missing = counted(
+            &transaction.open_table(SECRETS)?,
+            &transaction.open_table(CUSTOMERS)?,
+            &transaction.open_table(CONSENTS)?,
+        )?;
+        missing.add_spilled(spilled);
         // What names a key that was never here is a damaged row, and no reason to turn all others away.
         missing.0.retain(|id, _| !keyring.holds(id) && known.contains(id));
     }
@@ -88,9 +112,13 @@ pub(super) fn admit(
     Ok(())
 }
 
-/// How many rows are sealed with which key; `spilled` are the keys of those that are in no table.
-pub(super) fn used(transaction: &ReadTransaction, spilled: &[String]) -> Result<KeyUse, StoreError> {
-    counted(&transaction.open_table(SECRETS)?, &transaction.open_table(CUSTOMERS)?, spilled)
+/// How many rows are sealed with which key.
+pub(super) fn used(transaction: &ReadTransaction) -> Result<KeyUse, StoreError> {
+    counted(
+        &transaction.open_table(SECRETS)?,
+        &transaction.open_table(CUSTOMERS)?,
+        &transaction.open_table(CONSENTS)?,
+    )
 }
 
 /// The ids of all keys that were ever used here. None of the ring may have the id of another one.
@@ -116,11 +144,11 @@ fn known_keys(
 fn counted(
     secrets: &impl ReadableTable<&'static str, &'static [u8]>,
     customers: &impl ReadableTable<CustomerKey, CustomerParts>,
-    spilled: &[String],
+    consents: &impl ReadableTable<RequestKey, &'static [u8]>,
 ) -> Result<KeyUse, StoreError> {
     let mut rows = KeyUse::default();
-    let mut count = |id: Option<&str>, place: fn(&mut Rows) -> &mut u64| {
-        let Some(id) = id else { return };
+    let mut count = |sealed: &[u8], place: fn(&mut Rows) -> &mut u64| {
+        let Some(id) = key_id(sealed) else { return };
         if !rows.0.contains_key(id) {
             rows.0.insert(id.to_owned(), Rows::default());
         }
@@ -129,11 +157,13 @@ fn counted(
         }
     };
     for row in secrets.iter()? {
-        count(key_id(row?.1.value()), |rows| &mut rows.connections);
+        count(row?.1.value(), |rows| &mut rows.connections);
     }
     for row in customers.iter()? {
-        count(key_id(row?.1.value().1), |rows| &mut rows.customers);
+        count(row?.1.value().1, |rows| &mut rows.customers);
     }
-    spilled.iter().for_each(|key| count(Some(key), |rows| &mut rows.connections));
+    for row in consents.iter()? {
+        count(row?.1.value(), |rows| &mut rows.consents);
+    }
     Ok(rows)
 }

@@ -86,7 +86,7 @@ impl Store {
         let spilled = spill.as_ref().map(Spill::keys).unwrap_or_default();
         file.write(|transaction| {
             tables::prepare(transaction, &config.path)?;
-            keys::admit(transaction, &config.path, &keyring, &spilled)
+            keys::admit(transaction, &config.path, &keyring, clock.now(), &spilled)
         })?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
@@ -108,7 +108,8 @@ impl Store {
         }
         let (file, keyring) = (&self.0.file, Arc::new(keyring));
         let written = file.write(|transaction| {
-            keys::admit(transaction, file.path(), &keyring, &self.0.spilled_keys())?;
+            let (now, spilled) = (self.0.clock.now(), self.0.spilled_keys());
+            keys::admit(transaction, file.path(), &keyring, now, &spilled)?;
             self.0.keyring.store(Arc::clone(&keyring));
             Ok(())
         });

@@ -3,4 +3,5 @@
 mod answers;
 mod posted;
 mod scene;
+mod users;
 mod ways;

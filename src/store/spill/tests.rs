@@ -141,7 +141,7 @@ async fn a_folder_that_cannot_be_used_is_named() {
 async fn a_key_that_a_record_needs_is_counted_and_not_withdrawn_until_the_record_is_sealed_anew() {
     let folder = spilled().await;
     let store = folder.open(&[("k2", 2), ("k1", 1)], clock()).unwrap();
-    let one = Rows { connections: 1, customers: 0 };
+    let one = Rows { connections: 1, ..Rows::default() };
     assert_eq!(store.key_use().await.unwrap(), KeyUse([("k1".into(), one)].into()));
     let only_k2 = || Keyring::new(&[Folder::key("k2", 2)]).unwrap();
     let error = store.rekey(only_k2()).unwrap_err();

@@ -48,6 +48,7 @@ fn a_customer_consents_and_is_connected() {
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };
     assert_eq!((&connection["name"], &connection["connected"]), (&json!("Mine"), &json!(true)));
+    assert_eq!(connection["refresh"]["exchanges"], 1);
     assert_eq!(scene.call("crm").status, 200);
     let exchange = &scene.provider.exchanges()[0];
     assert_eq!(
@@ -72,6 +73,8 @@ fn how_it_ended_is_told_by_a_redirect_where_one_is_wanted() {
     assert!(told["error"].contains("access_denied (not today)"), "{told:?}");
     let data: Value = serde_json::from_str(&told["errorData"]).unwrap();
     assert_eq!(data["message"], told["error"].as_str());
+    let said = json!({"response": {"data": {"error": "access_denied", "error_description": "not today"}}});
+    assert_eq!((data["type"].as_str(), &data["data"]), (Some("connection"), &said));
     // The consent is over, and what is connected stays.
     assert_eq!(browser.come_back(&scene.provider.consent(&place)).code(), "unknown_state");
     assert_eq!(scene.connections().len(), 1);
@@ -111,6 +114,25 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
         );
     }
     assert_eq!(scene.connections().len(), 0);
+}
+
+#[test]
+fn who_wanted_a_connection_back_is_told_which_one_failed_and_what_the_third_party_said() {
+    let scene = Scene::new();
+    scene.connect(&json!({}));
+    let id = scene.connections()[0]["id"].as_str().unwrap().to_owned();
+    scene.provider.refuse(400, json!({"error": "invalid_grant", "error_description": "too late"}));
+    let refused = scene.connect(&json!({"connectionId": id, "requestId": REQUEST}));
+    assert_eq!(refused.code(), "code_refused");
+    let told = ask(&scene.gate, "connect", &format!("GET /sse/connection-events/{REQUEST}"), "", "");
+    let told = told.text().lines().find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (told["type"].as_str(), told["connectionId"].as_str()),
+        (Some("newConnectionFailure"), Some(&*id))
+    );
+    let said = json!({"error": "invalid_grant", "error_description": "too late"});
+    assert_eq!(told["errorData"]["data"], json!({"response": {"status": 400, "data": said}}));
 }
 
 #[test]
