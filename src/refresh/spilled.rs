@@ -12,8 +12,9 @@ use crate::report::report;
 use crate::store::redb::Replaced;
 use crate::store::{Connection, Health, Opened, StoreError, TokenDigest};
 
-use super::flight::{Brought, Ready, held_token, store_down};
+use super::flight::{Brought, Ready, store_down};
 use super::outcome::RefreshError;
+use super::row::held_token;
 use super::{Cause, Refresher};
 
 /// What a file holds.
