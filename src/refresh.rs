@@ -12,6 +12,8 @@ pub mod freshness;
 mod lease;
 mod memory;
 pub mod outcome;
+mod pauses;
+mod row;
 pub mod schedule;
 mod single_flight;
 
@@ -38,6 +40,7 @@ use memory::Memory;
 pub use memory::Trial;
 use outcome::Failure;
 pub use outcome::RefreshError;
+pub use row::account;
 use schedule::Census;
 use single_flight::{Seat, SingleFlight};
 
@@ -175,7 +178,7 @@ impl Refresher {
             pinned_origin: None,
             user,
         };
-        let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+        let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
         let started = Instant::now();
         let sent = plan.send(&self.sources, &subject);

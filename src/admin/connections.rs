@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::status::as_optional_text;
+use super::times::as_optional_text;
 use crate::clock::Timestamp;
 
 /// What the last look through the store saw.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::status::{as_optional_text, as_text};
+use super::times::{as_optional_text, as_text};
 use crate::clock::Timestamp;
 
 /// The sealing keys of the store, on the status page.

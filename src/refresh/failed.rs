@@ -12,8 +12,8 @@ use crate::store::{Connection, FailureClass, Health, Opened, RefreshFailure, Spe
 
 use super::Refresher;
 use super::exchange::Plan;
-use super::flight::good_for_use;
 use super::outcome::{Failure, RefreshError};
+use super::row::good_for_use;
 use super::single_flight::Outcome;
 
 /// A refusal that nobody understands is taken for the end of the grant once it was repeated so often

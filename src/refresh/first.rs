@@ -19,7 +19,7 @@ use crate::telemetry::labels::RefreshOutcome;
 use super::exchange::{self, authentication, lay_over, reading};
 use super::freshness::Arrival;
 use super::outcome::Failure;
-use super::{RefreshError, Refresher, flight, freshness};
+use super::{RefreshError, Refresher, freshness};
 
 /// What a customer's browser brought back.
 pub struct Consented<'a> {
@@ -216,7 +216,7 @@ fn seen_by_methods<'a>(
     account: Account<'a>,
     consented: &Consented<'_>,
 ) -> Result<Subject<'a>, RefreshError> {
-    let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+    let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
     let subject = subject
         .with("queryParameters", consented.query)
         .with("redirectUri", &Value::from(consented.callback))

@@ -12,8 +12,7 @@ use crate::report::report;
 use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
-/// The longest pause that a provider may ask for.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+use super::pauses::LONGEST_PAUSE;
 
 /// Why there is no fresh credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +65,11 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// The connector does not fit the connection any more.
+    pub(super) fn misfit(error: &RunError) -> Self {
+        Self::MisconfiguredApp { reason: error.to_string() }
+    }
+
     /// The stable code, which callers see in `X-Sidegate-Refresh`.
     #[must_use]
     pub fn code(&self) -> &'static str {
