@@ -304,3 +304,15 @@ fn a_lenders_app_asks_for_the_consent_and_only_its_borrower_calls() {
         "the lender itself is switched off"
     );
 }
+
+#[test]
+fn a_test_refreshes_what_was_revoked_each_time_that_it_was() {
+    let scene = Scene::new();
+    assert_eq!(scene.connect(&json!({})).status, 200);
+    for exchanges in 2..=4 {
+        scene.provider.revoke_access();
+        let tested = scene.api("POST /connections/crm/test", &json!({}));
+        assert_eq!(json(&tested), json!({"success": true}));
+        assert_eq!(scene.provider.exchanges().len(), exchanges);
+    }
+}
