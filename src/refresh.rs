@@ -223,7 +223,7 @@ impl Refresher {
 
     /// Waits for credentials of another version than `seen`.
     async fn renewed(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
-        let late = RefreshError::ProviderDown { reason: "no outcome in time".into() };
+        let late = RefreshError::ProviderDown { reason: "no outcome in time".into(), status: None };
         tokio::time::timeout(PATIENCE, self.other_version(seen, cause)).await.unwrap_or(Err(late))
     }
 
