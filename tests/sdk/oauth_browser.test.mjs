@@ -1,12 +1,10 @@
 // Connecting by OAuth as people do it: in a real Chromium, by the real SDKs, through the login page of npm oidc-provider.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { browser, noBrowser as skip } from './browser.mjs';
 import { oauthServer } from './oauth_server.mjs';
 import { egress, setStage } from './stage.mjs';
-import { assertNoSecret, binary, plant } from './support.mjs';
+import { assertNoSecret, plant } from './support.mjs';
 
 const clientSecret = plant('client-secret');
 
@@ -239,27 +237,18 @@ test('the page at the end is plain and readable on a telephone, in the dark, and
 
 test('`integrations test` prints an address, and shows the steps as they are taken', { skip }, async () => {
   for (const [integration, code, shown] of [['crm', 0, /✓ Test the connection: done.* answer 200\n/], ['wrong', 1, /✗ Exchange .*401, invalid_client\n(.*\n)*.*client id and secret/]]) {
-    const command = spawn(binary, ['integrations', 'test', integration, '--config', stage.gate.path, '--address', new URL(stage.gate.outbound).host], { env: {} });
-    let said = ''; let told = '';
-    command.stdout.on('data', (data) => { said += data; });
-    const ended = once(command, 'close');
-    for await (const data of command.stderr.iterator({ destroyOnReturn: false })) {
-      told += data;
-      if (told.includes('connectionRequestId=') && told.includes('Waiting')) break;
-    }
-    command.stderr.on('data', (data) => { told += data; });
-    const page = await chromium.newPage();
-    await page.goto(/http\S+connectionRequestId=\S+/.exec(told)[0]);
-    await page.getByRole('button', { name: 'Connect' }).click();
-    const waiting = /✓ Send the browser.*: done.*\n(.*\n)*.*… Wait for the browser to come back: under way\n/;
-    while (!waiting.test(said)) await once(command.stdout, 'data');
-    await consents(page);
-    assert.deepEqual(await ended, [code, null], told);
-    assert.match(said, shown);
-    const ends = said.match(/: (done|failed|not reached)/g).length;
-    assert.equal(ends, 7, `each step ends once: ${said}`);
-    assertNoSecret(said + told, 'what the command prints');
-    await page.close();
+    const { out, err, ...ended } = await stage.tested(integration, async (address, prints) => {
+      const page = await chromium.newPage();
+      await page.goto(address);
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await prints(/✓ Send the browser.*: done.*\n(.*\n)*.*… Wait for the browser to come back: under way\n/);
+      await consents(page);
+      await page.getByRole('heading', { name: /onnected/ }).waitFor();
+      await page.close();
+    });
+    assert.equal(ended.code, code, err);
+    assert.match(out, shown);
+    assert.equal(out.match(/: (done|failed|not reached)/g).length, 7, `each step ends once: ${out}`);
   }
   const { body } = await stage.asked('/connections?userId=sidegate-test', { isAdmin: true });
   assert.deepEqual(body.items.filter((item) => item.userId === 'sidegate-test'), [], 'the test took its connection away again');
