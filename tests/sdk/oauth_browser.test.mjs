@@ -15,7 +15,7 @@ before(async () => {
   stage = await setStage();
   ({ app, chromium } = stage);
   oauth = await oauthServer({ clientId: 'sidegate', clientSecret, redirectUris: [stage.callback] });
-  const spec = (more) => `
+  const spec = (test, authorizeUri = `${oauth.url}/auth`, more = '') => `
 name: Pipeline CRM
 auth:
   type: oauth2
@@ -24,17 +24,18 @@ auth:
     mapping:
       clientId: {$var: connectorParameters.clientId}
       clientSecret: {$var: connectorParameters.clientSecret}
-      authorizeUri: ${oauth.url}/auth
+      authorizeUri: ${authorizeUri}
+      issuer: ${oauth.url}
       tokenUri: ${oauth.url}/token
       clientAuthLocation: headers
       scopes: [openid, offline_access]
-      extra: {prompt: consent}
+      extra: {prompt: consent${more}}
   makeApiClient:
     type: mapping
     mapping:
       baseUri: ${oauth.url}
       headers: {Authorization: {$concat: ['Bearer ', {$var: credentials.access_token}]}}
-  test: {type: rest-api-mapping, mapping: {path: ${more}, method: get}}
+  test: {type: rest-api-mapping, mapping: {path: ${test}, method: get}}
 `;
   const integration = (connector, appSecret) => `
 connector: ${connector}
@@ -43,9 +44,12 @@ ${egress}`;
   await stage.start({
     'connectors/crm/spec.yml': spec('/resource'),
     'connectors/untested/spec.yml': spec('/nothing-here'),
+    // Its pages are on another site then, for `localhost` and 127.0.0.1 are two.
+    'connectors/posting/spec.yml': spec('/resource', oauth.url.replace('127.0.0.1', 'localhost') + '/auth', ', response_mode: form_post'),
     'integrations/crm.yaml': integration('crm', clientSecret),
     'integrations/wrong.yaml': integration('crm', plant('another-secret')),
     'integrations/untested.yaml': integration('untested', clientSecret),
+    'integrations/posting.yaml': integration('posting', clientSecret),
   });
 });
 
@@ -178,6 +182,21 @@ for (const generation of ['old', 'new']) {
     await page.close();
   });
 }
+
+test('an answer that is posted from another site connects, and tells a no', { skip }, async () => {
+  for (const refuses of [true, false]) {
+    const posts = [];
+    const note = (request) => { if (request.method() === 'POST' && request.url() === stage.callback) posts.push(request.headers().origin); };
+    chromium.on('request', note);
+    const { page, state } = await followed('posting', { refuses });
+    chromium.off('request', note);
+    assert.deepEqual(posts, [oauth.url.replace('127.0.0.1', 'localhost')]);
+    const { status, steps } = await state();
+    assert.equal(status, refuses ? 'error' : 'success');
+    if (refuses) assert.equal(steps.find((step) => step.state === 'failed').code, 'access_denied');
+    await page.close();
+  }
+});
 
 test('a refused consent shows its reason, what to do, and how far it came', { skip }, async () => {
   const { page, state } = await followed('crm', { refuses: true });
