@@ -8,7 +8,7 @@ mod update;
 
 pub(super) use create::replaces;
 pub(super) use draft::{Draft, Source, integration as integration_key};
-pub(super) use material::{First, With, connect, user};
+pub(super) use material::{First, Verdict, With, connect, user};
 
 use http::{Method, Response};
 
@@ -165,7 +165,9 @@ impl Api {
             }
         }
         match tested {
-            Ok(Tested::Passed) => Ok(view::shown(&TestView { success: true, message: None, data: None })),
+            Ok(Tested::Passed { .. }) => {
+                Ok(view::shown(&TestView { success: true, message: None, data: None }))
+            }
             Ok(Tested::NoTest) => Err(Rejection::NoTest { key: integration.key.clone() }),
             // That the third party does not take them is what was asked for.
             Err(error) if error.kind() == FailureKind::Refused => {

@@ -82,9 +82,9 @@ fn exchanges_once() {
         // The end of the input says that whoever kills is ready.
         std::io::read_to_string(std::io::stdin()).unwrap();
         if fail_at > 0 {
-            disk.fails_at(fail_at)
+            disk.fails_at(fail_at);
         } else {
-            disk.kill_at(kill_at)
+            disk.kill_at(kill_at);
         }
         let outcome = refresher.fresh(seen).await;
         if disk.is_failing() {
@@ -211,7 +211,7 @@ impl Round {
                 Kill::Change(_) | Kill::Refusal(..) if !restart.killed => break,
                 // One that is killed late may be through.
                 Kill::Answer(_, behind) => {
-                    assert!(restart.killed || !behind.is_zero(), "not killed: {kill:?}")
+                    assert!(restart.killed || !behind.is_zero(), "not killed: {kill:?}");
                 }
                 _ => {}
             }
