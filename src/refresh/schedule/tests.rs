@@ -13,7 +13,7 @@ async fn scene(more: usize) -> Scene {
     for other in 0..more {
         scene.another(&format!("c{}", other + 2)).await;
     }
-    scene.keep_alive(WEEK);
+    scene.set(RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() });
     scene
 }
 
@@ -44,7 +44,7 @@ async fn a_restart_keeps_the_schedule() {
     scene.clock.advance(WEEK);
     round(&scene).await;
     let scene = scene.restarted();
-    scene.keep_alive(WEEK);
+    scene.set(RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() });
     round(&scene).await;
     assert_eq!(scene.server.requests(), 1);
 }
