@@ -10,3 +10,4 @@ pub mod readiness;
 pub mod rejection;
 pub mod sealing;
 pub mod status;
+mod times;

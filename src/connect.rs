@@ -154,7 +154,7 @@ impl Connect {
             return self.follow(&head, request, arrival, seen).await;
         }
         if let Place::Callback = place {
-            return self.callback(&head, arrival, seen).await;
+            return self.callback(&head, body, arrival, seen).await;
         }
         if !matches!(head.method, Method::GET | Method::POST) {
             return Err(Rejection::MethodNotAllowed { allow: "GET, POST" });

@@ -12,6 +12,8 @@ pub mod freshness;
 mod lease;
 mod memory;
 pub mod outcome;
+mod pauses;
+mod row;
 pub mod schedule;
 mod single_flight;
 
@@ -24,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::connector::{Catalog, Integration};
-use crate::method::{Account, Methods, Subject};
+use crate::method::{Account, Methods, Subject, User};
 use crate::names::AppId;
 use crate::oauth::{ExchangeError, Sent, TokenEndpoint};
 use crate::store::{Health, Opened, Secrets, Store};
@@ -32,12 +34,13 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::labels::RefreshOutcome;
 
 use exchange::Plan;
-pub use first::{CodeError, Consented, FirstCredentials, FirstTokens};
+pub use first::{CodeError, Consented, FirstCredentials, FirstToken, FirstTokens};
 pub use freshness::Freshness;
 use memory::Memory;
 pub use memory::Trial;
 use outcome::Failure;
 pub use outcome::RefreshError;
+pub use row::account;
 use schedule::Census;
 use single_flight::{Seat, SingleFlight};
 
@@ -153,8 +156,8 @@ impl Refresher {
         self.memory.tried(&renewed.connection.id, trial);
     }
 
-    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`; and
-    /// how long it lives, if that is known. Other connections need none.
+    /// The first token of a client-credentials grant for a connection that is being created, put into `secrets`. Other
+    /// connections need none.
     ///
     /// # Errors
     /// What the exchange's failure means; `secrets` are as before.
@@ -163,8 +166,9 @@ impl Refresher {
         integration: &Integration,
         option: Option<&str>,
         app: Option<&AppId>,
+        user: Option<User<'_>>,
         secrets: &mut Secrets,
-    ) -> Result<Option<Duration>, RefreshError> {
+    ) -> Result<Option<FirstToken>, RefreshError> {
         let account = Account {
             option,
             app,
@@ -172,9 +176,9 @@ impl Refresher {
             input: &secrets.input,
             credentials: Some(&secrets.credentials),
             pinned_origin: None,
-            user: None,
+            user,
         };
-        let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+        let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
         let started = Instant::now();
         let sent = plan.send(&self.sources, &subject, self.clock.now());
@@ -187,7 +191,7 @@ impl Refresher {
         let granted = reply.granted(&self.sources.methods, integration, account, now).await;
         drop(subject);
         secrets.credentials = granted.credentials;
-        Ok(granted.expires_at.map(|end| end.since(now)))
+        Ok(Some(FirstToken { lifetime: granted.expires_at.map(|end| end.since(now)) }))
     }
 
     /// Begins no exchange any more, and waits for those under way and for tokens that could not be stored yet; for a

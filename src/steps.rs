@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-pub use advice::advice;
 pub use payload::Payload;
 
 /// What a step is for.
@@ -123,7 +122,8 @@ impl Step {
     /// What to do about it, if it failed.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
-        (self.state == State::Failed).then(|| advice(self.code.as_deref(), self.status)).flatten()
+        let advice = || advice::advice(self.stage, self.code.as_deref(), self.status);
+        (self.state == State::Failed).then(advice).flatten()
     }
 }
 

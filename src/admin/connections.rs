@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::status::as_optional_text;
+use super::times::as_optional_text;
 use crate::clock::Timestamp;
 
 /// What the last look through the store saw.
@@ -48,9 +48,9 @@ pub struct Unwell {
     /// When it was last refreshed.
     #[serde(serialize_with = "as_optional_text")]
     pub refreshed_at: Option<Timestamp>,
-    /// Before when nobody tries again.
+    /// When it is refreshed next.
     #[serde(serialize_with = "as_optional_text")]
-    pub next_try: Option<Timestamp>,
+    pub next_refresh: Option<Timestamp>,
     /// How many exchanges were made for it.
     pub exchanges: u64,
     /// The version of its credentials.

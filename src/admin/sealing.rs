@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::status::{as_optional_text, as_text};
+use super::times::{as_optional_text, as_text};
 use crate::clock::Timestamp;
 
 /// The sealing keys of the store, on the status page.
@@ -28,6 +28,16 @@ pub struct KeyRows {
     pub connections: u64,
     /// Customers under it.
     pub customers: u64,
+    /// Consents under way under it.
+    pub consents: u64,
+}
+
+impl KeyRows {
+    /// All rows under it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.connections + self.customers + self.consents
+    }
 }
 
 /// Sealing everything anew under the first key.

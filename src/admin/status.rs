@@ -1,12 +1,13 @@
 //! What the operator is shown of a running Sidegate, and how it is controlled.
 //! Never holds a secret, and nothing that a caller sent but the reason for which it was refused.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::connections::Connections;
 use super::preview::{Preview, Wanted};
 use super::readiness::Unmet;
 use super::sealing::{KeyRows, Rotation, Sealing};
+use super::times::{as_optional_text, as_text};
 use crate::clock::Timestamp;
 
 /// What the admin listener needs of the process.
@@ -189,20 +190,5 @@ impl Status {
             Some(Unmet { condition: "draining", .. }) => "draining",
             Some(_) => "not ready",
         }
-    }
-}
-
-pub(super) fn as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field itself")]
-pub(super) fn as_optional_text<S: Serializer>(
-    at: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.collect_str(at),
-        None => serializer.serialize_none(),
     }
 }

@@ -8,7 +8,7 @@ mod update;
 
 pub(super) use create::replaces;
 pub(super) use draft::{Draft, Source, integration as integration_key};
-pub(super) use material::{With, connect, user};
+pub(super) use material::{First, With, connect, user};
 
 use http::{Method, Response};
 
@@ -206,7 +206,7 @@ impl Api {
     }
 
     /// The customer as it is recorded; of one that is not, nothing but its id is known.
-    async fn customer(&self, owner: &Owner) -> Result<Customer, Rejection> {
+    pub(super) async fn customer(&self, owner: &Owner) -> Result<Customer, Rejection> {
         let known = self.store.customer(owner).await?;
         Ok(Told::default().over(known, owner.clone(), self.clock.now()))
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::Api;
 use super::body::JsonBody;
-use super::connections::{Draft, Source, With, integration_key, replaces};
+use super::connections::{Draft, Source, With, integration_key, replaces, user};
 use super::place::Selector;
 use super::rejection::Rejection;
 use super::seen::random_id;
@@ -109,14 +109,15 @@ impl Api {
         let secrets = draft.secrets_over(again.as_ref());
         let option = draft.auth_option_over(again.as_ref());
         let app = integration.new_app(option.as_deref()).map(|app| app.id.clone());
-        let with = With::chosen(&integration, option.as_deref(), app.as_ref(), &secrets)?.whose(&owner);
+        let with = With::chosen(&integration, option.as_deref(), app.as_ref(), &secrets)?;
         if !needs_consent(with) || draft.source() == Source::Sent {
             return Ok(None);
         }
         if again.is_none() {
             replaces(&integration, &body)?;
         }
-        let (now, callback) = (self.clock.now(), self.callback(with)?);
+        let customer = self.connecting(&owner, caller, with).await?;
+        let (with, now, callback) = (with.whose(user(&customer)), self.clock.now(), self.callback(with)?);
         let name = format!("{:x}-{}", now.as_millis(), random_id());
         let custom = wish.custom_state.map(|custom| format!("{name}:{custom}"));
         let state = custom.unwrap_or_else(|| name.clone());

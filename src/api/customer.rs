@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::ask::Ask;
 use super::body::JsonBody;
+use super::connections::With;
 use super::rejection::Rejection;
 use super::view;
 use crate::clock::Timestamp;
@@ -45,18 +46,36 @@ impl Api {
 
     /// `GET /self`
     async fn read_self(&self, ask: Ask) -> Result<Response<Body>, Rejection> {
-        let owner = ask.customer()?;
-        let (told, now) = (Told::by(&ask.caller), self.clock.now());
+        Ok(view::customer(&self.kept_up(ask.customer()?, &ask.caller).await?))
+    }
+
+    /// The customer as its own caller says it is, recorded where that is news.
+    async fn kept_up(&self, owner: Owner, caller: &Caller) -> Result<Customer, Rejection> {
+        let (told, now) = (Told::by(caller), self.clock.now());
         let known = self.store.customer(&owner).await?;
         let current = known.filter(|known| {
             known.knows(told.name.as_deref(), told.fields.as_ref())
                 && now.since(known.last_active_at) < ACTIVITY_LAG
         });
-        let customer = match current {
-            Some(current) => current,
-            None => self.record(owner, told).await?,
-        };
-        Ok(view::customer(&customer))
+        match current {
+            Some(current) => Ok(current),
+            None => self.record(owner, told).await,
+        }
+    }
+
+    /// The customer as a connector's methods may see it, when this caller begins to connect something. Where they see no more than
+    /// its id, nothing is recorded.
+    pub(super) async fn connecting(
+        &self,
+        owner: &Owner,
+        caller: &Caller,
+        with: With<'_>,
+    ) -> Result<Customer, Rejection> {
+        let is_own = caller.owner().as_ref() == Some(owner);
+        match is_own && with.integration.sees_user(with.option) {
+            true => self.kept_up(owner.clone(), caller).await,
+            false => self.customer(owner).await,
+        }
     }
 
     /// `PATCH /self`: credentials for the customer's own API.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::Api;
-use super::connections::{ATTEMPTS, Source, With, connect, user};
+use super::connections::{ATTEMPTS, First, Source, With, connect, user};
 use super::customer::Told;
 use super::rejection::Rejection;
 use crate::connector::{INTERNAL_API, Integration};
@@ -73,7 +73,8 @@ impl Api {
                 connector_parameters: Value::empty_object(),
             });
             let with = With::of(integration, None, app.as_ref())?.whose(user(customer));
-            let (expires_at, origin) = self.first_credentials(with, Source::Sent, &mut secrets).await?;
+            let First { expires_at, pinned_origin: origin, .. } =
+                self.first_credentials(with, Source::Sent, &mut secrets).await?;
             let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
             let (ahead, now) = (integration.refresh.ahead, self.clock.steady());
             let change = move |one: &mut Connection| {

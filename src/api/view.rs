@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, Integration};
 use crate::formula::Value;
 use crate::http::{Body, reply};
+use crate::refresh::schedule::next_refresh;
 use crate::secret::Secret;
 use crate::store::{Connection, Customer, FailureClass, Health, Secrets};
 
@@ -149,7 +150,7 @@ impl<'a> ConnectionView<'a> {
             is_test: connection.is_test,
             can_test: option.is_some_and(AuthOption::can_test),
             can_refresh_credentials: can_refresh,
-            next_credentials_refresh_at: next_try.or(connection.refresh_at).filter(|_| ready).map(rfc3339),
+            next_credentials_refresh_at: next_refresh(connection, integration).map(rfc3339),
             retry_attempts: failure.map(|failure| failure.in_a_row),
             next_retry_timestamp: next_try.map(rfc3339),
             refresh: RefreshView::of(connection, can_refresh),

@@ -201,9 +201,16 @@ fn check(configured: &Configured) -> Result<(), Failed> {
         return Err(complained(&found.errors, ""));
     }
     let public_url = settings.service.as_ref().and_then(|service| service.browsers.public_url.as_deref());
-    for asking in settings.integrations.iter().filter(|one| one.enabled && one.asks_for_consent()) {
-        let callback = public_url.map(|public_url| asking.callback(public_url));
-        callback.iter().for_each(|callback| println!("register at {}: {callback}", asking.key));
+    for integration in settings.integrations.iter().filter(|one| one.enabled) {
+        let Some(callback) = public_url.map(|public_url| integration.callback(public_url)) else { continue };
+        let key = &integration.key;
+        match integration.asks_for_consent() {
+            Some(true) => println!("register at {key}: {callback}"),
+            None => println!(
+                "register at {key}, unless its grantType comes out as client_credentials: {callback}"
+            ),
+            Some(false) => {}
+        }
     }
     let (summary, warnings) = (summary(&settings), plural(warnings.len(), "warning"));
     crate::inbound::Routes::new(settings.upstreams).map_err(anyhow::Error::msg)?;

@@ -4,6 +4,7 @@
 use crate::admin::connections::{Connections, Count, Unwell};
 use crate::admin::readiness::Unmet;
 use crate::admin::status::{Integration, Key, Rule, Upstream, Workspace};
+use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::http::pool::Origin;
 use crate::inbound::rules::RuleConfig;
@@ -41,7 +42,7 @@ pub(super) fn connections(census: &Census) -> Connections {
     Connections { at: census.at, counts, unwell: census.unwell.iter().map(unwell).collect() }
 }
 
-fn unwell(connection: &Connection) -> Unwell {
+fn unwell((connection, next_refresh): &(Connection, Option<Timestamp>)) -> Unwell {
     let failure = connection.refresh_failure();
     let error = match (&connection.health, failure) {
         (_, Some(failure)) => failure.class.as_str().to_owned(),
@@ -56,7 +57,7 @@ fn unwell(connection: &Connection) -> Unwell {
         error,
         expires_at: connection.expires_at,
         refreshed_at: connection.refreshed_at,
-        next_try: failure.and_then(|failure| failure.next_try),
+        next_refresh: *next_refresh,
         exchanges: connection.refreshing.exchanges,
         version: connection.version.0,
     }

@@ -44,12 +44,13 @@ impl Rotations {
     pub(super) async fn rows(&self) -> Result<Vec<KeyRows>, StoreError> {
         let KeyUse(mut used) = self.store.key_use().await?;
         let configured = self.keys();
-        let row = |id: String, Rows { connections, customers }, configured, seals| KeyRows {
+        let row = |id: String, Rows { connections, customers, consents }, configured, seals| KeyRows {
             id,
             configured,
             seals,
             connections,
             customers,
+            consents,
         };
         let mut rows = Vec::new();
         for (at, id) in configured.into_iter().enumerate() {
@@ -130,7 +131,7 @@ impl Rotations {
     /// Rows that are not under the first key.
     async fn outdated(&self) -> Result<u64, StoreError> {
         let rows = self.rows().await?;
-        Ok(rows.iter().filter(|row| !row.seals).map(|row| row.connections + row.customers).sum())
+        Ok(rows.iter().filter(|row| !row.seals).map(KeyRows::total).sum())
     }
 
     fn end(&self, error: Option<String>) {

@@ -8,8 +8,9 @@ use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
-use crate::method::{Account, Subject, User};
+use crate::method::Subject;
 use crate::names::ConnectionId;
+use crate::refresh::account;
 use crate::store::{Customer, Health, Opened, Store, StoreError};
 
 use super::CallError;
@@ -34,21 +35,7 @@ pub(super) fn subject<'a>(
     opened: &'a Opened,
     customer: Option<&'a Customer>,
 ) -> Result<Subject<'a>, CallError> {
-    let (connection, secrets) = (&opened.connection, opened.secrets.expose());
-    let account = Account {
-        option: connection.auth_option.as_deref(),
-        app: connection.app.as_ref(),
-        connector_parameters: &secrets.connector_parameters,
-        input: &secrets.input,
-        credentials: Some(&secrets.credentials),
-        pinned_origin: connection.pinned_origin.as_deref(),
-        user: Some(User {
-            owner: &connection.owner,
-            name: customer.and_then(|customer| customer.name.as_deref()),
-            fields: customer.and_then(|customer| customer.fields.as_ref()),
-        }),
-    };
-    Subject::new(integration, account).map_err(CallError::ApiClient)
+    Subject::new(integration, account(opened, customer)).map_err(CallError::ApiClient)
 }
 
 /// Whether the connector's methods see what the customer's tokens say of it: those of the customer's own API do.

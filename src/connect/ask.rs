@@ -42,14 +42,7 @@ impl Visit {
         let mut pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let mut typed = Vec::new();
         if head.method == Method::POST {
-            let is_form = head.headers.get(CONTENT_TYPE).is_some_and(|kind| {
-                kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
-            });
-            let form = whole(body).await?;
-            if !is_form && !form.is_empty() {
-                return Err(Rejection::MalformedForm("it is not application/x-www-form-urlencoded"));
-            }
-            typed = url::form_urlencoded::parse(&form).into_owned().collect();
+            typed = form(head, body, LIMIT).await?;
             pairs.extend(typed.iter().cloned());
         }
         Ok(Self {
@@ -81,10 +74,22 @@ impl Visit {
     }
 }
 
-async fn whole(body: Body) -> Result<Zeroizing<Vec<u8>>, Rejection> {
-    match tokio::time::timeout(DEADLINE, collect_within(body, LIMIT)).await {
+/// The fields of a form of at most `limit` bytes.
+pub(super) async fn form(head: &Parts, body: Body, limit: usize) -> Result<Vec<(String, String)>, Rejection> {
+    let is_form = head.headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
+    });
+    let form = whole(body, limit).await?;
+    if !is_form && !form.is_empty() {
+        return Err(Rejection::MalformedForm("it is not application/x-www-form-urlencoded"));
+    }
+    Ok(url::form_urlencoded::parse(&form).into_owned().collect())
+}
+
+async fn whole(body: Body, limit: usize) -> Result<Zeroizing<Vec<u8>>, Rejection> {
+    match tokio::time::timeout(DEADLINE, collect_within(body, limit)).await {
         Ok(Ok(Collected::Whole(form))) => Ok(Zeroizing::new(form.to_vec())),
-        Ok(Ok(Collected::TooLong(_))) => Err(Rejection::FormTooLarge),
+        Ok(Ok(Collected::TooLong(_))) => Err(Rejection::FormTooLarge { limit }),
         Ok(Err(_)) | Err(_) => Err(Rejection::MalformedForm("it broke off")),
     }
 }

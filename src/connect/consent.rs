@@ -1,12 +1,13 @@
 //! A browser that is sent to a third party for its customer's consent, and what becomes of it when it comes back.
 //! Never takes an answer from another browser than was sent away, and none twice.
 
-use http::header::SET_COOKIE;
+use http::header::{HeaderValue, LOCATION, SET_COOKIE};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
+use url::form_urlencoded;
 
 use super::Connect;
-use super::ask::Visit;
+use super::ask::{self, Visit};
 use super::browser::{self, Mark};
 use super::embed::FILLED_IN;
 use super::flow::{End, sent_to};
@@ -20,6 +21,9 @@ use crate::http::Body;
 use crate::http::listener::Arrival;
 use crate::steps::Steps;
 use crate::token::Caller;
+
+/// The longest answer that a provider's page may post, in bytes: a code, a signed word of who the customer is, and the like.
+const LONGEST_ANSWER: usize = 16 * 1024;
 
 impl Connect {
     /// Sends the browser to the third party, if what is wanted needs its customer's consent there.
@@ -53,18 +57,21 @@ impl Connect {
         Ok(Some(answer))
     }
 
-    /// `GET /oauth-callback`
+    /// `/oauth-callback`
     pub(super) async fn callback(
         &self,
         head: &Parts,
+        body: Body,
         arrival: Arrival,
         seen: &mut Seen,
     ) -> Result<Response<Body>, Rejection> {
-        if head.method != Method::GET {
-            return Err(Rejection::MethodNotAllowed { allow: "GET" });
+        match head.method {
+            Method::GET => {}
+            Method::POST => return Ok(posted(&ask::form(head, body, LONGEST_ANSWER).await?)),
+            _ => return Err(Rejection::MethodNotAllowed { allow: "GET, POST" }),
         }
         let query = head.uri.query().unwrap_or_default();
-        let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let brought = Brought::of(&pairs);
         match brought.text("state") {
             Some(state) => self.came_back(state, &brought, head, arrival, seen).await,
@@ -156,6 +163,25 @@ impl Connect {
         let end = End { made, steps: &steps, is_awaited: true };
         Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
+}
+
+/// What a provider's page posted (`response_mode=form_post`), brought again as a query.
+///
+/// A browser does not add our cookie to what another site's page posts, but does to the GET that this leads to. Nothing is
+/// looked up or ended before: whoever has a browser post here could have sent it here with that query as well, and whether
+/// it is the browser that was sent away, its cookie says then as ever. The code stands in the address as if the provider
+/// had put it there: it is good once, for us alone, and with the verifier that only we have; no page learns where its
+/// visitor came from, and no log has a query.
+fn posted(fields: &[(String, String)]) -> Response<Body> {
+    let query = form_urlencoded::Serializer::new(String::from("?")).extend_pairs(fields).finish();
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::SEE_OTHER;
+    // It stays where it is, whatever stands before our paths. What a serializer wrote is a header's value.
+    if let Ok(mut place) = HeaderValue::try_from(query) {
+        place.set_sensitive(true);
+        answer.headers_mut().insert(LOCATION, place);
+    }
+    answer
 }
 
 /// A page that leads on by itself, and by a link where browsers do not follow.

@@ -15,7 +15,7 @@ use super::seen::Seen;
 use super::subject::{Cancel, Subject};
 use crate::formula::Value;
 use crate::http::Body;
-use crate::steps::Steps;
+use crate::steps::{Step, Steps};
 use crate::token::Caller;
 
 /// Says that a form came back filled in; the SDKs open these pages by POST too.
@@ -131,23 +131,29 @@ impl Connect {
         };
         let wanted = visit.wish.connection(&subject.integration, option.get("key"), Some(input));
         let (again, mut steps) = (subject.connection.as_deref(), Steps::default());
-        match self.make(caller, visit, &wanted, again, &mut steps).await {
-            Ok(Made::NotYet(answer)) => Ok(answer),
-            Ok(Made::Connection(connection)) => {
-                let made = Ok(connection);
-                if let Some(followed) = followed {
-                    self.conclude(followed, &made, &steps).await?;
-                }
-                let is_awaited = visit.wish.text("requestId").is_some();
-                Ok(self.ended(visit, redirect, Some(caller), End { made, steps: &steps, is_awaited }))
-            }
+        let made = match self.make(caller, visit, &wanted, again, &mut steps).await {
+            Ok(Made::NotYet(answer)) => return Ok(answer),
+            Ok(Made::Connection(connection)) => Ok(connection),
+            // The third party refused, and there is nothing that could be typed in otherwise.
+            Err(refused) if fields.is_empty() && steps.failure().is_some() => Err(Rejection::Api(refused)),
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {
-                let complaints = refused.complaints(&fields);
+                let mut complaints = refused.complaints(&fields);
+                let advice = steps.failure().and_then(Step::advice);
+                complaints
+                    .extend(advice.map(|advice| Complaint { field: String::new(), what: advice.into() }));
                 let rejection = Rejection::Api(refused);
                 seen.refused(&rejection);
-                Ok(rejection.marked(show(&complaints)))
+                return Ok(rejection.marked(show(&complaints)));
             }
+        };
+        if let Err(rejection) = &made {
+            seen.refused(rejection);
         }
+        if let Some(followed) = followed {
+            self.conclude(followed, &made, &steps).await?;
+        }
+        let is_awaited = visit.wish.text("requestId").is_some();
+        Ok(self.ended(visit, redirect, Some(caller), End { made, steps: &steps, is_awaited }))
     }
 }

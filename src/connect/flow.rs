@@ -3,7 +3,6 @@
 
 use http::header::{HeaderValue, LOCATION};
 use http::{Method, Response, StatusCode};
-use serde_json::json;
 use url::Url;
 
 use super::Connect;
@@ -106,7 +105,7 @@ impl Connect {
     ) -> Response<Body> {
         let End { made, steps, is_awaited } = end;
         let request = visit.wish.text("requestId");
-        let message = message(request, &made);
+        let message = message(request, visit.wish.text("connectionId"), &made);
         if let (Some(request), Some(caller)) = (request, caller)
             && let Ok(text) = serde_json::to_vec(&message)
         {
@@ -135,8 +134,8 @@ impl Connect {
     }
 }
 
-/// The message that the SDKs wait for.
-pub(super) fn message(request: Option<&str>, made: &Result<Value, Rejection>) -> Value {
+/// The message that the SDKs wait for. `again`: the connection that was to be connected again.
+pub(super) fn message(request: Option<&str>, again: Option<&str>, made: &Result<Value, Rejection>) -> Value {
     let mut message = match made {
         Ok(connection) => Value::from_iter([
             ("source", Value::from("integration.app")),
@@ -150,8 +149,9 @@ pub(super) fn message(request: Option<&str>, made: &Result<Value, Rejection>) ->
             ("errorData", rejection.error_data()),
         ]),
     };
-    if let Some(request) = request {
-        message.overlay(&Value::from(json!({ "requestId": request })));
+    let failed = again.filter(|_| made.is_err());
+    for (name, text) in [("requestId", request), ("connectionId", failed)] {
+        message.overlay(&text.map(|text| (name, Value::from(text))).into_iter().collect());
     }
     message
 }

@@ -43,8 +43,11 @@ pub enum Rejection {
     #[error("What was sent cannot be read: {0}.")]
     MalformedForm(&'static str),
     /// The form is longer than any that is taken.
-    #[error("What was sent is longer than 1 MiB.")]
-    FormTooLarge,
+    #[error("What was sent is longer than {} KiB.", .limit / 1024)]
+    FormTooLarge {
+        /// How long it may be, in bytes.
+        limit: usize,
+    },
     /// Nobody could keep others from guessing the request's name.
     #[error("The request's name must have 16 to 128 characters.")]
     UnsafeRequestId,
@@ -147,7 +150,7 @@ impl Rejection {
             Self::Token(_) => "invalid_token",
             Self::RedirectNotAllowed => "redirect_not_allowed",
             Self::MalformedForm(_) => "malformed_form",
-            Self::FormTooLarge => "body_too_large",
+            Self::FormTooLarge { .. } => "body_too_large",
             Self::UnsafeRequestId => "unsafe_request_id",
             Self::TooManyWaiting => "too_many_waiting",
             Self::NothingToConnect => "nothing_to_connect",
@@ -192,7 +195,7 @@ impl Rejection {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::FormTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::FormTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Api(refused) => refused.status,
             Self::Own(rejection) => rejection.status(),
             _ => StatusCode::BAD_REQUEST,
@@ -204,9 +207,11 @@ impl Rejection {
         let key = match self {
             Self::Api(refused) => return refused.error.clone(),
             Self::Own(rejection) => return rejection.error_data().into(),
-            Self::NoToken | Self::Token(_) => Some("not_authenticated"),
-            Self::NothingHere => Some("not_found"),
-            _ => None,
+            _ => match self.status() {
+                StatusCode::UNAUTHORIZED => Some("not_authenticated"),
+                StatusCode::NOT_FOUND => Some("not_found"),
+                _ => None,
+            },
         };
         let kind = if self.status().is_server_error() { "internal" } else { "bad_request" };
         let message = self.to_string();

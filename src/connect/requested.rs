@@ -119,7 +119,8 @@ impl Connect {
     }
 
     fn tell(&self, followed: &Followed, made: &Result<Value, Rejection>) {
-        if let Ok(text) = serde_json::to_vec(&message(Some(&followed.name), made)) {
+        let again = followed.request.connection.as_ref().map(ConnectionId::as_str);
+        if let Ok(text) = serde_json::to_vec(&message(Some(&followed.name), again, made)) {
             self.events.tell(&followed.name, Some(followed.request.owner.clone()), text.into());
         }
     }

@@ -46,7 +46,7 @@ impl Wish {
 
     /// What is to be known once the browser comes back from a third party.
     pub(super) fn afterwards(&self) -> Value {
-        let names = ["requestId", "redirectUri", "connectionRequestId"];
+        let names = ["requestId", "redirectUri", "connectionRequestId", "connectionId"];
         names.into_iter().filter_map(|name| Some((name, self.any(name)?.clone()))).collect()
     }
 

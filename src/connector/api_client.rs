@@ -3,7 +3,7 @@
 
 use http::HeaderName;
 
-use super::fields::{Fields, MethodError, scalar};
+use super::fields::{Fields, MethodError, is_header_text, scalar};
 use super::request::Reply;
 use super::response::{Handled, ResponseHandlers, Staleness};
 use crate::formula::Value;
@@ -83,11 +83,6 @@ fn headers(fields: &Fields<'_>) -> Result<Vec<(HeaderName, Secret<String>)>, Met
         headers.push((header, text));
     }
     Ok(headers)
-}
-
-/// RFC 9110 section 5.5, without the bytes beyond ASCII that it calls obsolete.
-pub(super) fn is_header_text(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
 }
 
 /// A list gives the parameter once for each item.

@@ -135,3 +135,8 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
+
+/// RFC 9110 section 5.5, without the bytes beyond ASCII that it calls obsolete.
+pub(super) fn is_header_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+}

@@ -133,10 +133,15 @@ impl Integration {
         self.oauth_callback.clone().unwrap_or_else(|| format!("{public_url}/oauth-callback"))
     }
 
-    /// Whether customers give consent to an app of its own.
+    /// Whether customers give consent to an app of its own. None where only formulas or scripts know.
     #[must_use]
-    pub fn asks_for_consent(&self) -> bool {
-        self.connector.ways().any(|way| way.auth.is_oauth())
+    pub fn asks_for_consent(&self) -> Option<bool> {
+        let ways = self.connector.ways().filter(|way| way.lender().is_none());
+        let asks: Vec<_> = ways.map(AuthOption::asks_for_consent).collect();
+        match asks.contains(&Some(true)) {
+            true => Some(true),
+            false => (!asks.contains(&None)).then_some(false),
+        }
     }
 
     /// The app that serves new connections with the option of this key.

@@ -254,10 +254,25 @@ impl AuthOption {
         if self.auth != AuthType::OAuth2 {
             return false;
         }
-        let literal = |key| self.mapping(Method::GetOAuthConfig)?.member(key)?.literal();
+        let literal = |key| self.oauth_mapping()?.member(key)?.literal();
         let never = literal("noRefreshToken").is_some_and(|value| value.truthy());
-        let own = literal("grantType").is_some_and(|grant| grant.as_str() == Some("client_credentials"));
-        own || !never
+        self.asks_for_consent() == Some(false) || !never
+    }
+
+    /// Whether a customer is sent to the third party for its consent, as by OAuth it is unless the grant is the client's own. None
+    /// where a formula or a script decides that.
+    #[must_use]
+    pub fn asks_for_consent(&self) -> Option<bool> {
+        if self.auth != AuthType::OAuth2 {
+            return Some(self.auth.is_oauth());
+        }
+        let mapping = self.oauth_mapping()?;
+        // Without this member, which is required, the mapping as a whole is a formula.
+        mapping.member("tokenUri")?;
+        match mapping.member("grantType") {
+            None => Some(true),
+            Some(grant) => Some(grant.literal()?.as_str() != Some("client_credentials")),
+        }
     }
 
     /// Whether there is a `refreshCredentials`.
@@ -275,7 +290,7 @@ impl AuthOption {
     /// The host and port of the base URI, where the mapping has it as a literal: what may be sent to by default.
     #[must_use]
     pub fn literal_base_host(&self) -> Option<(String, u16)> {
-        literal_host(self.mapping(Method::MakeApiClient)?, &["baseUri", "baseUrl"])
+        literal_host(&unnested_mapping(self.mapping(Method::MakeApiClient)?), &["baseUri", "baseUrl"])
     }
 
     /// Whether the token endpoint is a literal of `getOAuthConfig`, so that nothing a customer typed in can move it; of
@@ -284,21 +299,20 @@ impl AuthOption {
     pub fn has_literal_token_endpoint(&self) -> bool {
         let endpoints: &[&str] =
             if self.auth == AuthType::OAuth1 { &["requestTokenUri", "tokenUri"] } else { &["tokenUri"] };
-        let mapping = self.mapping(Method::GetOAuthConfig);
-        mapping.is_some_and(|mapping| endpoints.iter().all(|name| literal_host(mapping, &[*name]).is_some()))
+        let mapping = self.oauth_mapping();
+        mapping.is_some_and(|mapping| endpoints.iter().all(|name| literal_host(&mapping, &[*name]).is_some()))
     }
 
     /// Whether the authorization endpoint is a literal of `getOAuthConfig`.
     #[must_use]
     pub fn has_literal_authorization_endpoint(&self) -> bool {
-        self.mapping(Method::GetOAuthConfig)
-            .is_some_and(|mapping| literal_host(mapping, &["authorizeUri"]).is_some())
+        self.oauth_mapping().is_some_and(|mapping| literal_host(&mapping, &["authorizeUri"]).is_some())
     }
 
     /// The scopes that `getOAuthConfig` has as literals.
     #[must_use]
     pub fn literal_scopes(&self) -> Option<Vec<String>> {
-        let scopes = self.mapping(Method::GetOAuthConfig)?.member("scopes")?.literal()?;
+        let scopes = self.oauth_mapping()?.member("scopes")?.literal()?;
         oauth_config::scopes_of(&scopes)
     }
 
@@ -310,6 +324,11 @@ impl AuthOption {
         })
     }
 
+    /// `getOAuthConfig`, where it is a mapping.
+    fn oauth_mapping(&self) -> Option<Template> {
+        self.mapping(Method::GetOAuthConfig).map(unnested_mapping)
+    }
+
     fn mapping(&self, method: Method) -> Option<&Template> {
         match self.implementation(method)? {
             Implementation::Mapping(template) => Some(template),
@@ -319,13 +338,17 @@ impl AuthOption {
 }
 
 /// The older form nests the result under `args`.
+fn unnested_mapping(mapping: &Template) -> Template {
+    mapping.member("args").unwrap_or_else(|| mapping.clone())
+}
+
+/// The same of what it gave.
 fn unnested(made: &Value) -> &Value {
     made.get("args").filter(|nested| nested.as_object().is_some()).unwrap_or(made)
 }
 
 /// The host and port of the URL that stands as a literal under one of `names`.
 fn literal_host(mapping: &Template, names: &[&str]) -> Option<(String, u16)> {
-    let mapping = mapping.member("args").unwrap_or_else(|| mapping.clone());
     let uri = names.iter().find_map(|name| mapping.member(name))?.literal()?;
     let uri = url::Url::parse(uri.as_str()?).ok()?;
     Some((uri.host_str()?.to_owned(), uri.port_or_known_default()?))

@@ -6,8 +6,7 @@ use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::api_client::is_header_text;
-use super::fields::{Fields, MethodError, scalar};
+use super::fields::{Fields, MethodError, is_header_text, scalar};
 use crate::formula::{Template, Value, Variables};
 
 /// All but the unreserved characters of RFC 3986 section 2.3.
@@ -119,7 +118,7 @@ impl Reply<'_> {
     /// `data`, `headers`, `status` and `statusCode`; below them the members of the body, for some of the vendor's pages
     /// write `response.id` where others write `response.data.id`.
     pub(super) fn variables(&self) -> Variables {
-        let mut response = super::response::head_variables(self.status, self.headers);
+        let mut response = self.head();
         let mut all = Variables::new();
         if let Some(data) = self.data {
             all.set_all(data);
@@ -127,6 +126,23 @@ impl Reply<'_> {
         }
         all.set_all(&response);
         all
+    }
+
+    /// `status`, `statusCode` and `headers`, their names in lower case.
+    fn head(&self) -> Variables {
+        let status = Value::Number(f64::from(self.status.as_u16()));
+        let values =
+            |name| self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let headers: Value = self
+            .headers
+            .keys()
+            .map(|name| (name.as_str(), values(name).collect::<Vec<_>>().join(", ")))
+            .collect();
+        let mut variables = Variables::new();
+        variables.set("status", &status);
+        variables.set("statusCode", &status);
+        variables.set("headers", &headers);
+        variables
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use zeroize::Zeroizing;
 
 use super::fields::MethodError;
@@ -170,21 +170,4 @@ fn staleness(handler: &Node) -> Result<Staleness, (Position, String)> {
 fn needs_body(path: &[String]) -> bool {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     !matches!(names.as_slice(), ["response", "status" | "statusCode" | "headers", ..])
-}
-
-/// `status`, `statusCode` and `headers`, their names in lower case.
-pub(super) fn head_variables(status: StatusCode, headers: &HeaderMap) -> Variables {
-    let status = Value::Number(f64::from(status.as_u16()));
-    let headers: Value = headers
-        .keys()
-        .map(|name| {
-            let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-            (name.as_str(), values.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    let mut variables = Variables::new();
-    variables.set("status", &status);
-    variables.set("statusCode", &status);
-    variables.set("headers", &headers);
-    variables
 }

@@ -42,10 +42,16 @@ pub enum ExchangeError {
     Transient {
         /// What went wrong.
         reason: String,
-        /// How long the endpoint asks to be left alone.
+        /// How long it expects to be away.
         retry_after: Option<Duration>,
         /// Whether the request may have arrived.
         sent: Sent,
+    },
+    /// It was asked too often.
+    #[error("the token endpoint wants to be left alone")]
+    Throttled {
+        /// For how long.
+        retry_after: Duration,
     },
     /// A refusal that says nothing about the grant or the app.
     #[error("the token endpoint refused: {status} {code}")]

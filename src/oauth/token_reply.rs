@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 use url::form_urlencoded;
@@ -122,8 +123,12 @@ impl Reply {
     }
 
     fn transient(&self, reason: &str) -> ExchangeError {
-        let retry_after = self.retry_after;
-        ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
+        match (self.status, self.retry_after) {
+            (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)) => ExchangeError::Throttled { retry_after },
+            (_, retry_after) => {
+                ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
+            }
+        }
     }
 }
 

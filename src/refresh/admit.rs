@@ -8,9 +8,9 @@ use crate::method::Subject;
 use crate::store::{Connection, Opened};
 
 use super::exchange::Plan;
-use super::flight::{account, misfit, open};
 use super::memory::Pause;
 use super::outcome::RefreshError;
+use super::row::{account, open};
 use super::{Cause, Refresher};
 
 impl Refresher {
@@ -54,7 +54,7 @@ impl Refresher {
     async fn plan(&self, current: &Opened, integration: &Integration) -> Result<Plan, RefreshError> {
         let customer = self.customer(integration, current).await;
         let account = account(current, customer.as_ref());
-        let subject = Subject::new(integration, account).map_err(|error| misfit(&error))?;
+        let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
         Plan::of(&self.sources.methods, &subject, open(current)).await
     }
 

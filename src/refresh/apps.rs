@@ -7,8 +7,8 @@ use moka::sync::Cache;
 use crate::clock::Timestamp;
 use crate::oauth::AppFingerprint;
 
-use super::memory::{MEMORY, pause};
-use super::outcome::{LONGEST_PAUSE, RefreshError};
+use super::outcome::RefreshError;
+use super::pauses::{LONGEST_PAUSE, MEMORY, pause};
 
 /// Apps remembered at most; customers may bring their own.
 const CAPACITY: u64 = 10_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
-use super::memory::MEMORY;
+use super::pauses::MEMORY;
 use crate::clock::Timestamp;
 use crate::http::egress::Egress;
 

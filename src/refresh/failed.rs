@@ -12,8 +12,8 @@ use crate::store::{Connection, FailureClass, Health, Opened, RefreshFailure, Spe
 
 use super::Refresher;
 use super::exchange::Plan;
-use super::flight::good_for_use;
 use super::outcome::{Failure, RefreshError};
+use super::row::good_for_use;
 use super::single_flight::Outcome;
 
 /// A refusal that nobody understands is taken for the end of the grant once it was repeated so often
@@ -82,16 +82,16 @@ impl Refresher {
             return RefreshFailure { next_try, ..note };
         }
         let endpoint = plan.endpoint();
-        match (note.class, &endpoint) {
-            (FailureClass::Transient, Some(down)) => memory.endpoints.failed(down, *begun, note.at),
-            (FailureClass::DeadGrant, Some(endpoint)) => {
+        match &endpoint {
+            Some(down) if failure.is_outage() => memory.endpoints.failed(down, *begun, note.at),
+            Some(endpoint) if note.class == FailureClass::DeadGrant => {
                 // It would not have looked at the grant of an app that it does not know.
                 memory.endpoints.works(endpoint, note.at);
                 app.iter().for_each(|app| memory.apps.works(app));
             }
             _ => {}
         }
-        let down = endpoint.filter(|_| note.class == FailureClass::Transient);
+        let down = endpoint.filter(|_| failure.is_outage());
         memory.pause(&connection.id, integration, &note, down);
         note
     }

@@ -3,6 +3,8 @@
 
 mod oauth1;
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -17,7 +19,7 @@ use crate::telemetry::labels::RefreshOutcome;
 use super::exchange::{self, client, lay_over, reading};
 use super::freshness::Arrival;
 use super::outcome::Failure;
-use super::{RefreshError, Refresher, flight, freshness};
+use super::{RefreshError, Refresher, freshness};
 
 /// What a customer's browser brought back.
 pub struct Consented<'a> {
@@ -51,21 +53,27 @@ pub struct FirstCredentials {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A token that the client's own credentials brought.
+pub struct FirstToken {
+    /// How long it lives, if that is known.
+    pub lifetime: Option<Duration>,
+}
+
 /// Why a code brought no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// The provider refused.
-    #[error("the third party gave no tokens: {code}{}", described(.description))]
+    #[error("the third party gave no tokens{}", said(.code, .description))]
     Refused {
         /// The status of its answer.
         status: u16,
-        /// Its `error`.
+        /// Its `error`; empty if it has none.
         code: String,
         /// Its `error_description`.
         description: String,
     },
     /// The provider does not take the OAuth app.
-    #[error("the third party does not take the app: {code}{}", described(.description))]
+    #[error("the third party does not take the app{}", said(.code, .description))]
     App {
         /// The status of its answer.
         status: u16,
@@ -180,6 +188,8 @@ impl Refresher {
             }
             Failure::Exchange(ExchangeError::Unknown { status, code }) => {
                 let description = format!("status {status}");
+                // That there is no code is told by one, which nobody must take for the provider's.
+                let code = if code == "none" { String::new() } else { code };
                 CodeError::Refused { status, code, description }
             }
             Failure::Exchange(ExchangeError::DeadApp { status, code, description }) => {
@@ -190,8 +200,13 @@ impl Refresher {
     }
 }
 
-fn described(description: &str) -> String {
-    if description.is_empty() { String::new() } else { format!(" ({description})") }
+/// As `: invalid_grant (it was used before)`, as far as it is said.
+fn said(code: &str, description: &str) -> String {
+    match (code, description) {
+        ("", "") => String::new(),
+        (one, "") | ("", one) => format!(": {one}"),
+        (code, description) => format!(": {code} ({description})"),
+    }
 }
 
 /// A code is all that the connector's own exchange has, so it sees everything.
@@ -200,7 +215,7 @@ fn seen_by_methods<'a>(
     account: Account<'a>,
     consented: &Consented<'_>,
 ) -> Result<Subject<'a>, RefreshError> {
-    let subject = Subject::new(integration, account).map_err(|error| flight::misfit(&error))?;
+    let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
     let subject = subject
         .with("queryParameters", consented.query)
         .with("redirectUri", &Value::from(consented.callback))

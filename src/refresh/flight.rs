@@ -8,21 +8,22 @@ use tokio::time::Instant;
 
 use crate::clock::Timestamp;
 use crate::connector::Integration;
-use crate::method::{Account, RunError, Subject, User};
+use crate::method::Subject;
 use crate::names::{ConnectionId, Version};
 use crate::report::report;
 use crate::secret::Secret;
 use crate::store::redb::Replaced;
-use crate::store::{Connection, Customer, Health, Opened, SecretChanges, Secrets, StoreError, TokenDigest};
+use crate::store::{Connection, Customer, Health, Opened, SecretChanges, Secrets, StoreError};
 use crate::telemetry::labels::RefreshOutcome;
 
-use super::exchange::{Granted, Plan, Reply, refresh_token};
+use super::exchange::{Granted, Plan, Reply};
 use super::failed::Tried;
 use super::freshness::{Freshness, Jitter, refresh_at};
 use super::lease::{self, Asked, Held};
 use super::outcome::{Failure, RefreshError};
+use super::row::{account, gone, good_for_use, held_token, open};
 use super::single_flight::{Landing, Outcome};
-use super::{Cause, Refresher, connected, late};
+use super::{Cause, Refresher, late};
 
 /// What could not be stored is tried again after pauses that double from the first to the last.
 const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -287,51 +288,6 @@ impl Granted {
 
 fn longer(pause: Duration) -> Duration {
     (pause * 2).min(SAVE_AGAIN.1)
-}
-
-/// Credentials to go on with: those of a connection that lives.
-pub(super) fn good_for_use(opened: Opened) -> Outcome {
-    if opened.connection.archived_at.is_some() {
-        return Err(gone());
-    }
-    connected(&opened).map(|()| opened)
-}
-
-pub(super) fn open(opened: &Opened) -> &Secrets {
-    opened.secrets.expose()
-}
-
-/// The connection as its connector's methods see it.
-pub(super) fn account<'a>(opened: &'a Opened, customer: Option<&'a Customer>) -> Account<'a> {
-    let (connection, secrets) = (&opened.connection, open(opened));
-    Account {
-        option: connection.auth_option.as_deref(),
-        app: connection.app.as_ref(),
-        connector_parameters: &secrets.connector_parameters,
-        input: &secrets.input,
-        credentials: Some(&secrets.credentials),
-        pinned_origin: connection.pinned_origin.as_deref(),
-        user: Some(User {
-            owner: &connection.owner,
-            name: customer.and_then(|customer| customer.name.as_deref()),
-            fields: customer.and_then(|customer| customer.fields.as_ref()),
-        }),
-    }
-}
-
-/// The refresh token that a connection has, as the journal knows it.
-pub(super) fn held_token(opened: &Opened) -> Option<TokenDigest> {
-    let token = refresh_token(&open(opened).credentials)?;
-    Some(TokenDigest::of(&opened.connection.id, token))
-}
-
-/// The connector does not fit the connection any more.
-pub(super) fn misfit(error: &RunError) -> RefreshError {
-    RefreshError::MisconfiguredApp { reason: error.to_string() }
-}
-
-fn gone() -> RefreshError {
-    RefreshError::NeedsReconnect { reason: "the connection is gone".into() }
 }
 
 fn store_down(error: &StoreError) -> RefreshError {

@@ -14,7 +14,7 @@ use crate::connector::Rotation;
 use crate::report::report;
 use crate::store::{Connection, Lease, Leasing, Spend, Store, StoreError, TokenDigest};
 
-use super::flight::held_token;
+use super::row::held_token;
 use super::{Cause, Refresher};
 
 /// How long a lease lasts unless it is renewed; one is renewed at every third of that.

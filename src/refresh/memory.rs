@@ -16,17 +16,13 @@ use crate::store::{Connection, FailureClass, RefreshFailure};
 use super::apps::Apps;
 use super::endpoints::{Endpoint, Endpoints};
 use super::freshness::Jitter;
-use super::outcome::{LONGEST_PAUSE, RefreshError};
+use super::outcome::RefreshError;
+use super::pauses::{LONGEST_PAUSE, MEMORY, OUTAGE_PAUSE, pause};
 
-/// Pauses double from here
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// up to here where the provider may come back any moment: 35 requests in an outage of half an hour.
-const OUTAGE_PAUSE: Duration = Duration::from_secs(60);
 /// A token that was refused although it had just been refreshed is not refreshed again within this time.
 const BREAKER: Duration = Duration::from_secs(60);
-/// Connections remembered at most, and for how long after the last failure.
+/// Connections remembered at most.
 const CAPACITY: u64 = 100_000;
-pub(super) const MEMORY: Duration = Duration::from_secs(2 * 15 * 60);
 
 /// After a failure nobody asks for a while.
 #[derive(Clone)]
@@ -181,11 +177,6 @@ impl Memory {
         let here = self.pauses.get(&connection.id).filter(|pause| pause.version == connection.version);
         here.or_else(|| connection.refresh_failure().map(Pause::of_row))
     }
-}
-
-/// How long nobody asks after so many failures: from the first on twice as long each time.
-pub(super) fn pause(in_a_row: u32, longest: Duration) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << in_a_row.saturating_sub(1).min(10)).min(longest)
 }
 
 impl Pause {

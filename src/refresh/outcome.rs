@@ -12,8 +12,7 @@ use crate::report::report;
 use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
-/// The longest pause that a provider may ask for.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+use super::pauses::LONGEST_PAUSE;
 
 /// Why there is no fresh credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +65,11 @@ pub enum RefreshError {
 }
 
 impl RefreshError {
+    /// The connector does not fit the connection any more.
+    pub(super) fn misfit(error: &RunError) -> Self {
+        Self::MisconfiguredApp { reason: error.to_string() }
+    }
+
     /// The stable code, which callers see in `X-Sidegate-Refresh`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -167,7 +171,8 @@ impl RefreshError {
             ExchangeError::DeadApp { code, description, .. } => {
                 Self::MisconfiguredApp { reason: told(code, description) }
             }
-            ExchangeError::Transient { retry_after: Some(pause), .. } => {
+            ExchangeError::Transient { retry_after: Some(pause), .. }
+            | ExchangeError::Throttled { retry_after: pause } => {
                 Self::ThrottledUntil(now.plus(LONGEST_PAUSE.min(*pause)))
             }
             ExchangeError::Transient { reason, .. } => Self::ProviderDown { reason: reason.clone() },
@@ -202,6 +207,11 @@ impl Failure {
             Self::Exchange(error) => error.leaves_open(),
             Self::Method(error) => error.leaves_open(),
         }
+    }
+
+    /// Whether the endpoint is away, so that it can be asked without a grant whether it is back. One that throttles is not.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Exchange(ExchangeError::Transient { .. }))
     }
 
     pub(super) fn label(&self) -> RefreshOutcome {
@@ -241,7 +251,7 @@ fn label(error: &ExchangeError) -> RefreshOutcome {
     match error {
         ExchangeError::DeadGrant { .. } => RefreshOutcome::DeadGrant,
         ExchangeError::DeadApp { .. } | ExchangeError::NotAllowed { .. } => RefreshOutcome::DeadApp,
-        ExchangeError::Transient { .. } => RefreshOutcome::Transient,
+        ExchangeError::Transient { .. } | ExchangeError::Throttled { .. } => RefreshOutcome::Transient,
         ExchangeError::Unknown { .. } => RefreshOutcome::Unknown,
     }
 }

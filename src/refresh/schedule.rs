@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Timestamp;
+use crate::connector::Integration;
 use crate::names::{ConnectionId, IntegrationKey};
 use crate::store::{Connection, Health, StoreError};
 use crate::telemetry::labels::ConnectionState;
 
-use super::{Cause, Refresher};
+use super::{Cause, Refresher, freshness};
 
 /// How many exchanges a round makes at a time.
 const AT_ONCE: usize = 4;
@@ -36,8 +37,8 @@ pub struct Census {
     pub at: Option<Timestamp>,
     /// Connections that are not archived, by state.
     pub counts: [u64; ConnectionState::ALL.len()],
-    /// The first of those that are not well.
-    pub unwell: Vec<Connection>,
+    /// The first of those that are not well, and when each is refreshed next.
+    pub unwell: Vec<(Connection, Option<Timestamp>)>,
 }
 
 /// What a connection's state counts as.
@@ -50,14 +51,35 @@ pub fn state(connection: &Connection) -> ConnectionState {
     }
 }
 
+/// When a connection's credentials are refreshed next, as far as that is known: by their own end, or because nobody used them
+/// for so long; in a pause after failures not before the next try. `integration` is what is configured now, if it still is.
+#[must_use]
+pub fn next_refresh(connection: &Connection, integration: Option<&Integration>) -> Option<Timestamp> {
+    if connection.health != Health::Ready || connection.archived_at.is_some() {
+        return None;
+    }
+    let unused = integration.and_then(|integration| due_unused(connection, integration));
+    let due = [connection.refresh_at, unused].into_iter().flatten().min();
+    // `None` is less than any moment.
+    due.max(connection.refresh_failure().and_then(|failure| failure.next_try))
+}
+
+/// When they are refreshed though nobody asks, if the integration wants that.
+fn due_unused(connection: &Connection, integration: &Integration) -> Option<Timestamp> {
+    let option = integration.connector.option(connection.auth_option.as_deref())?;
+    let refreshes = integration.enabled && option.can_refresh();
+    let within = integration.refresh.keep_alive.filter(|_| refreshes)?;
+    Some(freshness::due(connection, within))
+}
+
 impl Census {
-    fn count(&mut self, connection: &Connection) {
+    fn count(&mut self, connection: &Connection, integration: Option<&Integration>) {
         let state = state(connection);
         for (count, _) in self.counts.iter_mut().zip(ConnectionState::ALL).filter(|(_, of)| *of == state) {
             *count += 1;
         }
         if state != ConnectionState::Ready && self.unwell.len() < SHOWN {
-            self.unwell.push(connection.clone());
+            self.unwell.push((connection.clone(), next_refresh(connection, integration)));
         }
     }
 }
@@ -103,7 +125,7 @@ impl Refresher {
             let page = self.store.of_all(after, PAGE).await?;
             looking += begun.elapsed();
             for connection in &page {
-                census.count(connection);
+                census.count(connection, self.integration(connection).ok().as_deref());
                 if !self.is_due(connection) || is_set_aside(&set_aside, &connection.integration) {
                     continue;
                 }
@@ -135,12 +157,8 @@ impl Refresher {
     fn is_due(&self, connection: &Connection) -> bool {
         let now = self.clock.steady();
         let Ok(integration) = self.integration(connection) else { return false };
-        let option = integration.connector.option(connection.auth_option.as_deref());
-        let due = integration.refresh.keep_alive.map(|within| super::freshness::due(connection, within));
-        integration.enabled
-            && connection.health == Health::Ready
-            && due.is_some_and(|due| due <= now)
-            && option.is_some_and(crate::connector::AuthOption::can_refresh)
+        connection.health == Health::Ready
+            && due_unused(connection, &integration).is_some_and(|due| due <= now)
             && self.memory.paused(connection, &integration, now).is_none()
     }
 

@@ -1,10 +1,11 @@
 //! What to do about the codes with which third parties refuse.
 //! Never knows which third party it was: the standards' words come first, then those that are one provider's own.
 
-/// What to do about a refusal, by its `code` or else by the `status` of the answer.
-#[must_use]
-pub fn advice(code: Option<&str>, status: Option<u16>) -> Option<&'static str> {
-    code.and_then(|code| by_code(&normal(code))).or_else(|| status.and_then(by_status))
+use super::Stage;
+
+/// What to do about a refusal, by its `code` or else by the `status` of the answer to this step.
+pub(super) fn advice(stage: Stage, code: Option<&str>, status: Option<u16>) -> Option<&'static str> {
+    code.and_then(|code| by_code(&normal(code))).or_else(|| by_status(stage, status?))
 }
 
 /// Codes are written as `invalid_grant`, `BAD_CLIENT_SECRET`, `Unauthorized` and `redirect-uri mismatch`.
@@ -80,8 +81,10 @@ fn by_code(code: &str) -> Option<&'static str> {
     })
 }
 
-fn by_status(status: u16) -> Option<&'static str> {
+fn by_status(stage: Stage, status: u16) -> Option<&'static str> {
     match status {
+        // Nobody but the app proves itself there.
+        401 if matches!(stage, Stage::RequestToken | Stage::Exchange) => by_code("invalid_client"),
         401 | 403 => by_code("unauthorized"),
         404 | 405 | 410 => Some(
             "There is nothing at this address. Compare the connector's addresses with the third party's documentation.",
@@ -112,15 +115,25 @@ mod tests {
             ("invalid_scope", "scopes"),
             ("timestamp_refused", "clock"),
         ] {
-            assert!(advice(Some(code), None).unwrap().contains(word), "{code}");
+            assert!(advice(Stage::Exchange, Some(code), None).unwrap().contains(word), "{code}");
         }
     }
 
     #[test]
     fn a_status_tells_what_an_unknown_code_does_not() {
-        assert_eq!(advice(Some("E4711"), Some(401)), advice(Some("Unauthorized"), None));
-        assert_eq!(advice(None, Some(503)), advice(Some("server_error"), None));
-        assert_eq!(advice(Some("E4711"), Some(400)), None);
-        assert_eq!(advice(None, None), None);
+        let of_test = |code, status| advice(Stage::Test, code, status);
+        assert_eq!(of_test(Some("E4711"), Some(401)), of_test(Some("Unauthorized"), None));
+        assert_eq!(of_test(None, Some(503)), of_test(Some("server_error"), None));
+        assert_eq!(of_test(Some("E4711"), Some(400)), None);
+        assert_eq!(of_test(None, None), None);
+    }
+
+    #[test]
+    fn a_401_is_about_the_app_where_nobody_else_proves_itself() {
+        let of_app = advice(Stage::Exchange, Some("invalid_client"), Some(401));
+        for stage in [Stage::Exchange, Stage::RequestToken] {
+            assert_eq!(advice(stage, None, Some(401)), of_app);
+        }
+        assert_ne!(advice(Stage::Test, None, Some(401)), of_app);
     }
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use ::redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
 use super::error::StoreError;
-use super::tables::{CUSTOMERS, CustomerKey, CustomerParts, META, SECRETS};
+use super::tables::{CONSENTS, CUSTOMERS, CustomerKey, CustomerParts, META, RequestKey, SECRETS, Tables};
+use crate::clock::Timestamp;
 use crate::seal::{Keyring, SealError, key_id};
 
 /// In front of the ids of keys in the table `meta`.
@@ -21,22 +22,28 @@ pub struct Rows {
     pub connections: u64,
     /// Customers.
     pub customers: u64,
+    /// Consents under way.
+    pub consents: u64,
 }
 
 impl Rows {
     /// All of them.
     #[must_use]
     pub fn total(self) -> u64 {
-        self.connections + self.customers
+        self.connections + self.customers + self.consents
     }
 }
 
 impl fmt::Display for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connections, customers } = self;
+        let Self { connections, customers, consents } = self;
         let plural = |count: &u64| if *count == 1 { "" } else { "s" };
         write!(f, "{connections} connection{}", plural(connections))?;
-        write!(f, " and {customers} customer{}", plural(customers))
+        write!(f, " and {customers} customer{}", plural(customers))?;
+        match consents {
+            0 => Ok(()),
+            _ => write!(f, " and {consents} consent{} under way", plural(consents)),
+        }
     }
 }
 
@@ -54,18 +61,24 @@ impl fmt::Display for KeyUse {
     }
 }
 
-/// Finds that the ring is good for what is stored, and notes the keys of it that are new here.
+/// Finds that the ring is good for what is stored at `now`, and notes the keys of it that are new here.
 pub(super) fn admit(
     transaction: &WriteTransaction,
     path: &Path,
     keyring: &Keyring,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
+    // No key is kept for what nobody can finish any more.
+    Tables::open(transaction)?.forget_consents(now)?;
     let mut meta = transaction.open_table(META)?;
     let known = known_keys(&meta, keyring, path)?;
-    let (secrets, customers) = (transaction.open_table(SECRETS)?, transaction.open_table(CUSTOMERS)?);
     let mut missing = KeyUse::default();
     if known.iter().any(|id| !keyring.holds(id)) {
-        missing = counted(&secrets, &customers)?;
+        missing = counted(
+            &transaction.open_table(SECRETS)?,
+            &transaction.open_table(CUSTOMERS)?,
+            &transaction.open_table(CONSENTS)?,
+        )?;
         // What names a key that was never here is a damaged row, and no reason to turn all others away.
         missing.0.retain(|id, _| !keyring.holds(id) && known.contains(id));
     }
@@ -89,7 +102,11 @@ pub(super) fn admit(
 
 /// How many rows are sealed with which key.
 pub(super) fn used(transaction: &ReadTransaction) -> Result<KeyUse, StoreError> {
-    counted(&transaction.open_table(SECRETS)?, &transaction.open_table(CUSTOMERS)?)
+    counted(
+        &transaction.open_table(SECRETS)?,
+        &transaction.open_table(CUSTOMERS)?,
+        &transaction.open_table(CONSENTS)?,
+    )
 }
 
 /// The ids of all keys that were ever used here. None of the ring may have the id of another one.
@@ -115,6 +132,7 @@ fn known_keys(
 fn counted(
     secrets: &impl ReadableTable<&'static str, &'static [u8]>,
     customers: &impl ReadableTable<CustomerKey, CustomerParts>,
+    consents: &impl ReadableTable<RequestKey, &'static [u8]>,
 ) -> Result<KeyUse, StoreError> {
     let mut rows = KeyUse::default();
     let mut count = |sealed: &[u8], place: fn(&mut Rows) -> &mut u64| {
@@ -131,6 +149,9 @@ fn counted(
     }
     for row in customers.iter()? {
         count(row?.1.value().1, |rows| &mut rows.customers);
+    }
+    for row in consents.iter()? {
+        count(row?.1.value(), |rows| &mut rows.consents);
     }
     Ok(rows)
 }

@@ -78,7 +78,7 @@ impl Store {
         let file = Arc::new(StoreFile::open(&config.path)?);
         file.write(|transaction| {
             tables::prepare(transaction, &config.path)?;
-            keys::admit(transaction, &config.path, &keyring)
+            keys::admit(transaction, &config.path, &keyring, clock.now())
         })?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
@@ -100,7 +100,7 @@ impl Store {
         }
         let (file, keyring) = (&self.0.file, Arc::new(keyring));
         let written = file.write(|transaction| {
-            keys::admit(transaction, file.path(), &keyring)?;
+            keys::admit(transaction, file.path(), &keyring, self.0.clock.now())?;
             self.0.keyring.store(Arc::clone(&keyring));
             Ok(())
         });

@@ -10,7 +10,7 @@ use crate::names::Version;
 /// what the exchange brought.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Refreshing {
-    /// How many exchanges were made for it, of whatever end.
+    /// How many exchanges were made for it, of whatever end; the one that brought its first token counts.
     #[serde(default)]
     pub exchanges: u64,
     /// The last failure, unless an exchange has succeeded since.

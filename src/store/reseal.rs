@@ -10,8 +10,10 @@ use super::error::StoreError;
 use super::keys::{self, KeyUse};
 use super::redb::Store;
 use super::row::RowId;
-use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
-use super::tables::{CUSTOMERS, SECRETS, Tables};
+use super::sealed::{
+    open_connection, open_consent, open_customer, seal_connection, seal_consent, seal_customer,
+};
+use super::tables::{CONSENTS, CUSTOMERS, SECRETS, Tables};
 use crate::names::{ConnectionId, Owner};
 use crate::seal::{Keyring, key_id};
 
@@ -79,8 +81,17 @@ fn reseal(ring: &Keyring, tables: &mut Tables<'_>, row: &RowId) -> Result<bool, 
             let secrets = open_connection(ring, &connection, &sealed)?;
             tables.put_secrets(id, &seal_connection(ring, &connection, &secrets)?)?;
         }
-        // Nothing of the one is sealed; the other is over within minutes, and no key is kept for it.
-        RowId::Request | RowId::Consent => return Ok(false),
+        RowId::Consent(born, digest) => {
+            let key = (*born, digest.as_slice());
+            let Some(sealed) = tables.consent(key)? else { return Ok(false) };
+            if key_id(&sealed) == Some(ring.sealing()) {
+                return Ok(false);
+            }
+            let consent = open_consent(ring, key, &sealed)?;
+            tables.put_consent(key, &seal_consent(ring, digest, &consent)?)?;
+        }
+        // Nothing of it is sealed.
+        RowId::Request => return Ok(false),
         RowId::Customer(owner) => {
             let Some(known) = tables.customer(owner)? else { return Ok(false) };
             if key_id(&known.sealed) == Some(ring.sealing()) {
@@ -99,40 +110,71 @@ fn outdated(
     after: Option<&RowId>,
     limit: usize,
 ) -> Result<Vec<RowId>, StoreError> {
-    let mut rows = Vec::new();
-    let is_outdated = |sealed: &[u8]| key_id(sealed) != Some(sealing);
-    if !matches!(after, Some(RowId::Customer(_))) {
-        let start = match after {
-            Some(RowId::Connection(id)) => Bound::Excluded(id.as_str()),
-            _ => Bound::Unbounded,
-        };
-        let secrets = transaction.open_table(SECRETS)?;
-        for row in secrets.range::<&str>((start, Bound::Unbounded))? {
+    let mut found = Found { sealing, limit, rows: Vec::new() };
+    let behind = match after {
+        None => Some(Bound::Unbounded),
+        Some(RowId::Connection(id)) => Some(Bound::Excluded(id.as_str())),
+        Some(_) => None,
+    };
+    if let Some(start) = behind {
+        for row in transaction.open_table(SECRETS)?.range::<&str>((start, Bound::Unbounded))? {
+            if found.is_full() {
+                return Ok(found.rows);
+            }
             let (id, sealed) = row?;
-            if rows.len() == limit {
-                return Ok(rows);
+            found.look(sealed.value(), || RowId::Connection(ConnectionId::from(id.value())));
+        }
+    }
+    let behind = match after {
+        None | Some(RowId::Connection(_)) => Some(Bound::Unbounded),
+        Some(RowId::Customer(owner)) => {
+            Some(Bound::Excluded((owner.workspace.as_str(), owner.customer.as_str())))
+        }
+        Some(_) => None,
+    };
+    if let Some(start) = behind {
+        for row in transaction.open_table(CUSTOMERS)?.range::<(&str, &str)>((start, Bound::Unbounded))? {
+            if found.is_full() {
+                return Ok(found.rows);
             }
-            if is_outdated(sealed.value()) {
-                rows.push(RowId::Connection(ConnectionId::from(id.value())));
-            }
+            let (owner, parts) = row?;
+            let (workspace, customer) = owner.value();
+            let owner = || Owner { workspace: workspace.into(), customer: customer.into() };
+            found.look(parts.value().1, || RowId::Customer(owner()));
         }
     }
     let start = match after {
-        Some(RowId::Customer(owner)) => Bound::Excluded((owner.workspace.as_str(), owner.customer.as_str())),
+        Some(RowId::Consent(born, digest)) => Bound::Excluded((*born, digest.as_slice())),
         _ => Bound::Unbounded,
     };
-    let customers = transaction.open_table(CUSTOMERS)?;
-    for row in customers.range::<(&str, &str)>((start, Bound::Unbounded))? {
-        let (owner, parts) = row?;
-        if rows.len() == limit {
-            break;
+    for row in transaction.open_table(CONSENTS)?.range::<(u64, &[u8])>((start, Bound::Unbounded))? {
+        if found.is_full() {
+            return Ok(found.rows);
         }
-        if is_outdated(parts.value().1) {
-            let (workspace, customer) = owner.value();
-            rows.push(RowId::Customer(Owner { workspace: workspace.into(), customer: customer.into() }));
+        let (key, sealed) = row?;
+        let (born, digest) = key.value();
+        found.look(sealed.value(), || RowId::Consent(born, digest.to_vec()));
+    }
+    Ok(found.rows)
+}
+
+/// Rows that are not under the first key, in the order of their ids.
+struct Found<'a> {
+    sealing: &'a str,
+    limit: usize,
+    rows: Vec<RowId>,
+}
+
+impl Found<'_> {
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.limit
+    }
+
+    fn look(&mut self, sealed: &[u8], row: impl FnOnce() -> RowId) {
+        if key_id(sealed) != Some(self.sealing) {
+            self.rows.push(row());
         }
     }
-    Ok(rows)
 }
 
 #[cfg(test)]

@@ -18,15 +18,15 @@ pub enum RowId {
     Customer(Owner),
     /// That of a request to connect.
     Request,
-    /// That of a consent that a customer was sent away for.
-    Consent,
+    /// That of a consent that a customer was sent away for: its birth and the digest of its name.
+    Consent(u64, Vec<u8>),
 }
 
 impl fmt::Display for RowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request => f.write_str("request to connect"),
-            Self::Consent => f.write_str("consent under way"),
+            Self::Consent(..) => f.write_str("consent under way"),
             Self::Connection(id) => write!(f, "connection `{id}`"),
             Self::Customer(Owner { workspace, customer }) => {
                 write!(f, "customer `{customer}` of workspace `{workspace}`")

@@ -109,11 +109,16 @@ pub(super) fn seal_consent(
 }
 
 /// Opens what [`seal_consent`] made.
-pub(super) fn open_consent(keyring: &Keyring, digest: &[u8], sealed: &[u8]) -> Result<Consent, StoreError> {
+pub(super) fn open_consent(
+    keyring: &Keyring,
+    (born, digest): (u64, &[u8]),
+    sealed: &[u8],
+) -> Result<Consent, StoreError> {
+    let row = || RowId::Consent(born, digest.to_vec());
     let plain = keyring
         .open(sealed, &consent_context(digest))
-        .map_err(|source| StoreError::Tampered { row: RowId::Consent, source })?;
-    read(&plain, || RowId::Consent)
+        .map_err(|source| StoreError::Tampered { row: row(), source })?;
+    read(&plain, row)
 }
 
 /// Whose the secrets are, which they are, and everything in the open part that decides where they may be sent: with

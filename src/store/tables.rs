@@ -12,6 +12,7 @@ use ::redb::{
 
 use super::error::StoreError;
 use super::record::Connection;
+use super::redb::CONSENT_LIFETIME;
 use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::names::{ConnectionId, Owner, WorkspaceKey};
@@ -35,13 +36,13 @@ pub(super) const CUSTOMERS: TableDefinition<'_, CustomerKey, CustomerParts> =
 /// Time of birth and digest of its name to a request to connect, as JSON.
 const REQUESTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("requests to connect");
 /// Time of birth and digest of its name to a sealed consent under way.
-const CONSENTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("consents");
+pub(super) const CONSENTS: TableDefinition<'_, RequestKey, &[u8]> = TableDefinition::new("consents");
 /// `format`, the last `fence`, and a fingerprint of each sealing key that was ever used, under `key:` and its id.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 const FORMAT_ROW: &str = "format";
 
-type RequestKey = (u64, &'static [u8]);
+pub(super) type RequestKey = (u64, &'static [u8]);
 pub(super) type CustomerKey = (&'static str, &'static str);
 pub(super) type CustomerParts = (&'static [u8], &'static [u8]);
 type IndexKey = (&'static str, &'static str, u64, &'static str);
@@ -165,8 +166,14 @@ impl<'t> Tables<'t> {
         Ok(self.consents.remove(key)?.map(|sealed| sealed.value().to_vec()))
     }
 
-    /// Removes the consents that were born before `oldest`.
-    pub(super) fn forget_consents(&mut self, oldest: u64) -> Result<(), StoreError> {
+    /// A sealed consent.
+    pub(super) fn consent(&self, key: (u64, &[u8])) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.consents.get(key)?.map(|sealed| sealed.value().to_vec()))
+    }
+
+    /// Removes the consents that are too old at `now`.
+    pub(super) fn forget_consents(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let oldest = now.minus(CONSENT_LIFETIME).as_millis();
         self.consents.retain_in::<(u64, &[u8]), _>(..(oldest, &[][..]), |_, _| false)?;
         Ok(())
     }

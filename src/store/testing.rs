@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Config, Connection, Store, StoreError};
+use super::{Config, Connection, Consent, Store, StoreError};
 use crate::clock::{Clock, Timestamp};
+use crate::formula::Value;
 use crate::names::Owner;
 use crate::seal::{Keyring, SealingKey};
+use crate::secret::Secret;
+use crate::steps::Steps;
 
 /// A folder of its own, removed at the end.
 pub(crate) struct Folder(PathBuf);
@@ -65,4 +68,23 @@ impl Drop for Folder {
 pub(crate) fn connection(id: &str, now: Timestamp) -> Connection {
     let owner = Owner { workspace: "acme".into(), customer: "ada".into() };
     Connection::new(id.into(), owner, "crm".into(), "Ada".into(), now)
+}
+
+/// A consent of this name, begun at `now`.
+pub(crate) fn consent(name: &str, now: Timestamp) -> Consent {
+    Consent {
+        owner: Owner { workspace: "acme".into(), customer: "ada".into() },
+        integration: "crm".into(),
+        connection: None,
+        app: None,
+        wanted: [("input", Value::from("planted-input"))].into_iter().collect(),
+        callback: "https://auth.example.com/oauth-callback".into(),
+        state: format!("{name}:planted-custom"),
+        temporary: None,
+        proof: Some(Secret::new("planted-verifier".to_owned())),
+        browser: vec![1, 2, 3],
+        afterwards: Value::Null,
+        steps: Steps::default(),
+        created_at: now,
+    }
 }

@@ -50,16 +50,36 @@ fn a_check_says_what_to_register_at_each_provider() {
             &format!("connector: mail\nhosts: [api.example.com]\n{more}"),
         );
     };
-    folder.write("connectors/mail/spec.yml", "name: Mail
+    let connector = |name: &str, settings: &str| {
+        let spec = format!(
+            "name: Mail
 auth:
   type: oauth2
-  getOAuthConfig: {type: mapping, mapping: {clientId: a, clientSecret: b, authorizeUri: 'https://m.example/a', tokenUri: 'https://m.example/t'}}
-  makeApiClient: {type: mapping, mapping: {baseUri: 'https://api.example.com'}}
-  test: {type: rest-api-mapping, mapping: {path: /me, method: get}}
-");
+  getOAuthConfig: {settings}
+  makeApiClient: {{type: mapping, mapping: {{baseUri: 'https://api.example.com'}}}}
+  test: {{type: rest-api-mapping, mapping: {{path: /me, method: get}}}}
+"
+        );
+        folder.write(&format!("connectors/{name}/spec.yml"), &spec);
+    };
+    let mapping = |more: &str| {
+        format!(
+            "{{type: mapping, mapping: {{clientId: a, clientSecret: b, authorizeUri: 'https://m.example/a', tokenUri: 'https://m.example/t'{more}}}}}"
+        )
+    };
+    connector("mail", &mapping(""));
+    connector("machine", &mapping(", grantType: client_credentials"));
+    connector("either", &mapping(", grantType: {$var: connectorParameters.grant}"));
+    connector("script", "{type: javascript, code: 'export default () => ({})'}");
     oauth("one", "");
     oauth("two", "oAuthCallbackUri: https://app.example.com/back\n");
     oauth("off", "enabled: false\n");
+    for name in ["machine", "either", "script"] {
+        folder.write(
+            &format!("integrations/{name}.yaml"),
+            &format!("connector: {name}\nhosts: [api.example.com]\n"),
+        );
+    }
     let service = "publicUrl: https://auth.example.com
 store: {redb: {path: store.redb}}
 encryption: {keys: [{id: k1, key: {value: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}}]}
@@ -73,9 +93,13 @@ listeners: {connect: {address: '127.0.0.1:0'}, ";
         &[
             "register at one: https://auth.example.com/oauth-callback\n",
             "register at two: https://app.example.com/back\n",
+            "register at either, unless its grantType comes out as client_credentials: https://auth",
+            "register at script, unless its grantType comes out as client_credentials: https://auth",
         ],
     );
-    assert!(!ran.out.contains("at off"), "{}", ran.out);
+    for silent in ["at off", "at machine"] {
+        assert!(!ran.out.contains(silent), "{}", ran.out);
+    }
 }
 
 #[test]

@@ -87,7 +87,10 @@ fn keys_are_rotated_under_load_and_the_old_one_is_taken_out_without_a_failure() 
     assert!(ran.out.contains("every row is under it"), "{}", ran.out);
     let ran = key(&process, "list");
     let lines: Vec<Vec<&str>> = ran.out.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!((lines[1][..3].to_vec(), lines[2].clone()), (vec!["k2", "500", "1"], vec!["k1", "0", "0"]));
+    assert_eq!(
+        (lines[1][..4].to_vec(), lines[2].clone()),
+        (vec!["k2", "500", "1", "0"], vec!["k1", "0", "0", "0"])
+    );
     assert!(metric(&process, "sidegate_sealed_rows_outdated 0"));
 
     process.rewrite("sidegate.yaml", &settings(third_party.address, &[("k2", 2)]));

@@ -1,17 +1,13 @@
 // OAuth 1.0a against implementations that are not ours: signatures equal to npm oauth-1.0a's, and taken by PyPI's oauthlib.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHmac, randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import http from 'node:http';
-import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import jwt from 'jsonwebtoken';
 import OAuth from 'oauth-1.0a';
+import { noOauthlib, oauth1Server, oauth1Spec, realm } from './oauth1_server.mjs';
 import { configuration, plant, server, sidegate } from './support.mjs';
 
-const python = fileURLToPath(new URL('../../target/oauthlib/bin/python', import.meta.url));
 const methods = { sha1: 'HMAC-SHA1', sha256: 'HMAC-SHA256', plain: 'PLAINTEXT' };
 const hashes = { 'HMAC-SHA1': 'sha1', 'HMAC-SHA256': 'sha256' };
 const workspace = 'acme';
@@ -26,21 +22,7 @@ after(() => agent.destroy());
 async function gateTo(url, realm) {
   const files = { 'sidegate.yaml': configuration({ workspace, secret }), 'upstreams/api.yaml': `upstream: ${url}\n` };
   for (const [name, method] of Object.entries(methods)) {
-    files[`connectors/${name}/spec.yml`] = `
-type: oauth1
-makeApiClient: {type: mapping, mapping: {baseUri: '${url}'}}
-test: {type: mapping, mapping: {path: /test}}
-getOAuthConfig:
-  type: mapping
-  mapping:
-    consumerKey: {$var: connectorParameters.clientId}
-    consumerSecret: {$var: connectorParameters.clientSecret}
-    requestTokenUri: ${url}/request
-    authorizeUri: ${url}/authorize
-    tokenUri: ${url}/access
-    signatureMethod: ${method}
-    ${realm ? `realm: ${realm}` : ''}
-`;
+    files[`connectors/${name}/spec.yml`] = oauth1Spec({ url, method, realm });
     files[`integrations/${name}.yaml`] = `
 connector: ${name}
 apps: [{id: own, clientId: ${app.key}, clientSecret: {value: ${JSON.stringify(app.secret)}}}]
@@ -136,16 +118,9 @@ test('10,000 random requests are signed as npm oauth-1.0a signs them, each with 
   }
 });
 
-test('oauthlib takes every request of each method, and sees no nonce twice', { skip: !existsSync(python) && 'tests/run installs oauthlib' }, async () => {
-  const script = fileURLToPath(new URL('oauth1_server.py', import.meta.url));
-  const third = spawn(python, [script, app.key, app.secret, ada.oauth_token, ada.oauth_token_secret]);
-  let refused = '';
-  third.stderr.on('data', (data) => { refused += data; });
-  const lines = createInterface({ input: third.stdout });
-  const port = await new Promise((resolve) => lines.once('line', resolve));
-  lines.on('line', (line) => { refused += `${line}\n`; });
-  const url = `http://127.0.0.1:${port}`;
-  const gate = await gateTo(url, 'Boards_1 SB');
+test('oauthlib takes every request of each method, and sees no nonce twice', { skip: noOauthlib }, async () => {
+  const third = await oauth1Server(app, ada);
+  const gate = await gateTo(third.url, realm);
   const multipart = '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n';
   const form = 'application/x-www-form-urlencoded';
   const shapes = [
@@ -162,9 +137,9 @@ test('oauthlib takes every request of each method, and sees no nonce twice', { s
     const requests = Array.from({ length: 10_000 }, (_, n) => ({ ...shapes[n % shapes.length], integration: Object.keys(methods)[n % 3] }));
     await all(requests, async ({ target, integration, ...request }) => {
       const answer = await ask(gate, { ...request, path: `/connections/${integration}/proxy${target}` });
-      assert.equal(answer.status, 200, `${integration} ${target}: ${answer.text}\n${refused}`);
+      assert.equal(answer.status, 200, `${integration} ${target}: ${answer.text}\n${third.refused}`);
     });
-    const seen = await (await fetch(`${url}/seen`)).json();
+    const seen = await (await fetch(`${third.url}/seen`)).json();
     // The three connections were tested when they were made.
     assert.deepEqual({ nonces: seen.nonces, replayed: seen.replayed }, { nonces: 10_003, replayed: 0 });
     assert.deepEqual(Object.keys(seen.valid).sort(), Object.values(methods).sort());
@@ -172,6 +147,6 @@ test('oauthlib takes every request of each method, and sees no nonce twice', { s
   } finally {
     await gate.kill();
     gate.remove();
-    third.kill();
+    third.close();
   }
 });

@@ -1,16 +1,21 @@
 """A third party that speaks OAuth 1.0a as PyPI's oauthlib checks it: its resource takes only requests that oauthlib finds valid,
-and its three endpoints hand out tokens. Prints its port, then one line of JSON for each refusal; /seen tells what was checked."""
+its three endpoints hand out tokens, and people log in with any name and allow it or not. The resource tells who that was.
+Prints its port, then one line of JSON for each refusal; /seen tells what was checked."""
+import html
 import json
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from oauthlib.oauth1 import RequestValidator, WebApplicationServer
 
 APP, SECRET, TOKEN, TOKEN_SECRET = sys.argv[1:5]
 REALM = "Boards_1 SB"
 METHODS = ("HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT")
+LOGIN = """<!doctype html><html lang="en"><title>Boards</title><h1>Log in to Boards</h1><form method="post" action="/authorize">
+<input type="hidden" name="oauth_token" value="{token}"><label>Name <input name="user" required></label>
+<button name="answer" value="allow">Allow</button><button name="answer" value="deny" formnovalidate>Deny</button></form>"""
 
 
 class Validator(RequestValidator):
@@ -30,11 +35,11 @@ class Validator(RequestValidator):
     def __init__(self):
         super().__init__()
         self.lock = threading.Lock()
-        self.nonces, self.temporary, self.tokens = set(), {}, {TOKEN: TOKEN_SECRET}
+        self.nonces, self.temporary, self.tokens, self.users = set(), {}, {TOKEN: TOKEN_SECRET}, {}
         self.replayed = 0
 
     def check_realms(self, realms):
-        return realms in ([], [REALM])
+        return set(realms) <= set(REALM.split())
 
     def validate_timestamp_and_nonce(self, client_key, timestamp, nonce, request, request_token=None, access_token=None):
         with self.lock:
@@ -102,6 +107,7 @@ class Validator(RequestValidator):
 
     def save_access_token(self, token, request):
         self.tokens[token["oauth_token"]] = token["oauth_token_secret"]
+        self.users[token["oauth_token"]] = self.temporary[request.resource_owner_key]["user"]
 
 
 validator = Validator()
@@ -133,11 +139,11 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/request":
             headers, body, status = server.create_request_token_response(uri, self.command, body, headers)
             return self.answer(status, headers, body)
-        if path == "/authorize":
+        if path == "/authorize" and self.command == "GET":
             token = parse_qs(urlsplit(self.path).query)["oauth_token"][0]
-            headers, body, status = server.create_authorization_response(uri, "POST", f"oauth_token={token}", {
-                "Content-Type": "application/x-www-form-urlencoded"}, realms=[REALM])
-            return self.answer(status, headers, body)
+            return self.answer(200, {"Content-Type": "text/html"}, LOGIN.format(token=html.escape(token)))
+        if path == "/authorize":
+            return self.answer(*self.authorized(uri, body, {key: value[0] for key, value in parse_qs(body).items()}))
         if path == "/access":
             headers, body, status = server.create_access_token_response(uri, self.command, body, headers)
             return self.answer(status, headers, body)
@@ -147,7 +153,18 @@ class Handler(BaseHTTPRequestHandler):
             counts[method] = counts.get(method, 0) + 1
         else:
             print(json.dumps({"refused": self.path, "headers": headers, "body": body[:200]}), flush=True)
-        self.answer(200 if valid else 401, {"Content-Type": "application/json"}, json.dumps({"valid": valid}))
+        told = {"valid": valid, "user": validator.users.get(request.resource_owner_key)}
+        self.answer(200 if valid else 401, {"Content-Type": "application/json"}, json.dumps(told))
+
+    def authorized(self, uri, body, said):
+        """What somebody who logged in is answered. Where it is not allowed, as Twitter says it; no standard says how."""
+        temporary = validator.temporary[said["oauth_token"]]
+        if said["answer"] == "deny":
+            return 302, {"Location": f"{temporary['callback']}&{urlencode({'denied': said['oauth_token']})}"}, None
+        temporary["user"] = said["user"]
+        headers, body, status = server.create_authorization_response(uri, "POST", body, {
+            "Content-Type": "application/x-www-form-urlencoded"}, realms=[REALM])
+        return status, headers, body
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = dispatch
 

@@ -175,7 +175,8 @@ for (const generation of ['old', 'new']) {
     await arrives;
     const place = new URL(page.url()).searchParams;
     assert.match(place.get('error'), /refused|denied|allow/i);
-    assert.equal(JSON.parse(place.get('errorData')).type, 'bad_request');
+    const { type, data } = JSON.parse(place.get('errorData'));
+    assert.deepEqual([type, data.response.data.error], ['connection', 'access_denied']);
     await page.close();
   });
 }

@@ -46,7 +46,14 @@ impl Operations for Process {
     }
 
     async fn keys(&self) -> Option<Vec<KeyRows>> {
-        let key = KeyRows { id: "k2".into(), configured: true, seals: true, connections: 3, customers: 1 };
+        let key = KeyRows {
+            id: "k2".into(),
+            configured: true,
+            seals: true,
+            connections: 3,
+            customers: 1,
+            consents: 2,
+        };
         (!self.refuses).then(|| vec![key])
     }
 }
@@ -116,7 +123,7 @@ fn status() -> Status {
                 error: "dead_app".into(),
                 expires_at: Some(Timestamp::from_secs(1_700_007_200)),
                 refreshed_at: None,
-                next_try: Some(Timestamp::from_secs(1_700_003_760)),
+                next_refresh: Some(Timestamp::from_secs(1_700_003_760)),
                 exchanges: 17,
                 version: 4,
             }],

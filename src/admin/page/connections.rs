@@ -13,7 +13,7 @@ const COLUMNS: [&str; 9] = [
     "Last error",
     "Token ends",
     "Refreshed",
-    "Next try",
+    "Next refresh",
     "#Exchanges, version",
 ];
 
@@ -31,7 +31,7 @@ impl Html {
             for one in unwell {
                 self.row().code(&one.id).code(&one.customer).code(&one.integration).cell(one.state);
                 self.cell(&one.error).cell(moment(one.expires_at)).cell(moment(one.refreshed_at));
-                self.cell(moment(one.next_try))
+                self.cell(moment(one.next_refresh))
                     .number(format_args!("{}, {}", one.exchanges, one.version))
                     .end();
             }

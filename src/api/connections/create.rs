@@ -4,7 +4,7 @@
 use http::Response;
 
 use super::draft::{self, Draft};
-use super::material::{With, connect, user};
+use super::material::{First, With, connect, user};
 use crate::api::Api;
 use crate::api::ask::Ask;
 use crate::api::body::JsonBody;
@@ -33,12 +33,16 @@ impl Api {
         let customer = self.customer(&owner).await?;
         let with = With::chosen(&integration, draft.auth_option(), app.as_ref(), &secrets)?;
         let with = with.whose(user(&customer));
-        let (expires_at, pinned_origin) = self.first_credentials(with, draft.source(), &mut secrets).await?;
+        let First { expires_at, pinned_origin, by_exchange } =
+            self.first_credentials(with, draft.source(), &mut secrets).await?;
         let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?;
         let auth_option = draft.auth_option().map(str::to_owned);
         let mut connection =
             Connection { pinned_origin, auth_option, ..self.blank(owner.clone(), &integration, app) };
         connect(&mut connection, expires_at, integration.refresh.ahead, self.clock.steady());
+        if by_exchange {
+            connection.refreshing.succeeded();
+        }
         draft.open_part().write(&mut connection);
         seen.connection(&connection.id);
         let stored = self.store.insert(connection, secrets.into(), replace).await?;

@@ -24,6 +24,16 @@ pub(super) enum Renewal {
     Kept,
 }
 
+/// What is known of a connection's first credentials.
+pub(in crate::api) struct First {
+    /// When they end, if that is known.
+    pub(in crate::api) expires_at: Option<Timestamp>,
+    /// The origin to pin.
+    pub(in crate::api) pinned_origin: Option<String>,
+    /// Whether a token endpoint gave them.
+    pub(in crate::api) by_exchange: bool,
+}
+
 /// What a connection is made with.
 #[derive(Clone, Copy)]
 pub(in crate::api) struct With<'a> {
@@ -103,25 +113,27 @@ pub(in crate::api) fn user(customer: &Customer) -> User<'_> {
 }
 
 impl Api {
-    /// The first credentials of a connection, put into `secrets`; when they end, if that is known; and the origin to pin.
+    /// The first credentials of a connection, put into `secrets`.
     pub(in crate::api) async fn first_credentials(
         &self,
         with: With<'_>,
         source: Source,
         secrets: &mut Secrets,
-    ) -> Result<(Option<Timestamp>, Option<String>), Rejection> {
+    ) -> Result<First, Rejection> {
         if let Renewal::Renewed(expires_at) = self.renewed_credentials(with, source, secrets).await? {
-            return Ok((expires_at, self.pinned_origin(with, secrets).await?));
+            let pinned_origin = self.pinned_origin(with, secrets).await?;
+            return Ok(First { expires_at, pinned_origin, by_exchange: false });
         }
         let option = with.option.key.as_deref();
-        let first = self.refresher.first_token(with.integration, option, with.app, secrets).await;
-        let lifetime = first.map_err(|error| self.not_refreshed(error))?;
+        let first = self.refresher.first_token(with.integration, option, with.app, with.user, secrets).await;
+        let first = first.map_err(|error| self.not_refreshed(error))?;
         if secrets.credentials == Value::empty_object() {
             let why = "send what gives access, or what the connector makes it from as `input`";
             return Err(Rejection::MissingField { field: "credentials", why });
         }
-        let expires_at = lifetime.map(|lifetime| self.clock.steady().plus(lifetime));
-        Ok((expires_at, self.pinned_origin(with, secrets).await?))
+        let by_exchange = first.is_some();
+        let expires_at = first.and_then(|first| Some(self.clock.steady().plus(first.lifetime?)));
+        Ok(First { expires_at, pinned_origin: self.pinned_origin(with, secrets).await?, by_exchange })
     }
 
     /// New credentials from what was sent, if anything was.

@@ -7,7 +7,7 @@ use super::trail::{self, Trail};
 use super::{Question, app_owner};
 use crate::api::Api;
 use crate::api::body::JsonBody;
-use crate::api::connections::{ATTEMPTS, Draft, With, connect, integration_key, live, replaces};
+use crate::api::connections::{ATTEMPTS, Draft, With, connect, integration_key, live, replaces, user};
 use crate::api::rejection::Rejection;
 use crate::api::view::ConnectionView;
 use crate::clock::Timestamp;
@@ -85,6 +85,7 @@ impl Api {
         if app_owner(with).1.auth != AuthType::OAuth2 {
             return Err(ConsentError::NotByConsent.into());
         }
+        self.connecting(&owner, caller, with).await?;
         let mut trail = Trail::new(&*self.clock, steps);
         trail.plan(Stage::OAUTH2);
         trail.begin(Stage::Callback);
@@ -135,7 +136,9 @@ impl Api {
         let mut secrets = draft.secrets_over(again);
         // What another grant gave has no place beside what this one gives.
         secrets.credentials = Value::empty_object();
-        let with = With::of(integration, auth_option.as_deref(), consent.app.as_ref())?.whose(&consent.owner);
+        let customer = self.customer(&consent.owner).await?;
+        let with = With::of(integration, auth_option.as_deref(), consent.app.as_ref())?;
+        let with = with.whose(user(&customer));
         let Consent { callback, state, .. } = consent;
         let question = Question { with, secrets: &secrets, callback, state };
         let redeemed = match app_owner(with).1.auth {
@@ -187,6 +190,7 @@ impl Api {
         connection.pinned_origin = made.pinned_origin;
         connection.auth_option = made.auth_option;
         connect(&mut connection, made.expires_at, integration.refresh.ahead, self.clock.steady());
+        connection.refreshing.succeeded();
         connection.granted_scopes = made.granted_scopes;
         draft.open_part().write(&mut connection);
         Ok(self.store.insert(connection, made.secrets.into(), replace).await?)
@@ -212,6 +216,7 @@ impl Api {
                 one.app = app;
                 one.auth_option = option;
                 connect(one, end, ahead, now);
+                one.refreshing.succeeded();
                 one.granted_scopes = scopes;
             };
             match self.store.replace(&again.connection, secrets, change).await? {

@@ -1,7 +1,9 @@
 //! Why a customer's consent came to no connection.
 //! Never holds a code, a token, or what a connector's method was given.
 
-use crate::method::FailureKind;
+use serde_json::json;
+
+use crate::method::{FailureKind, RunError};
 use crate::refresh::CodeError;
 use crate::telemetry::labels::Blame;
 
@@ -57,6 +59,27 @@ impl ConsentError {
         }
     }
 
+    /// What the third party said, as the vendor has it in the `data` of an error.
+    pub(in crate::api) fn data(&self) -> Option<serde_json::Value> {
+        let (status, code, description) = match self {
+            Self::Code(
+                CodeError::Refused { status, code, description }
+                | CodeError::App { status, code, description },
+            ) => (Some(*status), code, description),
+            Self::Code(CodeError::Method(error)) => return failed(error),
+            Self::Refused { code, description } => (None, code, description),
+            _ => return None,
+        };
+        let mut response = json!({ "data": { "error": code } });
+        if let Some(status) = status {
+            response["status"] = status.into();
+        }
+        if !description.is_empty() {
+            response["data"]["error_description"] = description.as_str().into();
+        }
+        Some(json!({ "response": response }))
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn blame(&self) -> Blame {
@@ -66,6 +89,11 @@ impl ConsentError {
             _ => Blame::ThirdParty,
         }
     }
+}
+
+/// The same of a method's request, of which only the status is told.
+pub(in crate::api) fn failed(error: &RunError) -> Option<serde_json::Value> {
+    error.status().map(|status| json!({ "response": { "status": status } }))
 }
 
 fn described(description: &str) -> String {

@@ -64,8 +64,10 @@ impl<'a> Trail<'a> {
             }
             Err(rejection) => {
                 let Said { status, code, description } = said(rejection);
-                let told = [("error", &*code), ("error_description", &*description)];
-                self.steps.failed(now, status, Some(&code), Payload::from_iter(told));
+                let code = Some(&*code).filter(|code| !code.is_empty());
+                let told = [("error", code), ("error_description", Some(&*description))];
+                let told = told.into_iter().filter_map(|(name, text)| Some((name, text?)));
+                self.steps.failed(now, status, code, Payload::from_iter(told));
             }
         }
         made

@@ -7,6 +7,7 @@ use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::Rejection;
+use crate::api::consent::rejection::failed;
 use crate::http::{Body, reply};
 
 /// Tells our own refusals from other answers: its value is [`Rejection::code`].
@@ -15,11 +16,14 @@ const REJECTION: HeaderName = HeaderName::from_static("x-sidegate-rejection");
 const RETRY_AFTER_DOWN: Duration = Duration::from_secs(10);
 
 impl Rejection {
-    /// What a program can use of it: the flaws of what was sent, each with its path; or why there are no fresh credentials.
+    /// What a program can use of it: the flaws of what was sent, each with its path; why there are no fresh credentials; or what
+    /// the third party said.
     fn data(&self) -> Option<serde_json::Value> {
         match self {
             Self::Schema(flaws) => serde_json::to_value(flaws).ok(),
             Self::Refresh { source, .. } => Some(source.data()),
+            Self::Consent(error) => error.data(),
+            Self::Test(error) | Self::Input(error) => failed(error),
             _ => None,
         }
     }
@@ -56,7 +60,8 @@ impl Rejection {
                 ("connection", Some("access_token_expired"))
             }
             "throttled_until" => ("connection", Some("rate_limit_exceeded")),
-            "provider_down" | "third_party_down" | "test_failed" => ("connection", None),
+            "provider_down" | "third_party_down" | "test_failed" | "consent_refused" | "code_refused"
+            | "no_code" | "wrong_issuer" => ("connection", None),
             "misconfigured_app" | "misconfigured_connector" | "no_public_url" => ("configuration", None),
             "already_exists" => ("bad_request", Some("already_exists")),
             "overtaken" => ("concurrency", Some("lock_timeout")),

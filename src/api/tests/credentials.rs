@@ -59,7 +59,7 @@ async fn a_client_credentials_grant_fetches_its_own_first_token() {
     let id = scene.create(&json!({"name": "Machine", "integrationKey": "machine"})).await;
     assert_eq!(secrets(&scene, &id).await["credentials"]["access_token"], "planted-a2");
     assert_eq!(stored(&scene, &id).await.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
-    assert_eq!(scene.server.requests(), 1);
+    assert_eq!((scene.server.requests(), stored(&scene, &id).await.refreshing.exchanges), (1, 1));
     assert!(scene.server.last().body.contains("grant_type=client_credentials"));
 }
 

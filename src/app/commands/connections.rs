@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::service::{Door, Options, encoded};
+use super::service::{Door, One, Options, encoded, text};
 use super::{Failed, request, table};
 
 #[derive(Subcommand)]
@@ -39,14 +39,6 @@ pub(super) struct List {
     /// Archived ones too.
     #[arg(long)]
     archived: bool,
-}
-
-#[derive(Args)]
-pub(super) struct One {
-    #[command(flatten)]
-    pub(super) options: Options,
-    /// The connection's id; with --customer also its key, or the key of its integration.
-    connection: String,
 }
 
 #[derive(Args)]
@@ -90,13 +82,6 @@ pub(super) fn connections(command: &ConnectionsCommand) -> Result<(), Failed> {
                 }
             }
         }
-    }
-}
-
-impl One {
-    /// Where the API has it.
-    pub(super) fn path(&self) -> String {
-        format!("/connections/{}", encoded(&self.connection))
     }
 }
 
@@ -243,10 +228,6 @@ fn read_object(path: &PathBuf) -> anyhow::Result<Map<String, Value>> {
         Ok(_) => bail!("{shown} must hold a JSON object, such as {{\"credentials\": {{…}}}}"),
         Err(error) => bail!("{shown}:{}:{}: this is not JSON", error.line(), error.column()),
     }
-}
-
-pub(super) fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
 }
 
 pub(super) fn print_json(value: &impl serde::Serialize) -> Result<(), Failed> {

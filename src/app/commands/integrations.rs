@@ -8,8 +8,8 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::connections::{print_json, refusal, text};
-use super::service::{Door, Options, encoded};
+use super::connections::{print_json, refusal};
+use super::service::{Door, Options, encoded, text};
 use super::{Failed, plural, table};
 use crate::steps::{State, Step, Steps};
 

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
-    /// How many connections and customers are sealed with which key.
+    /// How many connections, customers and consents under way are sealed with which key.
     List(Options),
     /// Seal every row of the store anew with the first key of `encryption.keys`. Traffic goes on meanwhile. Whatever
     /// interrupts it, the same command goes on from there.
@@ -87,7 +87,7 @@ impl Options {
 }
 
 fn list(keys: &Value) {
-    let mut rows = vec![["KEY", "CONNECTIONS", "CUSTOMERS", ""].map(str::to_owned)];
+    let mut rows = vec![["KEY", "CONNECTIONS", "CUSTOMERS", "CONSENTS", ""].map(str::to_owned)];
     for key in keys.as_array().into_iter().flatten() {
         let note = match (key["seals"] == true, key["configured"] == true) {
             (true, _) => "seals what is written",
@@ -95,7 +95,9 @@ fn list(keys: &Value) {
             (false, false) => "not configured: these rows cannot be opened",
         };
         let id = key["id"].as_str().unwrap_or_default().to_owned();
-        rows.push([id, key["connections"].to_string(), key["customers"].to_string(), note.to_owned()]);
+        let [connections, customers, consents] =
+            ["connections", "customers", "consents"].map(|kind| key[kind].to_string());
+        rows.push([id, connections, customers, consents, note.to_owned()]);
     }
     table::print(&rows);
 }

@@ -5,8 +5,7 @@
 use anyhow::Context;
 use clap::Args;
 
-use super::connections::{One, text};
-use super::service::{Door, encoded};
+use super::service::{Door, One, encoded, text};
 use super::{Failed, control, table};
 use crate::admin::preview::Wanted;
 

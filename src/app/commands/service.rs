@@ -50,6 +50,21 @@ pub(super) struct Options {
     pub(super) json: bool,
 }
 
+#[derive(Args)]
+pub(super) struct One {
+    #[command(flatten)]
+    pub(super) options: Options,
+    /// The connection's id; with --customer also its key, or the key of its integration.
+    pub(super) connection: String,
+}
+
+impl One {
+    /// Where the API has it.
+    pub(super) fn path(&self) -> String {
+        format!("/connections/{}", encoded(&self.connection))
+    }
+}
+
 /// Where the API is.
 enum To {
     Running(String),
@@ -258,4 +273,9 @@ fn reachable(address: Address) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A text of an answer; empty where it has none.
+pub(super) fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_default().to_owned()
 }

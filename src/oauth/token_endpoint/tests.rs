@@ -288,12 +288,21 @@ async fn retry_after_is_read_in_both_forms() {
         ("Retry-After: soon\r\n", None),
         ("", None),
     ] {
-        let answer = format!("HTTP/1.1 429 Too Many Requests\r\n{headers}Content-Length: 0\r\n\r\n");
-        let server = HostileServer::start(Answer::Bytes(answer.into_bytes())).await;
-        let ExchangeError::Transient { retry_after, .. } = Asking::at(&server.url()).error().await else {
-            panic!("not transient")
-        };
-        assert_eq!(retry_after, expected.map(Duration::from_secs), "{headers}");
+        let expected = expected.map(Duration::from_secs);
+        for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+            let answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n");
+            let server = HostileServer::start(Answer::Bytes(answer.into_bytes())).await;
+            match Asking::at(&server.url()).error().await {
+                ExchangeError::Throttled { retry_after } => {
+                    assert_eq!((status, Some(retry_after)), ("429 Too Many Requests", expected));
+                }
+                ExchangeError::Transient { retry_after, .. } => {
+                    assert_eq!(retry_after, expected, "{headers}");
+                    assert!(!status.starts_with("429") || expected.is_none(), "{headers}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ fn class(error: &ExchangeError) -> String {
         ExchangeError::DeadGrant { code, .. } => format!("dead grant {code}"),
         ExchangeError::DeadApp { code, .. } => format!("dead app {code}"),
         ExchangeError::Transient { .. } => "transient".into(),
+        ExchangeError::Throttled { .. } => "throttled".into(),
         ExchangeError::Unknown { status, code } => format!("unknown {status} {code}"),
         ExchangeError::NotAllowed { .. } => "not allowed".into(),
     }

@@ -1,6 +1,9 @@
 use super::*;
+use crate::connector::RefreshSettings;
 use crate::oauth::hostile_server::reply;
 use crate::refresh::tests::scene::{HOUR, NOW, Scene, second_tokens};
+use crate::refresh::tests::{connection, integration};
+use crate::store::{FailureClass, RefreshFailure};
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -71,8 +74,40 @@ async fn a_round_counts_all_connections_and_keeps_those_that_are_not_well() {
     round(&scene).await;
     let census = scene.refresher.census();
     assert_eq!((census.at, census.counts), (Some(NOW), [2, 0, 1]));
-    assert_eq!(census.unwell.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["c1"]);
+    assert_eq!(census.unwell.iter().map(|(one, _)| one.id.as_str()).collect::<Vec<_>>(), ["c1"]);
     let metrics = scene.telemetry.metrics.render();
     assert!(metrics.contains("sidegate_customer_connections{state=\"disconnected\"} 1"), "{metrics}");
     assert!(metrics.contains("sidegate_customer_connections{state=\"ready\"} 2"), "{metrics}");
+}
+
+#[test]
+fn the_next_refresh_is_by_the_tokens_end_or_by_the_schedule_and_not_within_a_pause() {
+    let refresh = RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() };
+    let kept = Arc::into_inner(integration()).map(|it| Integration { refresh, ..it }).unwrap();
+    let next = |connection: &Connection| next_refresh(connection, Some(&kept));
+    let mut connection = connection("c", NOW);
+    let unused = freshness::due(&connection, WEEK);
+    assert_eq!(next(&connection), Some(unused), "nobody knows when the token ends");
+    assert_eq!(next_refresh(&connection, Some(&integration())), None);
+    for (refresh_at, first) in [(NOW.plus(HOUR), NOW.plus(HOUR)), (NOW.plus(WEEK), unused)] {
+        connection.refresh_at = Some(refresh_at);
+        assert_eq!(next(&connection), Some(first));
+    }
+    let failed = |next_try| RefreshFailure {
+        version: connection.version,
+        class: FailureClass::Transient,
+        message: "x".into(),
+        in_a_row: 1,
+        since: NOW,
+        at: NOW,
+        next_try: Some(next_try),
+    };
+    let failures = [(unused.minus(HOUR), unused), (unused.plus(HOUR), unused.plus(HOUR))]
+        .map(|(at, next)| (failed(at), next));
+    for (failure, expected) in failures {
+        connection.refreshing.failed(failure);
+        assert_eq!(next(&connection), Some(expected));
+    }
+    connection.health = Health::Disconnected { code: "x".into(), message: "x".into(), at: NOW };
+    assert_eq!(next(&connection), None);
 }

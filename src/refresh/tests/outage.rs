@@ -31,6 +31,31 @@ async fn half_an_hour_of_outage_costs_at_most_forty_exchanges_and_ends_within_fi
     }
 }
 
+/// It says how long it expects to be away: so long it gets no grant, but it may be back earlier than it thought.
+#[tokio::test]
+async fn an_outage_of_announced_length_ends_within_five_seconds_of_its_real_end() {
+    let now = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(NOW.as_secs()));
+    let end = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(NOW.as_secs() + 120));
+    for header in ["Retry-After: 120".to_owned(), format!("Date: {now}\r\nRetry-After: {end}")] {
+        let answer = format!("HTTP/1.1 503 Service Unavailable\r\n{header}\r\nContent-Length: 0\r\n\r\n");
+        let scene = Scene::start(Answer::Bytes(answer.into())).await;
+        for _ in 0..1800 {
+            assert_eq!(scene.code().await, "throttled_until");
+            scene.clock.advance(Duration::from_secs(1));
+        }
+        let exchanges = scene.server.requests();
+        assert!((10..=16).contains(&exchanges), "{exchanges}");
+        scene.server.answer(second_tokens());
+        let mut waited = 0;
+        while scene.fresh().await.is_err() {
+            scene.clock.advance(Duration::from_secs(1));
+            waited += 1;
+        }
+        assert!(waited <= 5, "{waited} s");
+        assert_eq!(scene.server.requests(), exchanges + 1);
+    }
+}
+
 #[tokio::test]
 async fn what_one_connection_finds_out_about_the_provider_counts_for_all() {
     let scene = Scene::start(down()).await;

@@ -69,7 +69,7 @@ impl Store {
         let (digest, now) = (digest_of(name), self.0.clock.now());
         let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
             let sealed = seal_consent(ring, &digest, &consent)?;
-            tables.forget_consents(now.minus(LIFETIME).as_millis())?;
+            tables.forget_consents(now)?;
             tables.put_consent((consent.created_at.as_millis(), &digest), &sealed)
         };
         self.write(work).await
@@ -86,8 +86,9 @@ impl Store {
     ) -> Result<Option<Consent>, StoreError> {
         let (digest, now) = (digest_of(name), self.0.clock.now());
         let work = move |ring: &Keyring, tables: &mut Tables<'_>| {
-            let row = tables.take_consent((created_at.as_millis(), &digest))?;
-            row.map(|sealed| open_consent(ring, &digest, &sealed)).transpose()
+            let key = (created_at.as_millis(), digest.as_slice());
+            let row = tables.take_consent(key)?;
+            row.map(|sealed| open_consent(ring, key, &sealed)).transpose()
         };
         Ok(self.write(work).await?.filter(|consent| now.since(consent.created_at) < LIFETIME))
     }
@@ -124,27 +125,13 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::store::testing::Folder;
+    use crate::store::testing::{self, Folder};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const NAME: &str = "planted-name";
 
     fn consent() -> Consent {
-        Consent {
-            owner: Owner { workspace: "acme".into(), customer: "ada".into() },
-            integration: "crm".into(),
-            connection: None,
-            app: None,
-            wanted: [("input", Value::from("planted-input"))].into_iter().collect(),
-            callback: "https://auth.example.com/oauth-callback".into(),
-            state: format!("{NAME}:planted-custom"),
-            temporary: None,
-            proof: Some(Secret::new("planted-verifier".to_owned())),
-            browser: vec![1, 2, 3],
-            afterwards: Value::Null,
-            steps: Steps::default(),
-            created_at: NOW,
-        }
+        testing::consent(NAME, NOW)
     }
 
     #[tokio::test]

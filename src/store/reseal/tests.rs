@@ -8,7 +8,7 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::formula::Value;
 use crate::seal::SealingKey;
 use crate::secret::Secret;
-use crate::store::testing::{Folder, connection};
+use crate::store::testing::{self, Folder, connection};
 use crate::store::{Connection, Customer, Replaced, Secrets};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -121,6 +121,40 @@ async fn every_row_goes_to_the_first_key_whatever_the_size_of_a_batch() {
         let anna = store.customer(&customer("anna").owner).await.unwrap().unwrap();
         assert_eq!(anna.fields.unwrap().expose(), &Value::from("fields of anna"));
     }
+}
+
+#[tokio::test]
+async fn a_consent_under_way_comes_to_its_end_under_the_new_key() {
+    let folder = Folder::new();
+    filled(&folder).await;
+    let store = opened(&folder, OLD).unwrap();
+    for name in ["one", "other"] {
+        store.put_consent(name, testing::consent(name, NOW)).await.unwrap();
+    }
+    drop(store);
+    let store = opened(&folder, BOTH).unwrap();
+    assert_eq!(rows(&store).await, [("k1".into(), 7)]);
+    let done = rotated(&store, 1).await;
+    assert_eq!((done.rows, done.failures.len()), (7, 0));
+    drop(store);
+    let store = opened(&folder, NEW).unwrap();
+    for name in ["one", "other"] {
+        let taken = store.take_consent(name, NOW).await.unwrap().unwrap();
+        assert!(taken.proof.as_ref().is_some_and(|proof| proof.matches(b"planted-verifier")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_needs_its_key_until_it_is_too_old() {
+    let folder = Folder::new();
+    let store = opened(&folder, OLD).unwrap();
+    store.put_consent("one", testing::consent("one", NOW)).await.unwrap();
+    drop(store);
+    drop(opened(&folder, BOTH).unwrap());
+    let said = opened(&folder, NEW).err().unwrap().to_string();
+    assert!(said.contains("0 connections and 0 customers and 1 consent under way"), "{said}");
+    let later = NOW.plus(crate::store::redb::CONSENT_LIFETIME).plus(std::time::Duration::from_millis(1));
+    folder.open(NEW, Arc::new(ManualClock::at(later))).unwrap();
 }
 
 #[tokio::test]

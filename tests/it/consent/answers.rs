@@ -48,6 +48,7 @@ fn a_customer_consents_and_is_connected() {
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };
     assert_eq!((&connection["name"], &connection["connected"]), (&json!("Mine"), &json!(true)));
+    assert_eq!(connection["refresh"]["exchanges"], 1);
     assert_eq!(scene.call("crm").status, 200);
     let exchange = &scene.provider.exchanges()[0];
     assert_eq!(
@@ -72,6 +73,8 @@ fn how_it_ended_is_told_by_a_redirect_where_one_is_wanted() {
     assert!(told["error"].contains("access_denied (not today)"), "{told:?}");
     let data: Value = serde_json::from_str(&told["errorData"]).unwrap();
     assert_eq!(data["message"], told["error"].as_str());
+    let said = json!({"response": {"data": {"error": "access_denied", "error_description": "not today"}}});
+    assert_eq!((data["type"].as_str(), &data["data"]), (Some("connection"), &said));
     // The consent is over, and what is connected stays.
     assert_eq!(browser.come_back(&scene.provider.consent(&place)).code(), "unknown_state");
     assert_eq!(scene.connections().len(), 1);
@@ -95,7 +98,8 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
     }
     for (status, reply, code, advice) in [
         (400, json!({"error": "invalid_grant"}), "code_refused", "client id, grants and scopes"),
-        (401, json!({"error": "BAD_SECRET"}), "code_refused", "may not do this"),
+        (401, json!({"error": "BAD_SECRET"}), "code_refused", "Compare the client id and secret"),
+        (400, json!({}), "code_refused", "gave no tokens: status 400"),
         (401, json!({"error": "invalid_client"}), "misconfigured_app", "Compare the client id and secret"),
         (503, json!({}), "provider_down", ""),
     ] {
@@ -113,6 +117,25 @@ fn a_refusal_says_why_and_what_to_do_and_how_far_it_came() {
 }
 
 #[test]
+fn who_wanted_a_connection_back_is_told_which_one_failed_and_what_the_third_party_said() {
+    let scene = Scene::new();
+    scene.connect(&json!({}));
+    let id = scene.connections()[0]["id"].as_str().unwrap().to_owned();
+    scene.provider.refuse(400, json!({"error": "invalid_grant", "error_description": "too late"}));
+    let refused = scene.connect(&json!({"connectionId": id, "requestId": REQUEST}));
+    assert_eq!(refused.code(), "code_refused");
+    let told = ask(&scene.gate, "connect", &format!("GET /sse/connection-events/{REQUEST}"), "", "");
+    let told = told.text().lines().find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (told["type"].as_str(), told["connectionId"].as_str()),
+        (Some("newConnectionFailure"), Some(&*id))
+    );
+    let said = json!({"error": "invalid_grant", "error_description": "too late"});
+    assert_eq!(told["errorData"]["data"], json!({"response": {"status": 400, "data": said}}));
+}
+
+#[test]
 fn an_answer_counts_once_and_only_if_it_was_asked_for() {
     let scene = Scene::new();
     let (mut browser, place) = scene.sent_away(&json!({}));
@@ -127,7 +150,7 @@ fn an_answer_counts_once_and_only_if_it_was_asked_for() {
         assert_eq!((answer.status, answer.code()), (400, "unknown_state"), "{state}");
     }
     assert_eq!(browser.come_back("code=c").code(), "unknown_state");
-    assert_eq!(browser.ask("POST /oauth-callback", &[("state", "x")]).status, 405);
+    assert_eq!(browser.ask("PUT /oauth-callback", &[("state", "x")]).status, 405);
     assert_eq!((scene.connections().len(), scene.provider.exchanges().len()), (1, exchanges));
 }
 

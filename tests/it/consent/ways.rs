@@ -59,7 +59,8 @@ fn a_customer_who_began_at_the_third_party_is_connected_by_its_apps_token() {
     ] {
         assert_eq!(come(more).code(), code, "{more}");
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
@@ -168,10 +169,12 @@ fn a_connection_request_is_followed_to_its_end_by_consent() {
     let status = |expected: &str| {
         let told = json(&scene.api(&format!("GET /connection-requests/{id}"), &json!({})));
         assert_eq!(told["status"], expected, "{told}");
+        told
     };
     let refused = browser.come_back(&format!("error=access_denied&state={}", query(&place)["state"]));
     assert_eq!(refused.code(), "consent_refused");
-    status("error");
+    let said = &status("error")["resultError"]["data"]["response"]["data"];
+    assert_eq!(said, &json!({"error": "access_denied"}));
     let away = browser.ask(screen, &[("connectionRequestId", &id), ("filledIn", "1")]);
     assert_eq!(browser.come_back(&scene.provider.consent(&place_on(&away))).status, 200);
     status("success");
@@ -232,7 +235,8 @@ fn a_customer_consents_by_oauth1() {
         let answer = browser.come_back(&format!("{query_of}&state={state}"));
         assert_eq!(answer.code(), code, "{query_of}: {}", answer.text());
     }
-    assert_eq!(scene.connections().len(), 1);
+    let [connection] = &scene.connections()[..] else { panic!("one connection") };
+    assert_eq!(connection["refresh"]["exchanges"], 1);
 }
 
 #[test]
