@@ -63,7 +63,7 @@ fn claims(token: &str) -> Value {
 }
 
 fn is_signed_with(secret: &str, token: &str) -> bool {
-    let mut validation = Validation::default();
+    let mut validation = Validation::new(jsonwebtoken::Algorithm::HS256);
     validation.validate_aud = false;
     validation.validate_exp = false;
     jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(secret.as_bytes()), &validation).is_ok()
