@@ -58,7 +58,7 @@ const MAY_EXPOSE: &[&str] = &[
     "src/inject",
     "src/oauth",
     "src/oauth1",
-    "src/refresh/flight.rs",
+    "src/refresh/row.rs",
     "src/call/open.rs",
     "src/seal",
     "src/store",
