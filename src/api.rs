@@ -12,6 +12,7 @@ mod integrations;
 mod options;
 mod own_api;
 mod place;
+mod progress;
 mod query;
 pub mod rejection;
 mod requests;
@@ -42,6 +43,7 @@ pub use cors::{Browsers, Reader};
 
 use ask::Ask;
 use place::Place;
+use progress::Progress;
 use rejection::Rejection;
 use seen::Seen;
 
@@ -55,6 +57,7 @@ pub struct Api {
     telemetry: Arc<Telemetry>,
     request_ids: RequestIds,
     browsers: ArcSwap<Browsers>,
+    progress: Progress,
 }
 
 impl Api {
@@ -77,6 +80,7 @@ impl Api {
             telemetry,
             request_ids: RequestIds::default(),
             browsers: ArcSwap::default(),
+            progress: Progress::default(),
         }
     }
 

@@ -149,8 +149,7 @@ impl Calls {
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
         let second = self.attempt(&ask, headers, &newer, body).await?;
-        let trial = if second.staleness == Staleness::Fine { Trial::Taken } else { Trial::Refused };
-        self.refresher.tried(&newer, trial);
+        self.refresher.tried(&newer, Trial::of(second.staleness == Staleness::Fine));
         let failure = match second.staleness {
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
             Staleness::Fine | Staleness::AccessTokenExpired => None,

@@ -37,7 +37,10 @@ pub type Keys = Arc<ArcSwap<Verifier>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tested {
     /// The third party takes the credentials.
-    Passed,
+    Passed {
+        /// The status of the answer that says so, where the test is one request.
+        status: Option<u16>,
+    },
     /// The connector has no test.
     NoTest,
 }
@@ -184,11 +187,18 @@ impl Methods {
     /// If the third party refuses, or the method gives what counts as false.
     pub async fn test(&self, subject: &Subject<'_>) -> Result<Tested, RunError> {
         let Some(test) = subject.option.implementation(Method::Test) else { return Ok(Tested::NoTest) };
-        match self.run(Method::Test, subject, &[]).await? {
-            Some(made) if made.truthy() => Ok(Tested::Passed),
+        let (made, status) = match test {
+            Implementation::Request(mapping) => {
+                let (made, status) = self.request(Method::Test, mapping, subject.whose(Method::Test)).await?;
+                (made, Some(status.as_u16()))
+            }
+            _ => (self.run(Method::Test, subject, &[]).await?, None),
+        };
+        match made {
+            Some(made) if made.truthy() => Ok(Tested::Passed { status }),
             // The vendor's older scripts return nothing, and throw where the credentials do not work.
-            None if matches!(test, Implementation::Script(_)) => Ok(Tested::Passed),
-            _ => Err(RunError::TestSaysNo),
+            None if matches!(test, Implementation::Script(_)) => Ok(Tested::Passed { status }),
+            _ => Err(RunError::TestSaysNo { status }),
         }
     }
 
@@ -213,7 +223,9 @@ impl Methods {
     async fn run(&self, method: Method, subject: &Subject<'_>, more: &[(&str, &Value)]) -> Made {
         let subject = subject.whose(method);
         match subject.option.implementation(method) {
-            Some(Implementation::Request(mapping)) => self.request(method, mapping, subject).await,
+            Some(Implementation::Request(mapping)) => {
+                self.request(method, mapping, subject).await.map(|(made, _)| made)
+            }
             Some(Implementation::Mapping(mapping)) => evaluate(method, mapping, subject, more),
             Some(Implementation::Script(script)) => self.script(method, script, subject, more).await,
             None => Ok(None),

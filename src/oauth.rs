@@ -20,7 +20,7 @@ pub use app_fingerprint::AppFingerprint;
 pub use client_authentication::{Basic, Client, ClientAuthentication};
 pub use error::{ExchangeError, Sent};
 pub use reading::Reading;
-pub use three_legged::OAuth1Request;
+pub use three_legged::{OAuth1Request, Temporary};
 pub use token_endpoint::{RESERVED, TokenEndpoint};
 pub use token_reply::TokenResponse;
 pub use token_request::{Grant, TokenRequest};

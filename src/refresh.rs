@@ -16,6 +16,7 @@ mod pauses;
 mod row;
 pub mod schedule;
 mod single_flight;
+mod spilled;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+pub use advice::Advice;
 pub use payload::Payload;
 
 /// What a step is for.
@@ -121,7 +122,7 @@ impl Step {
 
     /// What to do about it, if it failed.
     #[must_use]
-    pub fn advice(&self) -> Option<&'static str> {
+    pub fn advice(&self) -> Option<Advice> {
         let advice = || advice::advice(self.stage, self.code.as_deref(), self.status);
         (self.state == State::Failed).then(advice).flatten()
     }
@@ -230,7 +231,7 @@ mod tests {
         assert_eq!(states[..3], [State::Done, State::Failed, State::NotReached]);
         let failure = steps.failure().unwrap();
         assert_eq!((failure.took(), failure.status), (Some(Duration::from_secs(3)), Some(400)));
-        assert!(failure.advice().unwrap().contains("allow"));
+        assert!(failure.advice().unwrap().to_string().contains("allow"));
         assert_eq!(steps.iter().next().unwrap().advice(), None);
     }
 

@@ -16,6 +16,7 @@ mod reseal;
 mod row;
 mod sealed;
 mod select;
+mod spill;
 mod tables;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,7 +8,7 @@ mod update;
 
 pub(super) use create::replaces;
 pub(super) use draft::{Draft, Source, integration as integration_key};
-pub(super) use material::{First, With, connect, user};
+pub(super) use material::{First, Verdict, With, connect, user};
 
 use http::{Method, Response};
 
@@ -23,7 +23,7 @@ use crate::connector::{INTERNAL_API, Integration};
 use crate::http::Body;
 use crate::method::{FailureKind, RunError, Tested};
 use crate::names::{IntegrationKey, Owner};
-use crate::refresh::RefreshError;
+use crate::refresh::{RefreshError, Trial};
 use crate::report::report;
 use crate::store::redb::Replaced;
 use crate::store::{Connection, Customer, Filter, Opened, SecretChanges};
@@ -151,20 +151,23 @@ impl Api {
         let connection = self.found(selector, &ask.caller, seen).await?;
         let integration = self.usable(&ask.caller, &connection.integration)?;
         let fresh = self.refresher.fresh(self.open(&connection).await?).await;
-        let mut opened = fresh.map_err(|error| self.not_refreshed(error))?;
+        let opened = fresh.map_err(|error| self.not_refreshed(error))?;
         let mut tested = self.test(&integration, &opened).await?;
         let mut not_refreshed = None;
         if tested.as_ref().is_err_and(RunError::is_stale) {
             match self.refresher.force(&opened).await {
                 Ok(renewed) => {
-                    opened = renewed;
-                    tested = self.test(&integration, &opened).await?;
+                    tested = self.test(&integration, &renewed).await?;
+                    let is_taken = !tested.as_ref().is_err_and(RunError::is_stale);
+                    self.refresher.tried(&renewed, Trial::of(is_taken));
                 }
                 Err(error) => not_refreshed = Some(error.data()),
             }
         }
         match tested {
-            Ok(Tested::Passed) => Ok(view::shown(&TestView { success: true, message: None, data: None })),
+            Ok(Tested::Passed { .. }) => {
+                Ok(view::shown(&TestView { success: true, message: None, data: None }))
+            }
             Ok(Tested::NoTest) => Err(Rejection::NoTest { key: integration.key.clone() }),
             // That the third party does not take them is what was asked for.
             Err(error) if error.kind() == FailureKind::Refused => {

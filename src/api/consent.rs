@@ -45,6 +45,8 @@ pub struct ConsentWish<'a> {
     pub again: Option<&'a str>,
     /// What the app wants to find in the state, behind a colon.
     pub custom_state: Option<&'a str>,
+    /// The connection request that is followed, if one is.
+    pub request: Option<&'a str>,
     /// A digest of what only this browser has.
     pub browser: Vec<u8>,
     /// What whoever sends the browser away wants to know afterwards.
@@ -122,7 +124,7 @@ impl Api {
         let custom = wish.custom_state.map(|custom| format!("{name}:{custom}"));
         let state = custom.unwrap_or_else(|| name.clone());
         let question = Question { with, secrets: &secrets, callback: &callback, state: &state };
-        let away = self.asked(&question, &mut Trail::new(&*self.clock, steps)).await?;
+        let away = self.asked(&question, &mut self.trail(steps, wish.request)).await?;
         let Some(Away { place, temporary, proof }) = away else { return Ok(None) };
         let consent = Consent {
             integration: integration.key.clone(),
@@ -167,6 +169,11 @@ impl Api {
         let Some(id) = again else { return Ok((self.usable(caller, &integration_key(body)?)?, None)) };
         let connection = self.selected(caller, &Selector::Name(id.to_owned())).await?;
         Ok((self.usable(caller, &connection.integration)?, Some(self.open(&connection).await?)))
+    }
+
+    /// Notes steps as they are taken. Whoever made the request that is followed may ask for them meanwhile.
+    fn trail<'a>(&'a self, steps: &'a mut Steps, request: Option<&'a str>) -> Trail<'a> {
+        Trail::new(&*self.clock, steps, request.map(|request| (&self.progress, request)))
     }
 
     /// Where the provider sends browsers back to.

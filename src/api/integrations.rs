@@ -67,6 +67,13 @@ impl<'a> IntegrationView<'a> {
 }
 
 impl Api {
+    /// What people call an integration, if there is one of this key.
+    #[must_use]
+    pub fn name_of(&self, integration: &str) -> Option<String> {
+        let catalog = self.catalog.load();
+        Some(catalog.get(&integration.into())?.connector.name.clone())
+    }
+
     /// Everything at `/integrations` and `/integration`.
     pub(super) async fn on_integrations(
         &self,

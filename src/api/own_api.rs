@@ -75,7 +75,7 @@ impl Api {
             let with = With::of(integration, None, app.as_ref())?.whose(user(customer));
             let First { expires_at, pinned_origin: origin, .. } =
                 self.first_credentials(with, Source::Sent, &mut secrets).await?;
-            let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?;
+            let expires_at = self.tested(with, &secrets, origin.as_deref(), expires_at).await?.expires_at;
             let (ahead, now) = (integration.refresh.ahead, self.clock.steady());
             let change = move |one: &mut Connection| {
                 one.pinned_origin = origin;

@@ -98,7 +98,11 @@ impl Api {
     async fn read_request(&self, name: &str, ask: Ask) -> Result<Response<Body>, Rejection> {
         let owner = ask.customer()?;
         let request = self.connection_request(name).await?.filter(|request| request.owner == owner);
-        Ok(shown(&self.public_url()?, name, &request.ok_or(Rejection::UnknownRequest)?))
+        let mut request = request.ok_or(Rejection::UnknownRequest)?;
+        if request.outcome.is_none() {
+            request.steps = self.progress.of(name);
+        }
+        Ok(shown(&self.public_url()?, name, &request))
     }
 
     /// The request of this name, if it is one and not too old.
@@ -122,8 +126,9 @@ impl Api {
         outcome: Outcome,
         steps: &Steps,
     ) -> Result<(), Rejection> {
-        let steps = steps.clone();
-        Ok(self.store.conclude_request(name, request.created_at, outcome, steps).await?)
+        self.store.conclude_request(name, request.created_at, outcome, steps.clone()).await?;
+        self.progress.forget(name);
+        Ok(())
     }
 
     /// Where browsers reach the connect pages.

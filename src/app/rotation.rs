@@ -109,22 +109,26 @@ impl Rotations {
         let found = self.outdated().await?;
         self.note(|rotation| rotation.found = found);
         self.metrics.outdated(found);
+        self.count_in(&self.store.reseal_spilled().await);
         let mut after = None;
         loop {
             let rows = self.store.outdated(after, BATCH).await?;
             let Some(last) = rows.last().cloned() else { return Ok(()) };
-            let Resealed { rows, failures } = self.store.reseal(rows).await?;
-            self.metrics.resealed(rows, failures.len() as u64);
-            self.note(|rotation| {
-                rotation.resealed += rows;
-                rotation.failed += failures.len() as u64;
-                let room = NAMED.saturating_sub(rotation.failures.len());
-                rotation.failures.extend(failures.iter().take(room).map(|error| report(error).to_string()));
-            });
-            for error in &failures {
-                tracing::error!(error = %report(error), "a row was not sealed anew");
-            }
+            self.count_in(&self.store.reseal(rows).await?);
             after = Some(last);
+        }
+    }
+
+    fn count_in(&self, Resealed { rows, failures }: &Resealed) {
+        self.metrics.resealed(*rows, failures.len() as u64);
+        self.note(|rotation| {
+            rotation.resealed += rows;
+            rotation.failed += failures.len() as u64;
+            let room = NAMED.saturating_sub(rotation.failures.len());
+            rotation.failures.extend(failures.iter().take(room).map(|error| report(error).to_string()));
+        });
+        for error in failures {
+            tracing::error!(error = %report(error), "a row was not sealed anew");
         }
     }
 

@@ -334,6 +334,8 @@ impl Default for Verification {
 pub(super) struct Store {
     /// The embedded store.
     pub(super) redb: Redb,
+    /// A folder on another disk, for new tokens that the store does not take; made if it is not there.
+    pub(super) spill: Option<Text>,
 }
 
 /// The embedded store: one file.

@@ -11,7 +11,7 @@ mod upstreams;
 mod workspaces;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::fixed::Fixed;
 use super::layers::Layered;
@@ -109,10 +109,19 @@ impl Resolver<'_> {
         Some(ServiceSettings { outbound: outbound?, statuses, browsers, store, sealing_keys, scripts })
     }
 
-    fn store(&self, store: &raw::Store) -> store::Config {
+    fn store(&mut self, store: &raw::Store) -> store::Config {
         let path = KeyPath::of(&["store", "redb", "path"]);
         let path = self.places.file_named(&path, store.redb.path.0.as_ref());
-        store::Config { path, cached_credentials: CACHED_CREDENTIALS }
+        let place = KeyPath::of(&["store", "spill"]);
+        let spill = store.spill.as_ref().map(|spill| self.places.file_named(&place, spill.0.as_ref()));
+        if let Some(spill) = &spill
+            && is_folder_of(spill, &path)
+        {
+            let problem =
+                "`store.spill` is the folder of the store: a disk that takes no store takes no tokens either";
+            self.warn(&place, problem, "name a folder on another disk");
+        }
+        store::Config { path, spill, cached_credentials: CACHED_CREDENTIALS }
     }
 
     fn sealing_keys(&mut self, raw: &raw::Sidegate) -> Vec<SealingKey> {
@@ -197,6 +206,12 @@ impl Resolver<'_> {
             self.error(path, problem, cure);
         }
     }
+}
+
+/// Whether the file is in just this folder, by whatever names.
+fn is_folder_of(folder: &Path, file: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    file.parent().is_some_and(|parent| real(parent) == real(folder))
 }
 
 fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a String>, otherwise: &str) -> String {

@@ -40,6 +40,7 @@ impl Connect {
             wanted,
             again,
             custom_state: visit.wish.text("customState"),
+            request: visit.wish.text("connectionRequestId"),
             browser: mark.digest(),
             afterwards: visit.wish.afterwards(),
         };
@@ -101,17 +102,17 @@ impl Connect {
         let visit = Visit::again(Wish::kept(&consent.afterwards), head, arrival);
         let redirect = visit.wish.redirect(&config.redirects)?;
         let mut steps = consent.steps.clone();
-        let made = self.api.connect_by_consent(&consent, brought, &mut steps).await;
+        let request = visit.wish.text("connectionRequestId");
+        let made = self.api.connect_by_consent(&consent, brought, request, &mut steps).await;
         let made = made.map_err(Rejection::from);
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        let request = visit.wish.text("connectionRequestId");
         if let Some(followed) = self.followed(request.unwrap_or_default()).await? {
             self.conclude(&followed, &made, &steps).await?;
         }
-        let mut answer =
-            self.ended(&visit, redirect, Some(&caller), End { made, steps: &steps, is_awaited: true });
+        let end = End { made, steps: &steps, is_awaited: true, integration: consent.integration.as_str() };
+        let mut answer = self.ended(&visit, redirect, Some(&caller), end);
         if let Some(cookie) = browser::forget(&config, name) {
             answer.headers_mut().append(SET_COOKIE, cookie);
         }
@@ -160,7 +161,7 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        let end = End { made, steps: &steps, is_awaited: true };
+        let end = End { made, steps: &steps, is_awaited: true, integration };
         Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 }

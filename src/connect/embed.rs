@@ -140,8 +140,9 @@ impl Connect {
             Err(refused) => {
                 let mut complaints = refused.complaints(&fields);
                 let advice = steps.failure().and_then(Step::advice);
-                complaints
-                    .extend(advice.map(|advice| Complaint { field: String::new(), what: advice.into() }));
+                complaints.extend(
+                    advice.map(|advice| Complaint { field: String::new(), what: advice.to_string() }),
+                );
                 let rejection = Rejection::Api(refused);
                 seen.refused(&rejection);
                 return Ok(rejection.marked(show(&complaints)));
@@ -154,6 +155,7 @@ impl Connect {
             self.conclude(followed, &made, &steps).await?;
         }
         let is_awaited = visit.wish.text("requestId").is_some();
-        Ok(self.ended(visit, redirect, Some(caller), End { made, steps: &steps, is_awaited }))
+        let end = End { made, steps: &steps, is_awaited, integration: &subject.integration };
+        Ok(self.ended(visit, redirect, Some(caller), end))
     }
 }

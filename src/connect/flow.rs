@@ -32,6 +32,8 @@ pub(super) struct End<'s> {
     pub(super) steps: &'s Steps,
     /// Whether somebody waits for a message of it.
     pub(super) is_awaited: bool,
+    /// What was to be connected, as far as that is known.
+    pub(super) integration: &'s str,
 }
 
 impl Connect {
@@ -50,7 +52,7 @@ impl Connect {
         if let Err(rejection) = &made {
             seen.refused(rejection);
         }
-        let end = End { made, steps: &steps, is_awaited: true };
+        let end = End { made, steps: &steps, is_awaited: true, integration: seen.integration_key() };
         Ok(self.ended(&visit, redirect, caller.as_ref(), end))
     }
 
@@ -103,7 +105,7 @@ impl Connect {
         caller: Option<&Caller>,
         end: End<'_>,
     ) -> Response<Body> {
-        let End { made, steps, is_awaited } = end;
+        let End { made, steps, is_awaited, integration } = end;
         let request = visit.wish.text("requestId");
         let message = message(request, visit.wish.text("connectionId"), &made);
         if let (Some(request), Some(caller)) = (request, caller)
@@ -119,16 +121,17 @@ impl Connect {
         }
         let message = is_awaited.then_some(message);
         let config = self.config.load();
+        let title = result::title(made.is_ok(), self.api.name_of(integration).as_deref());
         match made {
             Ok(connection) => {
                 let told = Told { message, connection: Some(connection) };
-                page::page(&config, "Connected", &result::connected(steps), &told)
+                page::page(&config, &title, &result::connected(&title, steps), &told)
             }
             Err(rejection) => {
                 let told = Told { message, connection: None };
                 let again = visit.wish.text("connectionRequestId").map(requested::path);
-                let content = result::refused(&rejection, steps, again.as_deref());
-                rejection.marked(page::page(&config, "Not connected", &content, &told))
+                let content = result::refused(&title, &rejection, steps, again.as_deref());
+                rejection.marked(page::page(&config, &title, &content, &told))
             }
         }
     }

@@ -126,3 +126,81 @@ fn nonce() -> String {
     rand::fill(&mut bytes).expect("the operating system has randomness once it runs");
     STANDARD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colours of a scheme, `light` or `dark`.
+    fn colours(scheme: &str) -> Vec<(&'static str, [u8; 3])> {
+        let schemes: Vec<_> =
+            STYLE.split(":root {").skip(1).map(|rest| rest.split('}').next().unwrap()).collect();
+        let [light, dark] = schemes[..] else { panic!("two schemes") };
+        let declared =
+            if scheme == "light" { light } else { dark }.split(';').filter_map(|one| one.split_once(':'));
+        let colour = |text: &str| {
+            let digits = text.trim().trim_start_matches('#');
+            let long = if digits.len() == 3 {
+                digits.chars().flat_map(|digit| [digit; 2]).collect()
+            } else {
+                digits.to_owned()
+            };
+            [0, 2, 4].map(|at| u8::from_str_radix(&long[at..at + 2], 16).unwrap())
+        };
+        declared.map(|(name, text)| (name.trim(), colour(text))).collect()
+    }
+
+    /// WCAG 2.2, "relative luminance".
+    fn luminance(colour: [u8; 3]) -> f64 {
+        let [red, green, blue] = colour.map(|channel| {
+            let value = f64::from(channel) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    /// WCAG 2.2, "contrast ratio".
+    fn contrast(one: [u8; 3], other: [u8; 3]) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn contrast_is_computed_as_the_standard_does() {
+        assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
+        assert!((contrast([0x77; 3], [255; 3]) - 4.48).abs() < 0.005);
+    }
+
+    #[test]
+    fn every_colour_can_be_read_on_what_is_behind_it() {
+        // 4.5 for text, 3 for the edges of what can be used (WCAG 2.2, 1.4.3 and 1.4.11).
+        let pairs = [
+            (4.5, "ink", "card"),
+            (4.5, "ink", "back"),
+            (4.5, "soft", "card"),
+            (4.5, "soft", "back"),
+            (4.5, "link", "card"),
+            (4.5, "on-act", "act"),
+            (4.5, "bad", "card"),
+            (4.5, "bad", "bad-back"),
+            (4.5, "good", "card"),
+            (4.5, "card", "good"),
+            (4.5, "card", "bad"),
+            (3.0, "edge", "card"),
+            (3.0, "edge", "back"),
+            (3.0, "act", "card"),
+        ];
+        for scheme in ["light", "dark"] {
+            let colours = colours(scheme);
+            let colour = |name: &str| {
+                let variable = format!("--{name}");
+                let found = colours.iter().find(|(declared, _)| *declared == variable);
+                found.unwrap_or_else(|| panic!("{variable} is missing in {scheme}")).1
+            };
+            for (least, front, behind) in pairs {
+                let ratio = contrast(colour(front), colour(behind));
+                assert!(ratio >= least, "{front} on {behind} in {scheme}: {ratio:.2}");
+            }
+        }
+    }
+}

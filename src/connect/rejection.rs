@@ -67,7 +67,7 @@ pub enum Rejection {
     Cancelled,
     /// The browser brought back what nobody waits for.
     #[error(
-        "This answer was brought back before, is older than a quarter of an hour, or is none that was asked for. Start again from your app."
+        "This has come to its end before, has waited for more than a quarter of an hour, or was never begun here. Start again from your app."
     )]
     UnknownState,
     /// The browser is not the one that was sent away.

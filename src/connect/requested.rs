@@ -50,8 +50,9 @@ impl Connect {
         let followed = self.followed(&name).await?.ok_or(Rejection::UnknownRequest)?;
         let request = &followed.request;
         if let Some(Outcome::Success(_)) = request.outcome {
-            let content = result::connected(&request.steps);
-            return Ok(page::page(&self.config.load(), "Connected", &content, &Told::default()));
+            let title = result::title(true, self.api.name_of(request.integration.as_str()).as_deref());
+            let content = result::connected(&title, &request.steps);
+            return Ok(page::page(&self.config.load(), &title, &content, &Told::default()));
         }
         let caller = followed.caller();
         seen.caller(&caller);

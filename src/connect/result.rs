@@ -5,12 +5,23 @@ use std::time::Duration;
 
 use super::page::Html;
 use super::rejection::Rejection;
-use crate::steps::{State, Step, Steps};
+use crate::steps::{Advice, State, Step, Steps};
+
+/// What a page says at its top, and a browser on its tab. `name`: that of the third party, if it is known.
+pub(super) fn title(is_connected: bool, name: Option<&str>) -> String {
+    let word = if is_connected { "Connected" } else { "Not connected" };
+    name.map_or_else(|| word.to_owned(), |name| format!("{word} to {name}"))
+}
+
+/// What a customer can do where only the operator can mend it.
+const PASS_IT_ON: &str = "You cannot mend this. Show this page to whoever runs your app.";
+/// And where nobody knows.
+const ONCE_MORE: &str = "Start again. If it ends like this again, show this page to whoever runs your app.";
 
 /// It worked. The steps are there for who wants to see them.
-pub(super) fn connected(steps: &Steps) -> Html {
+pub(super) fn connected(title: &str, steps: &Steps) -> Html {
     let mut html = Html::new();
-    html.raw("<h1 class=\"good\"><span aria-hidden=\"true\">\u{2713} </span>Connected</h1>");
+    html.raw("<h1 class=\"good\"><span aria-hidden=\"true\">\u{2713} </span>").text(title).raw("</h1>");
     html.raw("<p role=\"status\">You can close this window.</p>");
     if !steps.is_empty() {
         html.raw("<details><summary>What was done</summary>");
@@ -28,17 +39,25 @@ pub(super) fn cancelled() -> Html {
     html
 }
 
-/// It did not. What to do stands above the steps; `again` leads to another try.
-pub(super) fn refused(rejection: &Rejection, steps: &Steps, again: Option<&str>) -> Html {
+/// It did not. What to do stands above the steps, first what whoever sees it can do; `again` leads to another try. Where a
+/// browser begins to read, the reason is first.
+pub(super) fn refused(title: &str, rejection: &Rejection, steps: &Steps, again: Option<&str>) -> Html {
     let mut html = Html::new();
-    html.raw("<h1>Not connected</h1><div class=\"alert\" role=\"alert\"><p>")
+    html.raw("<h1>").text(title).raw("</h1>");
+    html.raw("<div class=\"alert\" role=\"alert\" tabindex=\"-1\" autofocus><p>")
         .text(rejection)
         .raw("</p></div>");
-    if let Some(advice) = steps.failure().and_then(Step::advice) {
-        html.raw("<p>").text(advice).raw("</p>");
+    let advice = steps.failure().map(|step| step.advice().unwrap_or_default());
+    if let Some(Advice { customer, operator }) = advice {
+        html.raw("<p>")
+            .text(customer.unwrap_or(if operator.is_some() { PASS_IT_ON } else { ONCE_MORE }))
+            .raw("</p>");
     }
     if let Some(again) = again {
         html.raw("<p class=\"again\"><a class=\"button\" href=\"").text(again).raw("\">Try again</a></p>");
+    }
+    if let Some(operator) = advice.and_then(|advice| advice.operator) {
+        html.raw("<h2>For whoever set this up</h2><p>").text(operator).raw("</p>");
     }
     if !steps.is_empty() {
         html.raw("<h2>What was done</h2>");
@@ -48,7 +67,7 @@ pub(super) fn refused(rejection: &Rejection, steps: &Steps, again: Option<&str>)
 }
 
 fn list(html: &mut Html, steps: &Steps) {
-    html.raw("<ol class=\"steps\">");
+    html.raw("<ol class=\"steps\" role=\"list\">");
     for step in steps.iter() {
         let (class, word) = match step.state {
             State::NotReached => ("notReached", "not reached"),
@@ -115,10 +134,12 @@ mod tests {
 
     #[test]
     fn a_failure_shows_what_to_do_and_how_far_it_came() {
-        let page = refused(&Rejection::NothingToConnect, &refused_exchange(), None).into_text();
+        let page =
+            refused("Not connected", &Rejection::NothingToConnect, &refused_exchange(), None).into_text();
         for part in [
             "role=\"alert\"",
-            "The code was refused",
+            "<p>The code was refused, because it was used before or is too old. Start again.</p>",
+            "<h2>For whoever set this up</h2><p>If that does not help",
             "failed in 3.4 s \u{b7} answer 400 \u{b7} invalid_grant",
             "done in 120 ms",
             "not reached",
@@ -132,8 +153,20 @@ mod tests {
 
     #[test]
     fn without_steps_the_page_has_none() {
-        for page in [connected(&Steps::default()), refused(&Rejection::NoToken, &Steps::default(), None)] {
-            assert!(!page.into_text().contains("What was done"));
+        let (steps, title) = (Steps::default(), title(true, Some("<CRM>")));
+        for page in [connected(&title, &steps), refused(&title, &Rejection::NoToken, &steps, None)] {
+            let page = page.into_text();
+            assert!(!page.contains("What was done") && !page.contains("Start again."), "{page}");
+            assert!(page.contains("Connected to &lt;CRM&gt;</h1>"), "{page}");
         }
+    }
+
+    #[test]
+    fn a_failure_that_nobody_knows_has_something_to_do_too() {
+        let mut steps = refused_exchange();
+        steps.begin(Stage::Exchange, Timestamp::from_secs(6));
+        steps.failed(Timestamp::from_secs(7), Some(400), Some("E4711"), Payload::default());
+        let page = refused("Not connected", &Rejection::NothingToConnect, &steps, None).into_text();
+        assert!(page.contains(ONCE_MORE) && !page.contains("whoever set this up"), "{page}");
     }
 }

@@ -43,6 +43,11 @@ impl Seen {
         integration.clone_into(&mut self.served.integration);
     }
 
+    /// What was to be connected, as far as that is known.
+    pub(super) fn integration_key(&self) -> &str {
+        &self.served.integration
+    }
+
     /// That it came to nothing, whatever the browser is shown.
     pub(super) fn refused(&mut self, rejection: &Rejection) {
         let detail = report(rejection).to_string();

@@ -92,7 +92,10 @@ pub enum RunError {
     Script(#[from] ScriptError),
     /// The test ran, and its result counts as false.
     #[error("the connector's test says that the credentials do not work")]
-    TestSaysNo,
+    TestSaysNo {
+        /// The status of the answer that it was made of, where it is one request.
+        status: Option<u16>,
+    },
 }
 
 /// Whose fault a failure is.
@@ -112,7 +115,7 @@ impl RunError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Refused { status, .. } if is_passing(*status) => FailureKind::Down,
-            Self::Refused { .. } | Self::TestSaysNo | Self::Result(MethodError::Credential { .. }) => {
+            Self::Refused { .. } | Self::TestSaysNo { .. } | Self::Result(MethodError::Credential { .. }) => {
                 FailureKind::Refused
             }
             Self::Script(error) => of_script(&error.kind),
@@ -133,6 +136,7 @@ impl RunError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(status.as_u16()),
+            Self::TestSaysNo { status } => *status,
             Self::Script(ScriptError { kind: ErrorKind::Thrown(thrown), .. }) => {
                 thrown.status().map(|status| status.as_u16())
             }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::response::Parts;
+use http::{HeaderMap, StatusCode};
 use zeroize::Zeroizing;
 
-use super::{Made, Methods, RunError, Subject};
+use super::{Methods, RunError, Subject};
 use crate::connector::{Draft, Handled, Method, Reply, RequestMapping};
 use crate::formula::Value;
 use crate::http::Body;
@@ -22,12 +22,13 @@ const LONGEST_ANSWER: usize = 1 << 20;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 impl Methods {
+    /// What the method gives, and the status of the answer that it is made of.
     pub(super) async fn request(
         &self,
         method: Method,
         mapping: &RequestMapping,
         subject: &Subject<'_>,
-    ) -> Made {
+    ) -> Result<(Option<Zeroizing<Value>>, StatusCode), RunError> {
         let name = method.name();
         let variables = mapping.variables(name, subject.variables(method))?;
         let client = self.api_client(subject).await?;
@@ -63,7 +64,7 @@ impl Methods {
             }
         };
         let reply = Reply { status, headers, data: Some(replaced.as_ref().unwrap_or(&data)) };
-        Ok(mapping.result(name, variables, &reply)?)
+        Ok((mapping.result(name, variables, &reply)?, status))
     }
 }
 

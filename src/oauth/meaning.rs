@@ -50,6 +50,8 @@ fn word(code: &str) -> Meaning {
         | "invalid_refresh_token" | "invalid_code" | "token_expired" | "token_revoked" | "account_inactive"
         // Salesforce: "OAuth 2.0 Authorization Errors". The user or its whole organization is locked.
         | "inactive_user" | "inactive_org"
+        // HubSpot: the `status` of its replies.
+        | "BAD_AUTH_CODE" | "BAD_REFRESH_TOKEN"
         // OAuth 1.0a: the "problem reporting" extension.
         | "token_rejected" | "token_used" | "permission_denied" => Meaning::DeadGrant,
         // RFC 6749 section 5.2.
@@ -62,6 +64,8 @@ fn word(code: &str) -> Meaning {
         | "invalid_client_secret"
         // Google: "Authorization errors".
         | "deleted_client"
+        // HubSpot.
+        | "BAD_CLIENT_ID" | "BAD_CLIENT_SECRET"
         // OAuth 1.0a.
         | "consumer_key_unknown" | "consumer_key_rejected" | "signature_invalid" => Meaning::DeadApp,
         // RFC 6749 section 4.1.2.1 has these for the authorization endpoint; token endpoints use them too.

@@ -2,6 +2,7 @@
 //! Never repeats, never follows a redirect, and never understands what comes back.
 
 use std::error::Error;
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -95,9 +96,13 @@ async fn read(mut response: reqwest::Response) -> Result<Zeroizing<Vec<u8>>, Exc
     Ok(body)
 }
 
-/// Without the address, whose query may hold a secret.
+/// What lies under the client's own words, which only say that it sent a request; and without the address, whose query may
+/// hold a secret.
 fn broken(error: reqwest::Error, sent: Sent) -> ExchangeError {
-    let reason = report(&error.without_url()).to_string();
+    let depth = if error.is_connect() { 2 } else { 1 };
+    let error = error.without_url();
+    let causes = iter::successors(Some(&error as &dyn Error), |error| (*error).source());
+    let reason = causes.take(depth + 1).last().map(|cause| report(cause).to_string()).unwrap_or_default();
     ExchangeError::Transient { reason, retry_after: None, sent }
 }
 

@@ -29,6 +29,15 @@ pub struct OAuth1Request<'a> {
     pub egress: Egress,
 }
 
+/// Temporary credentials, as they came.
+#[derive(Debug)]
+pub struct Temporary {
+    /// The credentials.
+    pub token: Token,
+    /// The status of the reply that held them.
+    pub status: u16,
+}
+
 impl TokenEndpoint {
     /// Asks for temporary credentials; the customer will be sent back to `callback`.
     ///
@@ -39,14 +48,15 @@ impl TokenEndpoint {
         &self,
         request: &OAuth1Request<'_>,
         callback: &str,
-    ) -> Result<Token, ExchangeError> {
+    ) -> Result<Temporary, ExchangeError> {
         let response = self.signed(request, ("oauth_callback", callback)).await?;
         let text = |name| response.fields().get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
         if text("oauth_callback_confirmed") != "true" {
             let reason = String::from("it does not confirm the callback");
             return Err(ExchangeError::Transient { reason, retry_after: None, sent: Sent::Perhaps });
         }
-        Ok(Token { key: text("oauth_token"), secret: text("oauth_token_secret").into() })
+        let token = Token { key: text("oauth_token"), secret: text("oauth_token_secret").into() };
+        Ok(Temporary { token, status: response.status() })
     }
 
     /// Asks for the customer's token, with the temporary credentials and the `verifier` that came back with the customer.

@@ -170,6 +170,10 @@ fn refusal(fields: &IndexMap<String, Json>) -> Option<Refusal> {
     if !has_token && !matches!(text("code").as_str(), "" | "0") {
         return says(Dialect::Words, "code", "message");
     }
+    // HubSpot: {"status": "BAD_AUTH_CODE", "message": "missing or unknown auth code"}.
+    if !has_token && text("status").starts_with("BAD_") {
+        return says(Dialect::Words, "status", "message");
+    }
     None
 }
 

@@ -241,16 +241,13 @@ impl Rejection {
 
     /// `type` and `key` as the vendor's SDKs know them.
     fn vendor_error(&self) -> (&'static str, Option<&'static str>) {
+        if let Self::Call(CallError::Refresh { source, .. }) = self {
+            return source.vendor_error();
+        }
         match self.code() {
-            "disconnected" | "needs_reconnect" => ("connection", Some("connection_is_defunct")),
-            "not_refreshable" | "outcome_unknown" | "rejected_while_fresh" => {
-                ("connection", Some("access_token_expired"))
-            }
-            "throttled_until" => ("connection", Some("rate_limit_exceeded")),
-            "provider_down" | "third_party_down" | "third_party_timeout" => ("connection", None),
-            "misconfigured_connector" | "misconfigured_app" | "egress_refused" | "plain_target" => {
-                ("configuration", None)
-            }
+            "disconnected" => ("connection", Some("connection_is_defunct")),
+            "third_party_down" | "third_party_timeout" => ("connection", None),
+            "misconfigured_connector" | "egress_refused" | "plain_target" => ("configuration", None),
             _ => match self.status() {
                 StatusCode::UNAUTHORIZED => ("bad_request", Some("not_authenticated")),
                 StatusCode::FORBIDDEN => ("bad_request", Some("access_denied")),

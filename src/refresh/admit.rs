@@ -43,6 +43,14 @@ impl Refresher {
         Ok((integration, plan))
     }
 
+    /// The integration as it is configured now, and what would be sent: nothing is, so whatever speaks against sending
+    /// does not count.
+    pub(super) async fn planned(&self, current: &Opened) -> Result<(Arc<Integration>, Plan), RefreshError> {
+        let integration = self.integration(&current.connection)?;
+        let plan = self.plan(current, &integration).await?;
+        Ok((integration, plan))
+    }
+
     /// The connection's integration as it is configured now.
     pub(super) fn integration(&self, connection: &Connection) -> Result<Arc<Integration>, RefreshError> {
         let known = self.catalog.load().get(&connection.integration).map(Arc::clone);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -42,6 +43,7 @@ pub(super) struct TokenPlan {
 }
 
 /// What came back.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Reply {
     /// A token response, its fields by the provider's names; and when it was sent, by the provider's clock.
     Tokens(Zeroizing<Value>, Option<Timestamp>),

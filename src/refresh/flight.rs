@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ use crate::telemetry::labels::RefreshOutcome;
 use super::exchange::{Granted, Plan, Reply};
 use super::failed::Tried;
 use super::freshness::{Freshness, Jitter, refresh_at};
-use super::lease::{self, Asked, Held};
+use super::lease::{self, Asked, Held, Purpose};
 use super::outcome::{Failure, RefreshError};
 use super::row::{account, gone, good_for_use, held_token, open};
 use super::single_flight::{Landing, Outcome};
@@ -43,6 +44,9 @@ impl Refresher {
                 Err(outcome) => return landing.land(*outcome),
             };
             let (started, begun) = (Instant::now(), self.clock.steady());
+            if let Some(brought) = &ready.left_over {
+                return self.save_left_over(&ready, brought, landing).await;
+            }
             let reply = ready.held.during(self.exchange(&ready)).await;
             let at = self.clock.steady();
             let failure = match reply {
@@ -74,14 +78,20 @@ impl Refresher {
             if self.has_moved(&current, seen) {
                 return Err(Box::new(Ok(current)));
             }
-            let admitted = self.admit(&current, cause).await;
+            let left_over = self.left_over(&current).await.map_err(|error| Box::new(Err(error)))?;
+            let admitted = match left_over {
+                None => self.admit(&current, cause).await,
+                Some(_) => self.planned(&current).await,
+            };
             let (integration, plan) = admitted.map_err(|error| Box::new(Err(error)))?;
+            let purpose = left_over
+                .as_ref()
+                .map_or(Purpose::Exchange(integration.refresh.rotation), |_| Purpose::Store);
             let token = held_token(&current).filter(|_| plan.uses_refresh_token());
             // The journal is kept by the system's clock.
             let now = self.clock.now();
-            match lease::ask(&self.store, &current.connection, token, integration.refresh.rotation, now).await
-            {
-                Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held }),
+            match lease::ask(&self.store, &current.connection, token, purpose, now).await {
+                Ok(Asked::Held(held)) => return Ok(Ready { current, integration, plan, held, left_over }),
                 Ok(Asked::Busy) if self.flights.is_draining() => {
                     return Err(Box::new(Err(RefreshError::Stopping)));
                 }
@@ -131,9 +141,7 @@ impl Refresher {
         tokio::time::timeout_at(ready.held.deadline, sent).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Stores the new tokens, and only then hands them out. While the store does not take them they are in memory
-    /// alone: callers are served from there, and this task goes on trying, so that the spent refresh token is never
-    /// sent again.
+    /// Stores the new tokens, and only then hands them out.
     async fn save(&self, ready: &Ready, brought: &Brought, started: Instant, landing: Landing) {
         let connection = &ready.current.connection;
         let granted = self.granted(ready, &ready.current, brought).await;
@@ -145,30 +153,61 @@ impl Refresher {
                 "the connector's method failed on a token reply; the tokens are kept"
             );
         }
-        let error = match self.store_over(ready, brought).await {
-            Err(error @ RefreshError::StoreDown { .. }) => error,
-            outcome => {
-                self.record(connection, RefreshOutcome::Refreshed, started, "");
-                return landing.land(outcome);
+        let outcome = self.store_over(ready, brought).await;
+        match &outcome {
+            Err(error) if is_store_down(&outcome) => {
+                self.record(connection, RefreshOutcome::NotSaved, started, &error.to_string());
             }
-        };
-        self.record(connection, RefreshOutcome::NotSaved, started, &error.to_string());
-        self.telemetry.metrics.unsaved_tokens.inc();
-        landing.announce(Ok(granted.not_stored(&ready.current, ready.integration.refresh.ahead, brought.at)));
-        let outcome = ready.held.during(self.store_at_last(ready, brought)).await;
-        self.telemetry.metrics.unsaved_tokens.dec();
+            _ => self.record(connection, RefreshOutcome::Refreshed, started, ""),
+        }
+        self.hand_out(ready, brought, outcome, landing).await;
+    }
+
+    /// Stores what an earlier exchange brought.
+    async fn save_left_over(&self, ready: &Ready, brought: &Brought, landing: Landing) {
+        let outcome = self.store_over(ready, brought).await;
+        if outcome.is_ok() {
+            self.telemetry.metrics.spills.stored.inc();
+            let connection = ready.current.connection.id.as_str();
+            tracing::info!(connection, "new tokens that the store had not taken are stored");
+        }
+        self.hand_out(ready, brought, outcome, landing).await;
+    }
+
+    /// Lands with what is stored. While the store does not take the new tokens, they are in memory, and in a file if there
+    /// is a folder for that: callers are served from memory, and this task goes on trying, so that the spent refresh token
+    /// is never sent again.
+    async fn hand_out(&self, ready: &Ready, brought: &Brought, outcome: Outcome, landing: Landing) {
+        let mut outcome = outcome;
+        if is_store_down(&outcome) {
+            let spilled = self.spill(ready, brought).await;
+            self.telemetry.metrics.unsaved_tokens.inc();
+            let granted = self.granted(ready, &ready.current, brought).await;
+            landing.announce(Ok(granted.not_stored(
+                &ready.current,
+                ready.integration.refresh.ahead,
+                brought.at,
+            )));
+            outcome = ready.held.during(self.store_at_last(ready, brought, spilled)).await;
+            self.telemetry.metrics.unsaved_tokens.dec();
+        }
+        if !is_store_down(&outcome) {
+            self.forget_spilled(&ready.current.connection.id).await;
+        }
         landing.land(outcome);
     }
 
-    async fn store_at_last(&self, ready: &Ready, brought: &Brought) -> Outcome {
-        let mut pause = SAVE_AGAIN.0;
+    /// Tries until the store takes it; or until Sidegate stops, if it is in a file where the next start finds it.
+    async fn store_at_last(&self, ready: &Ready, brought: &Brought, spilled: bool) -> Outcome {
+        let (mut pause, mut spilled) = (SAVE_AGAIN.0, spilled);
         loop {
             tokio::time::sleep(pause).await;
             pause = longer(pause);
             match self.store_over(ready, brought).await {
-                Err(RefreshError::StoreDown { .. }) => {}
+                Err(RefreshError::StoreDown { .. }) if !spilled || !self.flights.is_draining() => {}
                 outcome => return outcome,
             }
+            spilled = spilled || self.spill(ready, brought).await;
             if let Ok(None) = self.store.connection(&ready.current.connection.id).await {
                 return Err(gone());
             }
@@ -244,16 +283,19 @@ impl Refresher {
 }
 
 /// All that an exchange needs.
-struct Ready {
+pub(super) struct Ready {
     /// The row as it is under the lease: the only input of the exchange.
-    current: Opened,
+    pub(super) current: Opened,
     integration: Arc<Integration>,
     plan: Plan,
     held: Held,
+    /// What an earlier exchange brought and the store has not taken: it stands for this one.
+    left_over: Option<Brought>,
 }
 
 /// An exchange that succeeded.
-struct Brought {
+#[derive(Serialize, Deserialize)]
+pub(super) struct Brought {
     reply: Reply,
     at: Timestamp,
 }
@@ -290,6 +332,10 @@ fn longer(pause: Duration) -> Duration {
     (pause * 2).min(SAVE_AGAIN.1)
 }
 
-fn store_down(error: &StoreError) -> RefreshError {
+fn is_store_down(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(RefreshError::StoreDown { .. }))
+}
+
+pub(super) fn store_down(error: &StoreError) -> RefreshError {
     RefreshError::StoreDown { reason: report(error).to_string() }
 }

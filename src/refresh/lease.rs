@@ -34,6 +34,15 @@ pub(super) struct Held {
     pub(super) spends: bool,
 }
 
+/// What a lease is wanted for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// An exchange with a provider that treats refresh tokens so.
+    Exchange(Rotation),
+    /// Nothing is sent: what an earlier exchange brought is stored.
+    Store,
+}
+
 /// What became of asking for one.
 pub(super) enum Asked {
     /// It is ours.
@@ -47,9 +56,10 @@ pub(super) enum Asked {
 }
 
 impl Refresher {
-    /// Ends what a process that was killed left open: exchanges that it began, and whose outcome is not known. To be called
-    /// at the start, because a provider that takes a spent token again does so for a short while only.
+    /// Ends what a process that was killed left open: exchanges whose tokens it could not store, and those that it began and
+    /// whose outcome is not known. To be called at the start, because a provider that takes a spent token again does so for a short while only.
     pub async fn recover(self: &Arc<Self>) {
+        self.recover_spilled().await;
         let left = self.store.open_spends().await.unwrap_or_else(|error| {
             tracing::error!(error = %report(&error), "exchanges that were cut short cannot be found");
             Vec::new()
@@ -70,14 +80,14 @@ pub(super) async fn ask(
     store: &Store,
     seen: &Connection,
     token: Option<TokenDigest>,
-    rotation: Rotation,
+    purpose: Purpose,
     now: Timestamp,
 ) -> Result<Asked, StoreError> {
-    let token = token.filter(|_| rotation != Rotation::None);
+    let token = token.filter(|_| !matches!(purpose, Purpose::Exchange(Rotation::None)));
     let spends = token.is_some();
     // Before the store is asked: what that takes is a part of the lease.
     let deadline = Instant::now() + (TERM - ROOM_TO_STORE);
-    let leasing = store.lease(seen, token, TERM, move |spend| may_repeat(rotation, spend, now)).await?;
+    let leasing = store.lease(seen, token, TERM, move |spend| may_repeat(purpose, spend, now)).await?;
     Ok(match leasing {
         Leasing::Taken(lease) => Asked::Held(Held { store: store.clone(), lease, deadline, spends }),
         Leasing::Held(_) => Asked::Busy,
@@ -86,13 +96,15 @@ pub(super) async fn ask(
     })
 }
 
-/// Whether a token that may be spent is sent again: once, and only while the provider takes it again. A clock that was
+/// Whether there is a lease for a token that may be spent. It is sent again once, and only while the provider takes it again. A clock that was
 /// turned back says nothing about that.
-fn may_repeat(rotation: Rotation, spend: &Spend, now: Timestamp) -> bool {
-    match rotation {
-        Rotation::Strict => false,
-        Rotation::Reuse(window) => spend.times == 1 && now >= spend.at && now.since(spend.at) < window,
-        Rotation::None => true,
+fn may_repeat(purpose: Purpose, spend: &Spend, now: Timestamp) -> bool {
+    match purpose {
+        Purpose::Exchange(Rotation::Strict) => false,
+        Purpose::Exchange(Rotation::Reuse(window)) => {
+            spend.times == 1 && now >= spend.at && now.since(spend.at) < window
+        }
+        Purpose::Exchange(Rotation::None) | Purpose::Store => true,
     }
 }
 

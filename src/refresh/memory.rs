@@ -51,6 +51,14 @@ pub enum Trial {
     Refused,
 }
 
+impl Trial {
+    /// Of a request that was sent with it.
+    #[must_use]
+    pub fn of(is_taken: bool) -> Self {
+        if is_taken { Self::Taken } else { Self::Refused }
+    }
+}
+
 /// A refresh that a refusal had caused.
 #[derive(Clone, Copy)]
 struct Forced {

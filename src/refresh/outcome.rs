@@ -97,6 +97,21 @@ impl RefreshError {
         json!({ "refresh": refresh })
     }
 
+    /// `type` and `key` of the vendor's error body.
+    #[must_use]
+    pub fn vendor_error(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::NeedsReconnect { .. } => ("connection", Some("connection_is_defunct")),
+            Self::NotRefreshable { .. } | Self::OutcomeUnknown { .. } | Self::RejectedWhileFresh => {
+                ("connection", Some("access_token_expired"))
+            }
+            Self::ThrottledUntil(_) => ("connection", Some("rate_limit_exceeded")),
+            Self::ProviderDown { .. } => ("connection", None),
+            Self::MisconfiguredApp { .. } => ("configuration", None),
+            Self::Stopping | Self::StoreDown { .. } => ("internal", None),
+        }
+    }
+
     /// How long it is useless to ask again, where that is known.
     #[must_use]
     pub fn pause(&self, now: Timestamp) -> Option<Duration> {

@@ -7,6 +7,7 @@ mod remembered;
 mod rotating_server;
 mod rows;
 pub(super) mod scene;
+mod spilled;
 
 use std::sync::atomic::Ordering;
 

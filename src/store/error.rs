@@ -2,7 +2,7 @@
 //! Never holds what was stored.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keys::KeyUse;
@@ -77,6 +77,15 @@ pub enum StoreError {
     /// Reading or writing the file failed. Nothing was stored.
     #[error("the store's file cannot be read or written")]
     Io(#[source] Arc<::redb::Error>),
+    /// The folder of `store.spill`, or a file in it, cannot be read or written.
+    #[error("{} cannot be read or written; it, or `store.spill`, must be a folder of Sidegate's own", path.display())]
+    Spill {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: Arc<io::Error>,
+    },
     /// A row's secrets do not open: they were changed, cut short or moved in the file, or their key is missing.
     #[error("the secrets of {row} cannot be opened")]
     Tampered {
@@ -175,6 +184,10 @@ impl StoreError {
     /// Whether a write that ended so may have been half done.
     pub(super) fn leaves_a_part(&self) -> bool {
         self.is_of_the_file() || matches!(self, Self::Panicked)
+    }
+
+    pub(super) fn of_spill(path: &Path, source: io::Error) -> Self {
+        Self::Spill { path: path.to_owned(), source: Arc::new(source) }
     }
 
     pub(super) fn encode(error: serde_json::Error) -> Self {

@@ -18,7 +18,7 @@ const KEY_ROWS: &str = "key:";
 /// How many rows are sealed with one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Connections, archived ones too.
+    /// Connections, archived ones too, and those whose new tokens are in the folder of what the store did not take.
     pub connections: u64,
     /// Customers.
     pub customers: u64,
@@ -51,6 +51,15 @@ impl fmt::Display for Rows {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyUse(pub BTreeMap<String, Rows>);
 
+impl KeyUse {
+    /// With the keys of what the store did not take, one for each connection.
+    pub(super) fn add_spilled(&mut self, keys: &[String]) {
+        for key in keys {
+            self.0.entry(key.clone()).or_default().connections += 1;
+        }
+    }
+}
+
 impl fmt::Display for KeyUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (key, rows)) in self.0.iter().enumerate() {
@@ -61,12 +70,14 @@ impl fmt::Display for KeyUse {
     }
 }
 
-/// Finds that the ring is good for what is stored at `now`, and notes the keys of it that are new here.
+/// Finds that the ring is good for what is stored at `now`, and for what the store did not take and is sealed with the keys
+/// `spilled`; and notes the keys of it that are new here.
 pub(super) fn admit(
     transaction: &WriteTransaction,
     path: &Path,
     keyring: &Keyring,
     now: Timestamp,
+    spilled: &[String],
 ) -> Result<(), StoreError> {
     // No key is kept for what nobody can finish any more.
     Tables::open(transaction)?.forget_consents(now)?;
@@ -79,6 +90,7 @@ pub(super) fn admit(
             &transaction.open_table(CUSTOMERS)?,
             &transaction.open_table(CONSENTS)?,
         )?;
+        missing.add_spilled(spilled);
         // What names a key that was never here is a damaged row, and no reason to turn all others away.
         missing.0.retain(|id, _| !keyring.holds(id) && known.contains(id));
     }

@@ -26,9 +26,10 @@ use super::near::{Generation, Near};
 use super::record::{Connection, Customer, Opened, Secrets};
 use super::row::RowId;
 use super::sealed::{open_connection, open_customer, seal_connection, seal_customer};
+use super::spill::Spill;
 use super::tables::{self, Tables};
 use super::writer::Writer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::names::{ConnectionId, Owner, Version};
 use crate::seal::Keyring;
 use crate::secret::Secret;
@@ -40,6 +41,9 @@ pub use requests::{ConnectionRequest, LIFETIME as REQUEST_LIFETIME, Outcome};
 pub struct Config {
     /// The file; its folder must exist.
     pub path: PathBuf,
+    /// The folder for new tokens that the store does not take, if they are to be kept on another disk meanwhile; the
+    /// folder that it is in must exist.
+    pub spill: Option<PathBuf>,
     /// How many connections' credentials are kept open in memory.
     pub cached_credentials: u64,
 }
@@ -61,9 +65,10 @@ pub(super) struct Inner {
     pub(super) file: Arc<StoreFile>,
     writer: Writer,
     /// Changed only within a transaction that writes, so that no write uses a key that was just withdrawn.
-    keyring: ArcSwap<Keyring>,
+    pub(super) keyring: ArcSwap<Keyring>,
     clock: Arc<dyn Clock>,
     near: Near,
+    pub(super) spill: Option<Spill>,
     /// Who this process is among the owners of leases.
     owner: Arc<str>,
 }
@@ -73,19 +78,22 @@ impl Store {
     /// written with.
     ///
     /// # Errors
-    /// The file cannot be opened, is held by another process, is no store, or belongs to other keys.
+    /// The file cannot be opened, is held by another process, is no store, or belongs to other keys; or the folder of what
+    /// it did not take cannot be used.
     pub fn open(config: &Config, keyring: Keyring, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let file = Arc::new(StoreFile::open(&config.path)?);
+        let spill = config.spill.as_deref().map(Spill::open_folder).transpose()?;
+        let spilled = spill.as_ref().map(Spill::keys).unwrap_or_default();
         file.write(|transaction| {
             tables::prepare(transaction, &config.path)?;
-            keys::admit(transaction, &config.path, &keyring, clock.now())
+            keys::admit(transaction, &config.path, &keyring, clock.now(), &spilled)
         })?;
         file.keep_private();
         let writer = Writer::start(Arc::clone(&file))?;
         let near = Near::new(config.cached_credentials);
         let keyring = ArcSwap::from_pointee(keyring);
         let owner = random_owner().into();
-        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near, owner })))
+        Ok(Self(Arc::new(Inner { file, writer, keyring, clock, near, spill, owner })))
     }
 
     /// Seals and opens with another ring from the next write and reading on. Waits for the disk.
@@ -100,7 +108,8 @@ impl Store {
         }
         let (file, keyring) = (&self.0.file, Arc::new(keyring));
         let written = file.write(|transaction| {
-            keys::admit(transaction, file.path(), &keyring, self.0.clock.now())?;
+            let (now, spilled) = (self.0.clock.now(), self.0.spilled_keys());
+            keys::admit(transaction, file.path(), &keyring, now, &spilled)?;
             self.0.keyring.store(Arc::clone(&keyring));
             Ok(())
         });
@@ -257,6 +266,14 @@ impl Store {
         opened
     }
 
+    pub(super) fn spill_folder(&self) -> Option<&Spill> {
+        self.0.spill.as_ref()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     pub(super) fn generation(&self) -> Generation {
         self.0.file.generation()
     }
@@ -271,6 +288,13 @@ impl Store {
     ) -> Result<T, StoreError> {
         let store = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || read(&store)).await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl Inner {
+    /// The keys that are needed for what is in no table.
+    pub(super) fn spilled_keys(&self) -> Vec<String> {
+        self.spill.as_ref().map(Spill::keys).unwrap_or_default()
     }
 }
 

@@ -32,7 +32,12 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub async fn key_use(&self) -> Result<KeyUse, StoreError> {
-        self.read_aside(|store| store.file.read(keys::used)).await
+        self.read_aside(|store| {
+            let mut used = store.file.read(keys::used)?;
+            used.add_spilled(&store.spilled_keys());
+            Ok(used)
+        })
+        .await
     }
 
     /// The next rows, behind `after`, that are not sealed with the first key; at most `limit`.
@@ -90,8 +95,8 @@ fn reseal(ring: &Keyring, tables: &mut Tables<'_>, row: &RowId) -> Result<bool, 
             let consent = open_consent(ring, key, &sealed)?;
             tables.put_consent(key, &seal_consent(ring, digest, &consent)?)?;
         }
-        // Nothing of it is sealed.
-        RowId::Request => return Ok(false),
+        // Nothing of the one is sealed; the other is no row of the file.
+        RowId::Request | RowId::Spilled(_) => return Ok(false),
         RowId::Customer(owner) => {
             let Some(known) = tables.customer(owner)? else { return Ok(false) };
             if key_id(&known.sealed) == Some(ring.sealing()) {

@@ -16,6 +16,8 @@ pub enum RowId {
     Connection(ConnectionId),
     /// A customer's.
     Customer(Owner),
+    /// A connection's in the folder of what the store does not take: no row of the file.
+    Spilled(ConnectionId),
     /// That of a request to connect.
     Request,
     /// That of a consent that a customer was sent away for: its birth and the digest of its name.
@@ -27,6 +29,7 @@ impl fmt::Display for RowId {
         match self {
             Self::Request => f.write_str("request to connect"),
             Self::Consent(..) => f.write_str("consent under way"),
+            Self::Spilled(id) => write!(f, "connection `{id}` in `store.spill`"),
             Self::Connection(id) => write!(f, "connection `{id}`"),
             Self::Customer(Owner { workspace, customer }) => {
                 write!(f, "customer `{customer}` of workspace `{workspace}`")

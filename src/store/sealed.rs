@@ -12,7 +12,7 @@ use super::redb::Consent;
 use super::row::{CustomerRow, RowId, read};
 use crate::clock::Timestamp;
 use crate::formula::Value;
-use crate::names::{AppId, Owner};
+use crate::names::{AppId, ConnectionId, Owner};
 use crate::seal::Keyring;
 use crate::secret::Secret;
 
@@ -137,6 +137,11 @@ pub(super) fn connection_context(connection: &Connection) -> Vec<u8> {
     context
 }
 
+/// Whose record it is. What the row must hold for it to be used is in what is sealed.
+pub(super) fn spill_context(id: &ConnectionId) -> Vec<u8> {
+    joined(&["spilled", id.as_str()])
+}
+
 fn customer_context(owner: &Owner) -> Vec<u8> {
     joined(&["customer", owner.workspace.as_str(), owner.customer.as_str()])
 }
@@ -158,7 +163,7 @@ fn joined(parts: &[&str]) -> Vec<u8> {
 }
 
 /// JSON that leaves no copy of itself behind.
-fn wiped_json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+pub(super) fn wiped_json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut wiped = Wiped(Zeroizing::new(Vec::with_capacity(1024)));
     serde_json::to_writer(&mut wiped, value).map_err(StoreError::encode)?;
     Ok(wiped.0)

@@ -42,18 +42,25 @@ impl Folder {
         self.0.join("store.redb")
     }
 
+    /// The folder for what the store does not take.
+    pub(crate) fn spill(&self) -> PathBuf {
+        self.0.join("spill")
+    }
+
     /// Opens the store in it.
     pub(crate) fn store(&self, clock: Arc<dyn Clock>) -> Store {
         self.open(&[("k1", 1)], clock).unwrap()
     }
 
+    /// A key of 32 such bytes.
+    pub(crate) fn key(id: &str, byte: u8) -> SealingKey {
+        SealingKey { id: id.into(), key: STANDARD.encode([byte; 32]).into() }
+    }
+
     /// Opens it with these keys, each an id and the byte that it is made of.
     pub(crate) fn open(&self, keys: &[(&str, u8)], clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|(id, byte)| SealingKey { id: (*id).into(), key: STANDARD.encode([*byte; 32]).into() })
-            .collect();
-        let config = Config { path: self.file(), cached_credentials: 100 };
+        let keys: Vec<_> = keys.iter().map(|(id, byte)| Self::key(id, *byte)).collect();
+        let config = Config { path: self.file(), spill: Some(self.spill()), cached_credentials: 100 };
         Store::open(&config, Keyring::new(&keys).unwrap(), clock)
     }
 }

@@ -26,7 +26,7 @@ use super::labels::{Door, MethodLabel, RefreshOutcome};
 use crate::clock::Timestamp;
 pub use customers::CustomerConnections;
 pub use durations::Durations;
-pub use families::{ConnectionMetrics, LifeMetrics, Open, SealingMetrics, TokenMetrics};
+pub use families::{ConnectionMetrics, LifeMetrics, Open, SealingMetrics, SpillMetrics, TokenMetrics};
 use families::{Connections, Labels};
 pub use scripts::ScriptMetrics;
 use series::AllSeries;
@@ -59,6 +59,8 @@ pub struct Metrics {
     pub customer_connections: CustomerConnections,
     /// Refreshed tokens that are not yet in the store.
     pub unsaved_tokens: Gauge,
+    /// What became of writing those into a file.
+    pub spills: SpillMetrics,
 }
 
 /// What one listener counts on every request.
@@ -120,6 +122,7 @@ impl Metrics {
             scripts: ScriptMetrics::register(&mut registry),
             customer_connections: CustomerConnections::register(&mut registry),
             unsaved_tokens: unsaved,
+            spills: SpillMetrics::register(&mut registry),
             registry,
         }
     }

@@ -6,6 +6,7 @@ mod lenders;
 mod mistakes;
 mod policy;
 mod private_keys;
+mod spill;
 mod token_endpoint;
 
 use std::fs;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod posted;
+mod rotated;
 mod scene;
 mod users;
 mod ways;

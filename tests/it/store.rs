@@ -45,7 +45,7 @@ fn open(folder: &Path) -> Store {
         id: "k1".into(),
         key: Secret::new("q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=".into()),
     };
-    let config = Config { path: folder.join("store.redb"), cached_credentials: 0 };
+    let config = Config { path: folder.join("store.redb"), spill: None, cached_credentials: 0 };
     Store::open(&config, Keyring::new(&[key]).unwrap(), Arc::new(SystemClock)).unwrap()
 }
 

@@ -115,7 +115,7 @@ test('the form comes without the cookie, and what it is turned into with it', { 
     if (request.url().startsWith(stage.callback)) seen[request.method()] = request.allHeaders();
   });
   await page.getByRole('button', { name: 'Allow' }).click();
-  await page.getByRole('heading', { name: 'Connected', exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Connected to Orchard', exact: true }).waitFor();
   assert.deepEqual(Object.keys(seen), ['POST', 'GET']);
   const [posted, got] = await Promise.all([seen.POST, seen.GET]);
   assert.deepEqual([posted.cookie, posted.origin], [undefined, site]);
@@ -136,7 +136,7 @@ test('a site that posts its own answer through the browser of somebody else conn
   await victim.close();
   // Whoever has the state may have sent it there: it is over for both.
   await own.getByRole('button', { name: 'Allow' }).click();
-  await own.getByText('brought back before').waitFor();
+  await own.getByText('come to its end before').waitFor();
   assert.equal(exchanges(), before);
   await own.close();
 });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { browser, noBrowser } from './browser.mjs';
 import { noOauthlib, oauth1Server, oauth1Spec, realm } from './oauth1_server.mjs';
+import { flaws } from './readable.mjs';
 import { egress, setStage } from './stage.mjs';
 import { assertNoSecret, plant } from './support.mjs';
 
@@ -110,8 +111,10 @@ test('a link ends at a page that shows all steps, on any screen', { skip }, asyn
       await page.goto(url);
       await page.getByRole('button', { name: 'Connect' }).click();
       await consents(page, { as: 'hedy', refuses });
-      const title = refuses ? 'Not connected' : 'Connected';
+      const title = refuses ? 'Not connected to Boards' : 'Connected to Boards';
       await page.getByRole('heading', { name: title, exact: true }).waitFor();
+      assert.equal(await page.title(), title);
+      assert.deepEqual(await flaws(page), [], look);
       if (refuses) assert.match(await page.locator('main').innerText(), /allow it/);
       else await page.getByText('What was done').click();
       const steps = page.getByRole('listitem');

@@ -212,7 +212,7 @@ test('a wrong client secret and a test that fails are told apart, with their sta
 
 test('the page at the end has a green tick, and the steps for who wants to see them', { skip }, async () => {
   const { page, state } = await followed('crm');
-  await page.getByRole('heading', { name: 'Connected', exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Connected to Pipeline CRM', exact: true }).waitFor();
   await page.getByText('What was done').click();
   assert.equal(await page.getByRole('listitem').filter({ hasText: 'done' }).count(), 7);
   const exchange = page.getByRole('listitem').filter({ hasText: 'for tokens' });
@@ -237,8 +237,8 @@ test('the page at the end is plain and readable on a telephone, in the dark, and
   await small.close();
 });
 
-test('`integrations test` prints an address, and shows the steps when somebody has followed it', { skip }, async () => {
-  for (const [integration, code, shown] of [['crm', 0, /✓ Test the connection: done/], ['wrong', 1, /✗ Exchange .*401, invalid_client\n(.*\n)*.*client id and secret/]]) {
+test('`integrations test` prints an address, and shows the steps as they are taken', { skip }, async () => {
+  for (const [integration, code, shown] of [['crm', 0, /✓ Test the connection: done.* answer 200\n/], ['wrong', 1, /✗ Exchange .*401, invalid_client\n(.*\n)*.*client id and secret/]]) {
     const command = spawn(binary, ['integrations', 'test', integration, '--config', stage.gate.path, '--address', new URL(stage.gate.outbound).host], { env: {} });
     let said = ''; let told = '';
     command.stdout.on('data', (data) => { said += data; });
@@ -251,6 +251,8 @@ test('`integrations test` prints an address, and shows the steps when somebody h
     const page = await chromium.newPage();
     await page.goto(/http\S+connectionRequestId=\S+/.exec(told)[0]);
     await page.getByRole('button', { name: 'Connect' }).click();
+    const waiting = /✓ Send the browser.*: done.*\n(.*\n)*.*… Wait for the browser to come back: under way\n/;
+    while (!waiting.test(said)) await once(command.stdout, 'data');
     await consents(page);
     assert.deepEqual(await ended, [code, null], told);
     assert.match(said, shown);

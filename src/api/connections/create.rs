@@ -35,7 +35,7 @@ impl Api {
         let with = with.whose(user(&customer));
         let First { expires_at, pinned_origin, by_exchange } =
             self.first_credentials(with, draft.source(), &mut secrets).await?;
-        let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?;
+        let expires_at = self.tested(with, &secrets, pinned_origin.as_deref(), expires_at).await?.expires_at;
         let auth_option = draft.auth_option().map(str::to_owned);
         let mut connection =
             Connection { pinned_origin, auth_option, ..self.blank(owner.clone(), &integration, app) };

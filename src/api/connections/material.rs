@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, AuthType, Hosts, Integration, Method, Place};
 use crate::formula::Value;
 use crate::http::egress::Egress;
-use crate::method::{Account, Subject, User};
+use crate::method::{Account, Subject, Tested, User};
 use crate::names::AppId;
 use crate::refresh::freshness::{self, Jitter};
 use crate::store::{Connection, Customer, Health, Secrets};
@@ -22,6 +22,13 @@ pub(super) enum Renewal {
     Renewed(Option<Timestamp>),
     /// It keeps what it has.
     Kept,
+}
+
+/// What the third party says of credentials.
+pub(in crate::api) struct Verdict {
+    pub(in crate::api) tested: Tested,
+    /// When they end, if that is known.
+    pub(in crate::api) expires_at: Option<Timestamp>,
 }
 
 /// What is known of a connection's first credentials.
@@ -219,20 +226,21 @@ impl Api {
         Ok((client.origin(), place(&client.base_uri, subject.allowed().egress)?))
     }
 
-    /// Asks the third party whether it takes the credentials; gives when they end. A token that it calls expired and that can be
-    /// refreshed has ended: whoever uses it next refreshes it first.
+    /// Asks the third party whether it takes the credentials. A token that it calls expired and that can be refreshed has
+    /// ended: whoever uses it next refreshes it first.
     pub(in crate::api) async fn tested(
         &self,
         with: With<'_>,
         secrets: &Secrets,
         pinned_origin: Option<&str>,
         expires_at: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, Rejection> {
+    ) -> Result<Verdict, Rejection> {
         let subject = with.subject(secrets, Some(&secrets.credentials), pinned_origin)?;
         match self.methods.test(&subject).await {
-            Ok(_) => Ok(expires_at),
+            Ok(tested) => Ok(Verdict { tested, expires_at }),
             Err(error) if error.is_stale() && has_refresh_token(with, secrets) => {
-                Ok(Some(self.clock.steady()))
+                let tested = Tested::Passed { status: error.status() };
+                Ok(Verdict { tested, expires_at: Some(self.clock.steady()) })
             }
             Err(error) => Err(Rejection::Test(error)),
         }

@@ -73,7 +73,9 @@ impl Api {
             return Err(Rejection::Origin { why, source: None });
         }
         if let Renewal::Renewed(expires_at) = renewal {
-            renewal = Renewal::Renewed(self.tested(with, &secrets, origin.as_deref(), expires_at).await?);
+            renewal = Renewal::Renewed(
+                self.tested(with, &secrets, origin.as_deref(), expires_at).await?.expires_at,
+            );
         }
         let app = app.clone();
         let (open, ahead, now) = (draft.open_part(), integration.refresh.ahead, self.clock.steady());

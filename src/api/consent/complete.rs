@@ -7,7 +7,9 @@ use super::trail::{self, Trail};
 use super::{Question, app_owner};
 use crate::api::Api;
 use crate::api::body::JsonBody;
-use crate::api::connections::{ATTEMPTS, Draft, With, connect, integration_key, live, replaces, user};
+use crate::api::connections::{
+    ATTEMPTS, Draft, Verdict, With, connect, integration_key, live, replaces, user,
+};
 use crate::api::rejection::Rejection;
 use crate::api::view::ConnectionView;
 use crate::clock::Timestamp;
@@ -31,12 +33,15 @@ struct Made {
 impl Api {
     /// Connects what a customer consented to, with what its browser brought back: the connection as the API shows it.
     ///
+    /// `request`: the connection request that was followed, if one was.
+    ///
     /// # Errors
     /// It could not be connected; `steps` say how far it came.
     pub async fn connect_by_consent(
         &self,
         consent: &Consent,
         brought: &Brought,
+        request: Option<&str>,
         steps: &mut Steps,
     ) -> Result<Value, Rejection> {
         let caller = Caller::trusted(consent.owner.workspace.clone(), consent.owner.customer.clone());
@@ -44,7 +49,7 @@ impl Api {
         let body = JsonBody::of(consent.wanted.clone())?;
         let draft = Draft::read(&body)?;
         let again = self.opened_again(consent).await?;
-        let mut trail = Trail::new(&*self.clock, steps);
+        let mut trail = self.trail(steps, request);
         let made = self.made(consent, &integration, (&draft, again.as_ref()), brought, &mut trail).await?;
         trail.begin(Stage::Stored);
         let stored = match again {
@@ -86,7 +91,7 @@ impl Api {
             return Err(ConsentError::NotByConsent.into());
         }
         self.connecting(&owner, caller, with).await?;
-        let mut trail = Trail::new(&*self.clock, steps);
+        let mut trail = self.trail(steps, None);
         trail.plan(Stage::OAUTH2);
         trail.begin(Stage::Callback);
         let consent = Consent {
@@ -104,7 +109,7 @@ impl Api {
             steps: Steps::default(),
             created_at: self.clock.now(),
         };
-        self.connect_by_consent(&consent, brought, steps).await
+        self.connect_by_consent(&consent, brought, None, steps).await
     }
 
     /// The connection as the API shows it.
@@ -154,28 +159,29 @@ impl Api {
         // Where nothing refreshes them, an end would only cut them off.
         let expires_at = expires_at.filter(|_| with.option.can_refresh());
         trail.begin(Stage::Test);
-        let tested = self.tried(with, &secrets, expires_at, again).await;
-        let (expires_at, pinned_origin) = trail.ended(tested, |_| Payload::default())?;
+        let tried = self.tried(with, &secrets, expires_at, again).await;
+        let (Verdict { expires_at, .. }, pinned_origin) =
+            trail.answered(tried, |(verdict, _)| trail::tested(verdict.tested))?;
         let granted_scopes = redeemed.granted.filter(|granted| !granted.is_empty());
         Ok(Made { secrets, auth_option, expires_at, pinned_origin, granted_scopes })
     }
 
-    /// Where the credentials may go, and whether the third party takes them; gives when they end, and the origin to pin.
+    /// Where the credentials may go, and whether the third party takes them; gives that, and the origin to pin.
     async fn tried(
         &self,
         with: With<'_>,
         secrets: &Secrets,
         expires_at: Option<Timestamp>,
         again: Option<&Opened>,
-    ) -> Result<(Option<Timestamp>, Option<String>), Rejection> {
+    ) -> Result<(Verdict, Option<String>), Rejection> {
         let origin = self.pinned_origin(with, secrets).await?;
         let kept = again.map(|again| &again.connection.pinned_origin);
         if with.integration.hosts == Hosts::Connection && kept.is_some_and(|kept| *kept != origin) {
             let why = "it is not the one that this connection was made for; make a new connection";
             return Err(Rejection::Origin { why, source: None });
         }
-        let expires_at = self.tested(with, secrets, origin.as_deref(), expires_at).await?;
-        Ok((expires_at, origin))
+        let verdict = self.tested(with, secrets, origin.as_deref(), expires_at).await?;
+        Ok((verdict, origin))
     }
 
     async fn store_new(

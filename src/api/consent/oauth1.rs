@@ -10,6 +10,7 @@ use super::{Away, Question, Redeemed, app_owner, wanted_scopes};
 use crate::api::Api;
 use crate::api::rejection::Rejection;
 use crate::connector::OAuth1Config;
+use crate::oauth::Temporary;
 use crate::oauth::three_legged::authorize_url;
 use crate::oauth1::Token;
 use crate::refresh::RefreshError;
@@ -37,9 +38,11 @@ impl Api {
         trail.begin(Stage::RequestToken);
         let callback = with_state(question.callback, question.state);
         let subject = question.subject()?;
-        let token = self.refresher.temporary_credentials(&subject, &config, &callback).await;
-        let token = token.map_err(|error| self.not_redeemed(error));
-        let token = trail.ended(token, |token| trail::query([("oauth_token", &token.key)]))?;
+        let given = self.refresher.temporary_credentials(&subject, &config, &callback).await;
+        let given = given.map_err(|error| self.not_redeemed(error));
+        let told =
+            |given: &Temporary| (Some(given.status), trail::query([("oauth_token", &given.token.key)]));
+        let Temporary { token, .. } = trail.answered(given, told)?;
         trail.begin(Stage::Authorization);
         let scopes = wanted_scopes(question.with, &config.scopes);
         let place = authorize_url(&config.authorize_uri, &token, scopes, &config.extra);

@@ -19,9 +19,7 @@ pub enum ConsentError {
         description: String,
     },
     /// The browser brought an answer of somebody else than was asked (RFC 9207).
-    #[error(
-        "the answer is not from whom was asked: it names {named}, and {expected} is expected; `issuer` in getOAuthConfig says who it is"
-    )]
+    #[error("the answer is not from whom was asked: it names {named}, and {expected} is expected")]
     WrongIssuer {
         /// Who it says it is from.
         named: String,

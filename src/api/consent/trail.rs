@@ -5,10 +5,12 @@ use std::borrow::Cow;
 
 use super::Redeemed;
 use super::rejection::ConsentError;
+use crate::api::progress::Progress;
 use crate::api::rejection::Rejection;
 use crate::clock::Clock;
 use crate::connector::OAuthConfig;
 use crate::formula::Value;
+use crate::method::Tested;
 use crate::refresh::{CodeError, FirstCredentials, FirstTokens};
 use crate::steps::{Payload, Stage, Steps};
 
@@ -16,21 +18,29 @@ use crate::steps::{Payload, Stage, Steps};
 pub(super) struct Trail<'a> {
     clock: &'a dyn Clock,
     steps: &'a mut Steps,
+    /// Where they are told meanwhile, and under which name.
+    told: Option<(&'a Progress, &'a str)>,
 }
 
 impl<'a> Trail<'a> {
-    pub(super) fn new(clock: &'a dyn Clock, steps: &'a mut Steps) -> Self {
-        Self { clock, steps }
+    pub(super) fn new(
+        clock: &'a dyn Clock,
+        steps: &'a mut Steps,
+        told: Option<(&'a Progress, &'a str)>,
+    ) -> Self {
+        Self { clock, steps, told }
     }
 
     /// Which steps there are to take; none is taken yet.
     pub(super) fn plan(&mut self, stages: &[Stage]) {
         *self.steps = Steps::new(stages);
+        self.tell();
     }
 
     /// A step is under way.
     pub(super) fn begin(&mut self, stage: Stage) {
         self.steps.begin(stage, self.clock.now());
+        self.tell();
     }
 
     /// The step that is under way has ended: with what `payload` shows, or with what its error says.
@@ -51,7 +61,7 @@ impl<'a> Trail<'a> {
     }
 
     /// `told`: the status of the third party's answer, if it was asked, and what is shown of it.
-    fn answered<T>(
+    pub(super) fn answered<T>(
         &mut self,
         made: Result<T, Rejection>,
         told: impl FnOnce(&T) -> (Option<u16>, Payload),
@@ -70,7 +80,14 @@ impl<'a> Trail<'a> {
                 self.steps.failed(now, status, code, Payload::from_iter(told));
             }
         }
+        self.tell();
         made
+    }
+
+    fn tell(&self) {
+        if let Some((progress, request)) = self.told {
+            progress.tell(request, self.steps);
+        }
     }
 }
 
@@ -97,6 +114,14 @@ fn said(rejection: &Rejection) -> Said<'_> {
         }
     };
     Said { status, code: code.into(), description: description.into() }
+}
+
+/// What the connector's test came to.
+pub(super) fn tested(tested: Tested) -> (Option<u16>, Payload) {
+    match tested {
+        Tested::Passed { status } => (status, Payload::default()),
+        Tested::NoTest => (None, Payload::from_iter([("detail", "the connector has no test")])),
+    }
 }
 
 /// What a connector says of its provider.

@@ -54,14 +54,12 @@ impl Rejection {
 
     /// `type` and `key` as the vendor's SDKs know them.
     fn vendor_error(&self) -> (&'static str, Option<&'static str>) {
+        if let Self::Refresh { source, .. } = self {
+            return source.vendor_error();
+        }
         match self.code() {
-            "needs_reconnect" => ("connection", Some("connection_is_defunct")),
-            "not_refreshable" | "outcome_unknown" | "rejected_while_fresh" => {
-                ("connection", Some("access_token_expired"))
-            }
-            "throttled_until" => ("connection", Some("rate_limit_exceeded")),
-            "provider_down" | "third_party_down" | "test_failed" | "consent_refused" | "code_refused"
-            | "no_code" | "wrong_issuer" => ("connection", None),
+            "third_party_down" | "test_failed" | "consent_refused" | "code_refused" | "no_code"
+            | "wrong_issuer" => ("connection", None),
             "misconfigured_app" | "misconfigured_connector" | "no_public_url" => ("configuration", None),
             "already_exists" => ("bad_request", Some("already_exists")),
             "overtaken" => ("concurrency", Some("lock_timeout")),

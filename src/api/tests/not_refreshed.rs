@@ -29,19 +29,42 @@ async fn connected(integration: &str, answer: Answer) -> Scene {
 async fn a_refresh_that_fails_says_why_for_programs() {
     let end = NOW.plus(std::time::Duration::from_secs(120)).to_string();
     let failures = [
-        (refusal("400 No", "invalid_grant"), StatusCode::CONFLICT, json!({"code": "needs_reconnect"})),
+        (
+            refusal("400 No", "invalid_grant"),
+            StatusCode::CONFLICT,
+            "connection/connection_is_defunct",
+            json!({"code": "needs_reconnect"}),
+        ),
         (
             refusal("401 No", "invalid_client"),
             StatusCode::INTERNAL_SERVER_ERROR,
+            "configuration/",
             json!({"code": "misconfigured_app"}),
         ),
-        (refusal("500 No", "x"), StatusCode::SERVICE_UNAVAILABLE, json!({"code": "provider_down"})),
-        (refusal("400 No", "odd"), StatusCode::BAD_GATEWAY, json!({"code": "outcome_unknown"})),
-        (throttled(), StatusCode::SERVICE_UNAVAILABLE, json!({"code": "throttled_until", "retryAt": end})),
+        (
+            refusal("500 No", "x"),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "connection/",
+            json!({"code": "provider_down"}),
+        ),
+        (
+            refusal("400 No", "odd"),
+            StatusCode::BAD_GATEWAY,
+            "connection/access_token_expired",
+            json!({"code": "outcome_unknown"}),
+        ),
+        (
+            throttled(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "connection/rate_limit_exceeded",
+            json!({"code": "throttled_until", "retryAt": end}),
+        ),
     ];
-    for (answer, status, refresh) in failures {
+    for (answer, status, vendor, refresh) in failures {
         let scene = connected("oauth", answer).await;
         let told = scene.ask(&scene.ada(), "POST /connections/oauth/refresh-credentials", "").await;
+        let key = told.body["key"].as_str().unwrap_or_default();
+        assert_eq!(format!("{}/{key}", told.body["type"].as_str().unwrap()), vendor);
         assert_eq!(told.status, status, "{refresh}");
         assert_eq!(
             (told.code.as_str(), &told.body["data"]),

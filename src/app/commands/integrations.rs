@@ -13,8 +13,8 @@ use super::service::{Door, Options, encoded, text};
 use super::{Failed, plural, table};
 use crate::steps::{State, Step, Steps};
 
-/// How often it is asked whether connecting has ended.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is asked how far connecting is.
+const PAUSE: Duration = Duration::from_millis(300);
 /// Who connects in a test.
 const TESTER: &str = "sidegate-test";
 
@@ -73,16 +73,20 @@ fn connected(one: &OneIntegration, door: Door, integration: &Value) -> Result<()
     eprintln!("  {}\n", text(&request, "url"));
     eprintln!("Waiting for its end. Ctrl-C stops the waiting; the address works for a day.");
     let path = format!("/connection-requests/{}", encoded(&text(&request, "requestId")));
+    let mut told = Told::default();
     let ended = loop {
         let now = door.ask("GET", &path, None)?;
-        if now["status"] != "pending" {
+        let has_ended = now["status"] != "pending";
+        if !json {
+            told.tell(serde_json::from_value(now["steps"].clone()).unwrap_or_default(), has_ended);
+        }
+        if has_ended {
             break now;
         }
         std::thread::sleep(PAUSE);
     };
-    match *json {
-        true => print_json(&ended)?,
-        false => show(&serde_json::from_value(ended["steps"].clone()).unwrap_or_default()),
+    if *json {
+        print_json(&ended)?;
     }
     let connection = text(&ended, "resultConnectionId");
     match &*text(&ended, "status") {
@@ -103,16 +107,34 @@ fn connected(one: &OneIntegration, door: Door, integration: &Value) -> Result<()
     }
 }
 
-/// Each step in a line, and below it what it sent or got, and what to do if it failed.
-fn show(steps: &Steps) {
-    for step in steps.iter() {
-        println!("{}", line(step));
-        for (name, value) in step.payload.iter() {
-            println!("      {}: {}", table::plain(name), table::plain(value));
+/// What was told of the steps so far.
+#[derive(Default)]
+struct Told(Steps);
+
+impl Told {
+    /// Tells what is new: of each step that it is under way, and how it ended; in the end also which were not reached.
+    fn tell(&mut self, steps: Steps, have_ended: bool) {
+        for (place, step) in steps.iter().enumerate() {
+            let is_new = match step.state {
+                State::NotReached => have_ended,
+                _ => self.0.iter().nth(place) != Some(step),
+            };
+            if is_new {
+                show(step);
+            }
         }
-        if let Some(advice) = step.advice() {
-            println!("      {advice}");
-        }
+        self.0 = steps;
+    }
+}
+
+/// A step in a line, and below it what it sent or got, and what to do if it failed.
+fn show(step: &Step) {
+    println!("{}", line(step));
+    for (name, value) in step.payload.iter() {
+        println!("      {}: {}", table::plain(name), table::plain(value));
+    }
+    if let Some(advice) = step.advice() {
+        println!("      {advice}");
     }
 }
 

@@ -47,11 +47,11 @@ async fn temporary_credentials_are_asked_for_with_the_callback_in_a_signed_post_
             .await;
     let uri = format!("http://{}/request?scope=a", server.address);
     let signer = signer(None);
-    let token = endpoint()
+    let Temporary { token, status } = endpoint()
         .temporary_credentials(&request(&uri, &signer), "https://us.example/back?a=1")
         .await
         .unwrap();
-    assert_eq!((token.key.as_str(), token.secret.expose().as_str()), ("t/1", "s"));
+    assert_eq!((token.key.as_str(), token.secret.expose().as_str(), status), ("t/1", "s", 200));
     let sent = server.last();
     assert!(sent.head.starts_with("POST /request?scope=a HTTP/1.1\r\n"), "{}", sent.head);
     assert_eq!((sent.header("content-length"), sent.body.as_str()), (Some("0"), ""));

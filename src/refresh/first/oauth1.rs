@@ -3,7 +3,7 @@
 
 use crate::connector::OAuth1Config;
 use crate::method::Subject;
-use crate::oauth::OAuth1Request;
+use crate::oauth::{OAuth1Request, Temporary};
 use crate::oauth1::{Stamp, Token};
 use crate::refresh::exchange::{check_app, fields};
 use crate::refresh::freshness::Arrival;
@@ -38,7 +38,7 @@ impl Refresher {
         subject: &Subject<'_>,
         config: &OAuth1Config,
         callback: &str,
-    ) -> Result<Token, CodeError> {
+    ) -> Result<Temporary, CodeError> {
         let request = OAuth1Request {
             uri: &config.request_token_uri,
             signer: &config.signer(None),

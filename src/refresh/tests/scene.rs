@@ -134,6 +134,18 @@ impl Scene {
         Self { refresher: self.replica(), ..self }
     }
 
+    /// The process has ended, and another one opens the same file, on a disk that is sound.
+    pub(super) fn reopened(self) -> Self {
+        let Self { server, clock, store, telemetry, refresher, id, disk, folder } = self;
+        let catalog = Arc::clone(&refresher.catalog);
+        drop((store, telemetry, refresher));
+        disk.heals();
+        let (store, telemetry) =
+            (folder.store(clock.clone()), Telemetry::new(AccessLog::off(), clock.clone()));
+        let refresher = self::refresher(catalog, &store, &clock, &telemetry);
+        Self { server, clock, store, telemetry, refresher, id, disk, folder }
+    }
+
     /// When the row says that somebody may ask again.
     pub(super) async fn next_try(&self) -> Timestamp {
         let opened = self.opened().await;

@@ -131,7 +131,7 @@ fn a_redb_file_of_another_program_is_refused() {
 
 #[test]
 fn a_missing_folder_is_named() {
-    let config = Config { path: "/nowhere/at/all/store.redb".into(), cached_credentials: 1 };
+    let config = Config { path: "/nowhere/at/all/store.redb".into(), spill: None, cached_credentials: 1 };
     let key = SealingKey { id: "k1".into(), key: STANDARD.encode([1; 32]).into() };
     let clock = Arc::new(ManualClock::at(NOW));
     let error = Store::open(&config, Keyring::new(&[key]).unwrap(), clock).err().unwrap();

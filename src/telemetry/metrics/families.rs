@@ -164,6 +164,34 @@ impl LifeMetrics {
     }
 }
 
+/// What is counted of new tokens that the store did not take and that were to be kept in a file.
+#[derive(Clone, Debug)]
+pub struct SpillMetrics {
+    /// They were written into one.
+    pub written: Counter,
+    /// They could not be.
+    pub failed: Counter,
+    /// Another flight has stored what was in one.
+    pub stored: Counter,
+    /// A file was of no use, and was given another name.
+    pub set_aside: Counter,
+}
+
+impl SpillMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let files = Family::<Labels<1>, Counter>::default();
+        let outcome = |outcome| files.get_or_create_owned(&[("outcome", outcome)]);
+        let it = Self {
+            written: outcome("written"),
+            failed: outcome("failed"),
+            stored: outcome("stored"),
+            set_aside: outcome("set_aside"),
+        };
+        registry.register("sidegate_spills", "Files of tokens that the store did not take", files);
+        it
+    }
+}
+
 /// What is counted of the store's sealing keys.
 #[derive(Clone, Debug, Default)]
 pub struct SealingMetrics {

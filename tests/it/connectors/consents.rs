@@ -217,39 +217,43 @@ fn hubspot_reads_its_client_from_the_form() {
     assert_eq!(asked["scope"], "crm.objects.contacts.read", "the integration's own");
 }
 
+/// What Slack says of a user's token: nested in the first answer, at the top of one to a refresh.
+fn slack(number: usize, bot: Value) -> (&'static str, String) {
+    let mut user = json!({
+        "id": "U1", "scope": "chat:write", "token_type": "user", "expires_in": 43200,
+        "access_token": format!("xoxp-{number}"), "refresh_token": format!("xoxe-{number}"),
+    });
+    let mut reply = if number == 1 { bot } else { user.take() };
+    reply["ok"] = json!(true);
+    if number == 1 {
+        reply["authed_user"] = user;
+    }
+    (JSON, reply.to_string())
+}
+
 #[test]
 fn slack_speaks_as_the_user_and_says_that_a_token_has_ended_with_a_200() {
-    let reply = |number| {
-        let user = json!({
-            "id": "U1", "scope": "chat:write", "token_type": "user", "expires_in": 43200,
-            "access_token": format!("xoxp-{number}"), "refresh_token": format!("xoxe-{number}"),
-        });
-        let reply = match number {
-            1 => {
-                json!({"ok": true, "token_type": "bot", "access_token": "xoxb-bot", "authed_user": user, "team": {"id": "T1"}})
-            }
-            _ => {
-                let mut reply = user;
-                reply["ok"] = json!(true);
-                reply
-            }
-        };
-        (JSON, reply.to_string())
-    };
     let vendor = Vendor {
         tokens: "/api/oauth.v2.access",
-        reply,
+        reply: |number| slack(number, json!({"app_id": "A1", "team": {"id": "T1"}})),
         refresh: |given| format!("xoxe-{given}"),
         bears: |seen| bearer(seen, "xoxp-"),
         ended: ("200 OK", r#"{"ok":false,"error":"token_expired"}"#),
         fine: |seen| if seen.line().contains("auth.test") { r#"{"ok":true,"user_id":"U1"}"# } else { OK },
         ..ROTATING
     };
-    let (asked, _) = lives("slack", &["slack.com"], "/conversations.list", vendor);
-    assert_eq!(
-        (asked["scope"].as_str(), asked["user_scope"].as_str()),
-        ("users:read", "channels:read,chat:write")
-    );
+    let with_bot = |number| {
+        let token = json!({
+            "token_type": "bot", "scope": "users:read", "bot_user_id": "B1", "expires_in": 43200,
+            "access_token": "xoxb-bot", "refresh_token": "xoxe-bot",
+        });
+        slack(number, token)
+    };
+    // An app without a bot is the sample; what one with a bot is given is nobody's but the user's too.
+    for vendor in [vendor, Vendor { reply: with_bot, ..vendor }] {
+        let (asked, _) = lives("slack", &["slack.com"], "/conversations.list", vendor);
+        assert_eq!((asked.get("scope"), asked["user_scope"].as_str()), (None, "channels:read,chat:write"));
+    }
 }
 
 /// Salesforce says where its API lies; here it is the port of the test's own server.

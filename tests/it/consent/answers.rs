@@ -43,7 +43,7 @@ fn a_customer_consents_and_is_connected() {
             && text.contains("<dt>missing.scope</dt><dd>write"),
         "{text}"
     );
-    assert!(text.contains("answer 200"), "{text}");
+    assert_eq!(text.matches("answer 200").count(), 2, "the exchange and the test: {text}");
     assert!(browser.cookies.is_empty(), "the cookie is over with its consent");
 
     let [connection] = &scene.connections()[..] else { panic!("one connection") };

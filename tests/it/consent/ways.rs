@@ -1,6 +1,6 @@
 //! The ways to a consent and through it: forms, own pages, requests, scripts, OAuth 1.0a, borrowed apps.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sidegate::config::{self, Flags, Sources};
 
 use super::scene::*;
@@ -171,13 +171,20 @@ fn a_connection_request_is_followed_to_its_end_by_consent() {
         assert_eq!(told["status"], expected, "{told}");
         told
     };
+    let states = |told: &Value| {
+        told["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect::<Vec<_>>()
+    };
+    // How far it is is told meanwhile.
+    assert_eq!(states(&status("pending"))[..4], ["done", "done", "begun", "notReached"]);
     let refused = browser.come_back(&format!("error=access_denied&state={}", query(&place)["state"]));
     assert_eq!(refused.code(), "consent_refused");
-    let said = &status("error")["resultError"]["data"]["response"]["data"];
+    let told = status("error");
+    assert_eq!(states(&told)[..4], ["done", "done", "failed", "notReached"]);
+    let said = &told["resultError"]["data"]["response"]["data"];
     assert_eq!(said, &json!({"error": "access_denied"}));
     let away = browser.ask(screen, &[("connectionRequestId", &id), ("filledIn", "1")]);
     assert_eq!(browser.come_back(&scene.provider.consent(&place_on(&away))).status, 200);
-    status("success");
+    assert_eq!(states(&status("success")), ["done"; 7]);
 }
 
 #[test]
@@ -296,4 +303,16 @@ fn a_lenders_app_asks_for_the_consent_and_only_its_borrower_calls() {
         303,
         "the lender itself is switched off"
     );
+}
+
+#[test]
+fn a_test_refreshes_what_was_revoked_each_time_that_it_was() {
+    let scene = Scene::new();
+    assert_eq!(scene.connect(&json!({})).status, 200);
+    for exchanges in 2..=4 {
+        scene.provider.revoke_access();
+        let tested = scene.api("POST /connections/crm/test", &json!({}));
+        assert_eq!(json(&tested), json!({"success": true}));
+        assert_eq!(scene.provider.exchanges().len(), exchanges);
+    }
 }

@@ -77,7 +77,7 @@ pub(crate) fn fill(folder: &Path, keys: Keys<'_>, connections: usize) {
         .iter()
         .map(|(id, byte)| SealingKey { id: (*id).into(), key: Secret::new(key_text(*byte)) })
         .collect();
-    let config = Config { path: folder.join("store.redb"), cached_credentials: 0 };
+    let config = Config { path: folder.join("store.redb"), spill: None, cached_credentials: 0 };
     let store = Store::open(&config, Keyring::new(&keys).unwrap(), Arc::new(SystemClock)).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

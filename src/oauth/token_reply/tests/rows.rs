@@ -68,6 +68,14 @@ fn row_3_3_2_an_error_with_status_200_is_a_refusal() {
 #[test]
 fn row_3_3_2_codes_that_providers_document_are_known() {
     for (who, status, body, expected) in [
+        (
+            "HubSpot",
+            400,
+            r#"{"status":"BAD_AUTH_CODE","message":"missing or unknown auth code"}"#,
+            "dead grant BAD_AUTH_CODE",
+        ),
+        ("HubSpot", 400, r#"{"status":"BAD_REFRESH_TOKEN"}"#, "dead grant BAD_REFRESH_TOKEN"),
+        ("HubSpot", 400, r#"{"status":"BAD_CLIENT_SECRET"}"#, "dead app BAD_CLIENT_SECRET"),
         ("Salesforce", 400, r#"{"error":"inactive_user"}"#, "dead grant inactive_user"),
         ("Salesforce", 400, r#"{"error":"inactive_org"}"#, "dead grant inactive_org"),
         ("Salesforce", 400, r#"{"error":"invalid_client_id"}"#, "dead app invalid_client_id"),
