@@ -19,7 +19,6 @@ mod single_flight;
 mod spilled;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -44,10 +43,6 @@ pub use outcome::RefreshError;
 pub use row::account;
 use schedule::Census;
 use single_flight::{Seat, SingleFlight};
-
-/// How long a caller waits for an exchange. The exchange itself may take longer: its reply may hold the only refresh token
-/// that works from now on.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why a refresh is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +178,8 @@ impl Refresher {
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
         let started = Instant::now();
         let sent = plan.send(&self.sources, &subject, self.clock.now());
-        let reply = tokio::time::timeout(PATIENCE, sent).await.unwrap_or_else(|_| Err(late()));
+        let reply =
+            tokio::time::timeout(integration.refresh.wait, sent).await.unwrap_or_else(|_| Err(late()));
         let now = self.clock.steady();
         let outcome = reply.as_ref().map_or_else(Failure::label, |_| RefreshOutcome::Refreshed);
         let detail = reply.as_ref().err().map(Failure::detail).unwrap_or_default();
@@ -221,10 +217,12 @@ impl Refresher {
         }
     }
 
-    /// Waits for credentials of another version than `seen`.
+    /// Waits for credentials of another version than `seen`. The exchange itself may take longer than its callers wait: its reply
+    /// may hold the only refresh token that works from now on.
     async fn renewed(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
+        let wait = self.integration(&seen.connection)?.refresh.wait;
         let late = RefreshError::ProviderDown { reason: "no outcome in time".into() };
-        tokio::time::timeout(PATIENCE, self.other_version(seen, cause)).await.unwrap_or(Err(late))
+        tokio::time::timeout(wait, self.other_version(seen, cause)).await.unwrap_or(Err(late))
     }
 
     /// A flight that was started by a caller with older credentials than `seen` may land with just these: then one

@@ -10,6 +10,8 @@ pub struct RefreshSettings {
     pub ahead: Duration,
     /// Credentials that nobody uses are refreshed within this time; none: not at all.
     pub keep_alive: Option<Duration>,
+    /// How long a caller waits for new credentials where the old ones have ended or were refused.
+    pub wait: Duration,
     /// What becomes of a refresh token when it is used.
     pub rotation: Rotation,
     /// Whether a request whose credentials the third party refused is sent once more with new ones.
@@ -18,8 +20,8 @@ pub struct RefreshSettings {
 
 impl Default for RefreshSettings {
     fn default() -> Self {
-        let ahead = Duration::from_secs(300);
-        Self { ahead, keep_alive: None, rotation: Rotation::default(), replay: true }
+        let (ahead, wait) = (Duration::from_secs(300), Duration::from_secs(15));
+        Self { ahead, keep_alive: None, wait, rotation: Rotation::default(), replay: true }
     }
 }
 

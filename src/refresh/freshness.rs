@@ -102,7 +102,7 @@ pub fn refresh_at(expires_at: Timestamp, lifetime: Duration, ahead: Duration, ji
 /// When credentials that nobody uses are due, if they are to be refreshed within `within`: in its last quarter, each
 /// connection at a moment of its own.
 pub(super) fn due(connection: &Connection, within: Duration) -> Timestamp {
-    let last = connection.refreshed_at.unwrap_or(connection.created_at);
+    let last = connection.refreshed_at.or(connection.connected_at).unwrap_or(connection.created_at);
     last.plus(within.mul_f64(1.0 - Jitter::of(&connection.id).0 / 4.0))
 }
 

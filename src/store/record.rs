@@ -98,7 +98,10 @@ pub struct Connection {
     pub expires_at: Option<Timestamp>,
     /// When it is due for a refresh.
     pub refresh_at: Option<Timestamp>,
-    /// When it was last refreshed.
+    /// When it was connected last; none: when it was made.
+    #[serde(default)]
+    pub connected_at: Option<Timestamp>,
+    /// When it was last refreshed since.
     pub refreshed_at: Option<Timestamp>,
     /// How its refreshes went.
     #[serde(default)]
@@ -140,6 +143,7 @@ impl Connection {
             pinned_origin: None,
             expires_at: None,
             refresh_at: None,
+            connected_at: None,
             refreshed_at: None,
             refreshing: Refreshing::default(),
             granted_scopes: None,

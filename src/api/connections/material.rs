@@ -266,6 +266,7 @@ pub(in crate::api) fn connect(
     connection.health = Health::Ready;
     connection.expires_at = expires_at;
     connection.refresh_at = expires_at.map(|end| freshness::refresh_at(end, end.since(now), ahead, jitter));
+    connection.connected_at = Some(now);
     connection.refreshed_at = None;
     connection.granted_scopes = None;
 }

@@ -112,11 +112,14 @@ async fn a_dead_connection_comes_back_with_new_credentials_and_not_with_a_new_na
     let renamed = scene.ok(&scene.ada(), "PATCH /connections/oauth", r#"{"name":"New"}"#).await;
     assert_eq!((&renamed["disconnected"], &renamed["name"]), (&json!(true), &json!("New")));
     assert_eq!(renamed["error"]["message"], "invalid_grant");
+    scene.clock.advance(Duration::from_secs(60));
     let patch = r#"{"credentials":{"access_token":"b"}}"#;
     let alive = scene.ok(&scene.ada(), "PATCH /connections/oauth", patch).await;
     assert_eq!((&alive["disconnected"], &alive["state"]), (&json!(false), &json!("READY")));
     assert_eq!(alive.get("error"), None);
     assert_eq!(alive["id"], id.as_str());
+    let again = stored(&scene, &id).await;
+    assert_eq!((again.connected_at, again.created_at), (Some(NOW.plus(Duration::from_secs(60))), NOW));
 }
 
 #[tokio::test]

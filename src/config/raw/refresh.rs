@@ -15,6 +15,8 @@ pub(in crate::config) struct Refresh {
     /// Credentials that nobody uses are refreshed within this time, for providers that drop what is idle. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) keep_alive: Option<Span>,
+    /// How long a caller waits for new credentials where the old ones have ended or were refused.
+    pub(in crate::config) wait: Span,
     /// What becomes of a refresh token when it is used: `strict`, `none`, or `{reuse: DURATION}`.
     pub(in crate::config) rotation: Rotation,
     /// Whether a request whose credentials the third party refused is sent once more with new ones.
@@ -23,7 +25,8 @@ pub(in crate::config) struct Refresh {
 
 impl Default for Refresh {
     fn default() -> Self {
-        Self { ahead: Span::seconds(300), keep_alive: None, rotation: Rotation::default(), replay: true }
+        let (ahead, wait) = (Span::seconds(300), Span::seconds(15));
+        Self { ahead, keep_alive: None, wait, rotation: Rotation::default(), replay: true }
     }
 }
 

@@ -13,7 +13,7 @@ async fn scene(more: usize) -> Scene {
     for other in 0..more {
         scene.another(&format!("c{}", other + 2)).await;
     }
-    scene.keep_alive(WEEK);
+    scene.set(RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() });
     scene
 }
 
@@ -44,7 +44,7 @@ async fn a_restart_keeps_the_schedule() {
     scene.clock.advance(WEEK);
     round(&scene).await;
     let scene = scene.restarted();
-    scene.keep_alive(WEEK);
+    scene.set(RefreshSettings { keep_alive: Some(WEEK), ..RefreshSettings::default() });
     round(&scene).await;
     assert_eq!(scene.server.requests(), 1);
 }
@@ -89,6 +89,9 @@ fn the_next_refresh_is_by_the_tokens_end_or_by_the_schedule_and_not_within_a_pau
     let unused = freshness::due(&connection, WEEK);
     assert_eq!(next(&connection), Some(unused), "nobody knows when the token ends");
     assert_eq!(next_refresh(&connection, Some(&integration())), None);
+    connection.connected_at = Some(NOW.plus(HOUR));
+    assert_eq!(next(&connection), Some(unused.plus(HOUR)), "it was connected again");
+    connection.connected_at = None;
     for (refresh_at, first) in [(NOW.plus(HOUR), NOW.plus(HOUR)), (NOW.plus(WEEK), unused)] {
         connection.refresh_at = Some(refresh_at);
         assert_eq!(next(&connection), Some(first));

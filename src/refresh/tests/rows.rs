@@ -1,6 +1,8 @@
 //! Quirks of refresh requests and of what their replies make of the credentials, one test for each that was collected
 //! (reference sections 3.1 to 3.3 and 6.4).
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::scene::*;

@@ -1,6 +1,8 @@
 //! What the refresher's tests stand on: a token server, a store with one connection, a refresher between them.
 //! The connection's token has ended, so that the first caller needs a refresh.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -121,11 +123,9 @@ impl Scene {
         self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
     }
 
-    /// The integration wants its credentials refreshed within this time though nobody uses them.
-    pub(in crate::refresh) fn keep_alive(&self, within: Duration) {
-        let integration = integration_at(&self.server.url(), "");
-        let refresh = RefreshSettings { keep_alive: Some(within), ..RefreshSettings::default() };
-        let integration = Integration { refresh, ..integration };
+    /// The integration's file says this of refreshing.
+    pub(in crate::refresh) fn set(&self, refresh: RefreshSettings) {
+        let integration = Integration { refresh, ..integration_at(&self.server.url(), "") };
         self.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
     }
 

@@ -65,14 +65,16 @@ fn what_becomes_of_a_used_refresh_token_is_said_in_a_word_or_as_a_time() {
 
 #[test]
 fn when_credentials_are_refreshed_is_the_integrations_to_say() {
-    let typed = "connector: crm\nrefresh: {ahead: 20m, keepAlive: 30d, replay: false}\n";
+    let typed = "connector: crm\nrefresh: {ahead: 20m, keepAlive: 30d, wait: 3s, replay: false}\n";
     let refresh = with_integration(typed).settings(&[]).integrations[0].refresh.clone();
-    assert_eq!(refresh.ahead, Duration::from_secs(20 * 60));
+    assert_eq!((refresh.ahead, refresh.wait), (Duration::from_secs(20 * 60), Duration::from_secs(3)));
     assert_eq!((refresh.keep_alive, refresh.replay), (Some(Duration::from_secs(30 * 24 * 3600)), false));
     let untouched = with_integration("connector: crm\n").settings(&[]).integrations[0].refresh.clone();
     assert_eq!(untouched, RefreshSettings::default());
     let folder = with_integration("connector: crm\nrefresh: {keepAlive: 5m}\n");
     contains(&folder.complaints(&[]), "`integrations.crm.refresh.keepAlive` is too short");
+    let folder = with_integration("connector: crm\nrefresh: {wait: 0s}\n");
+    contains(&folder.complaints(&[]), "`integrations.crm.refresh.wait` is no time at all");
 }
 
 #[test]

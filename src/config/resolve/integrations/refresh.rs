@@ -16,6 +16,7 @@ impl Resolver<'_> {
         RefreshSettings {
             ahead: typed.ahead.0,
             keep_alive: self.keep_alive(typed.keep_alive.as_ref(), &path.key("keepAlive")),
+            wait: self.wait(typed.wait, &path.key("wait")),
             rotation: self.rotation(&typed.rotation, &path.key("rotation")),
             replay: typed.replay,
         }
@@ -28,6 +29,17 @@ impl Resolver<'_> {
             self.error(path, format!("`{path}` is too short"), cure);
         }
         Some(within)
+    }
+
+    fn wait(&mut self, typed: raw::Span, path: &KeyPath) -> Duration {
+        if typed.0.is_zero() {
+            self.error(
+                path,
+                format!("`{path}` is no time at all"),
+                "write how long callers may wait, such as 15s",
+            );
+        }
+        typed.0
     }
 
     fn rotation(&mut self, typed: &raw::Rotation, path: &KeyPath) -> Rotation {
