@@ -221,7 +221,7 @@ impl Refresher {
     /// may hold the only refresh token that works from now on.
     async fn renewed(self: &Arc<Self>, seen: &Opened, cause: Cause) -> Result<Opened, RefreshError> {
         let wait = self.integration(&seen.connection)?.refresh.wait;
-        let late = RefreshError::ProviderDown { reason: "no outcome in time".into() };
+        let late = RefreshError::ProviderDown { reason: "no outcome in time".into(), status: None };
         tokio::time::timeout(wait, self.other_version(seen, cause)).await.unwrap_or(Err(late))
     }
 

@@ -8,8 +8,10 @@ use moka::sync::Cache;
 use crate::steps::Steps;
 
 /// How many requests are known, and for how long after their last step: as long as a consent may take.
-const MOST: u64 = 10_000;
+const MOST: u64 = 2_000;
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// Longer than any name of ours; others' are not kept.
+const LONGEST_NAME: usize = 64;
 
 /// The steps of each request so far.
 pub(super) struct Progress(Cache<String, Steps>);
@@ -23,7 +25,9 @@ impl Default for Progress {
 impl Progress {
     /// Another step is begun, or has ended.
     pub(super) fn tell(&self, request: &str, steps: &Steps) {
-        self.0.insert(request.to_owned(), steps.clone());
+        if request.len() <= LONGEST_NAME {
+            self.0.insert(request.to_owned(), steps.clone());
+        }
     }
 
     /// The steps so far; none of what nobody follows.
@@ -34,5 +38,23 @@ impl Progress {
     /// It is over.
     pub(super) fn forget(&self, request: &str) {
         self.0.invalidate(request);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::Stage;
+
+    #[test]
+    fn steps_are_known_until_it_is_over_and_under_names_as_ours_are() {
+        let (progress, steps) = (Progress::default(), Steps::new(Stage::OAUTH2));
+        let long = "x".repeat(LONGEST_NAME + 1);
+        for name in ["19a-1", &long] {
+            progress.tell(name, &steps);
+        }
+        assert_eq!((progress.of("19a-1"), progress.of(&long)), (steps, Steps::default()));
+        progress.forget("19a-1");
+        assert!(progress.of("19a-1").is_empty());
     }
 }

@@ -11,7 +11,10 @@ pub enum Sent {
     /// The request left, or may have, and no whole answer came.
     Perhaps,
     /// It was answered, without a token.
-    Answered,
+    Answered {
+        /// The answer's status.
+        status: u16,
+    },
 }
 
 /// What a failed exchange means.

@@ -126,7 +126,8 @@ impl Reply {
         match (self.status, self.retry_after) {
             (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)) => ExchangeError::Throttled { retry_after },
             (_, retry_after) => {
-                ExchangeError::Transient { reason: reason.into(), retry_after, sent: Sent::Answered }
+                let sent = Sent::Answered { status: self.status.as_u16() };
+                ExchangeError::Transient { reason: reason.into(), retry_after, sent }
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::method::{FailureKind, RunError};
-use crate::oauth::ExchangeError;
+use crate::oauth::{ExchangeError, Sent};
 use crate::report::report;
 use crate::store::{FailureClass, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
@@ -28,6 +28,8 @@ pub enum RefreshError {
     ProviderDown {
         /// What went wrong.
         reason: String,
+        /// The status of its answer, if it gave one now.
+        status: Option<u16>,
     },
     /// The provider asked to be left alone until then.
     #[error("the provider throttles until {0}")]
@@ -121,6 +123,12 @@ impl RefreshError {
         }
     }
 
+    /// The status of the provider's answer, where that is what tells that it is down.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        if let Self::ProviderDown { status, .. } = self { *status } else { None }
+    }
+
     /// Who can do something about it.
     #[must_use]
     pub fn blame(&self) -> Blame {
@@ -154,7 +162,7 @@ impl RefreshError {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::NeedsReconnect { reason }
-            | Self::ProviderDown { reason }
+            | Self::ProviderDown { reason, .. }
             | Self::MisconfiguredApp { reason }
             | Self::OutcomeUnknown { reason }
             | Self::StoreDown { reason } => reason.clone(),
@@ -172,7 +180,7 @@ impl RefreshError {
             FailureClass::DeadGrant => Self::NeedsReconnect { reason },
             FailureClass::DeadApp => Self::MisconfiguredApp { reason },
             FailureClass::Throttled => Self::ThrottledUntil(failure.next_try.unwrap_or(failure.at)),
-            FailureClass::Transient => Self::ProviderDown { reason },
+            FailureClass::Transient => Self::ProviderDown { reason, status: None },
             FailureClass::Unknown => Self::OutcomeUnknown { reason },
         }
     }
@@ -190,7 +198,10 @@ impl RefreshError {
             | ExchangeError::Throttled { retry_after: pause } => {
                 Self::ThrottledUntil(now.plus(LONGEST_PAUSE.min(*pause)))
             }
-            ExchangeError::Transient { reason, .. } => Self::ProviderDown { reason: reason.clone() },
+            ExchangeError::Transient { reason, sent, .. } => {
+                let status = if let Sent::Answered { status } = sent { Some(*status) } else { None };
+                Self::ProviderDown { reason: reason.clone(), status }
+            }
             ExchangeError::Unknown { status, code } => {
                 Self::OutcomeUnknown { reason: format!("the token endpoint answered {status}, {code}") }
             }
@@ -256,7 +267,7 @@ fn from_method(error: &RunError) -> RefreshError {
     match error.kind() {
         FailureKind::Refused if error.is_stale() => RefreshError::NeedsReconnect { reason },
         FailureKind::Refused => RefreshError::OutcomeUnknown { reason },
-        FailureKind::Down => RefreshError::ProviderDown { reason },
+        FailureKind::Down => RefreshError::ProviderDown { reason, status: error.status() },
         FailureKind::Misconfigured => RefreshError::MisconfiguredApp { reason },
     }
 }

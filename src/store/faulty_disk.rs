@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redb::backends::FileBackend;
@@ -18,8 +18,10 @@ static DISKS: Mutex<BTreeMap<PathBuf, Arc<Disk>>> = Mutex::new(BTreeMap::new());
 /// Under one file of a store.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    /// How many more changes it makes before it takes the process with it; 0: it does not.
+    /// At which change from now something happens to it; 0: nothing does.
     changes: AtomicU64,
+    /// Whether it fails then, and does not take the process with it.
+    fails_then: AtomicBool,
     fault: Mutex<Option<io::ErrorKind>>,
 }
 
@@ -37,6 +39,17 @@ impl Disk {
         self.changes.store(change, Ordering::SeqCst);
     }
 
+    /// Takes no change any more from the n-th on.
+    pub(crate) fn fails_at(&self, change: u64) {
+        self.fails_then.store(true, Ordering::SeqCst);
+        self.changes.store(change, Ordering::SeqCst);
+    }
+
+    /// Whether it fails now.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.fault.lock().unwrap().is_some()
+    }
+
     /// From now on nothing can be changed, for this reason.
     pub(crate) fn fails(&self, reason: io::ErrorKind) {
         *self.fault.lock().unwrap() = Some(reason);
@@ -50,13 +63,23 @@ impl Disk {
     fn change(&self) -> io::Result<()> {
         let counted = |left: u64| left.checked_sub(1);
         if self.changes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted) == Ok(1) {
-            kill_process(getpid(), Signal::KILL).unwrap();
-            std::thread::park();
+            match self.fails_then.load(Ordering::SeqCst) {
+                true => self.fails(io::ErrorKind::StorageFull),
+                false => die(),
+            }
         }
         match *self.fault.lock().unwrap() {
             Some(reason) => Err(reason.into()),
             None => Ok(()),
         }
+    }
+}
+
+/// Ends this process as kill -9 does: nothing is tidied up.
+pub(crate) fn die() -> ! {
+    kill_process(getpid(), Signal::KILL).unwrap();
+    loop {
+        std::thread::park();
     }
 }
 

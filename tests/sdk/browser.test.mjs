@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { browser, noBrowser as skip, webApp } from './browser.mjs';
+import { flaws } from './readable.mjs';
 import { egress, setStage, token } from './stage.mjs';
 import { json, plant, server } from './support.mjs';
 
@@ -180,6 +181,7 @@ test('a form works without scripts, keeps what was typed but secrets, and says w
   const query = new URLSearchParams({ token: token({ id: 'joan' }), redirectUri: `${app.url}/done` });
   await page.goto(`${stage.connectUrl}/embed/integrations/crm/connect?${query}`);
   await page.screenshot({ path: '/tmp/connect-form.png', fullPage: true });
+  assert.deepEqual(await flaws(page), []);
   // What a browser would refuse itself is let through, to see what we say of it.
   await page.locator('form').evaluate((form) => { form.noValidate = true; });
   const typed = plant('mistyped-key');
@@ -191,6 +193,7 @@ test('a form works without scripts, keeps what was typed but secrets, and says w
   await page.getByLabel('Region').selectOption('us');
   await page.getByRole('button', { name: 'Connect' }).click();
   await page.screenshot({ path: '/tmp/connect-wrong.png', fullPage: true });
+  assert.deepEqual(await flaws(page), []);
   assert.equal(await page.getByLabel('Page size').getAttribute('aria-invalid'), 'true');
   assert.match(await page.locator('.wrong').innerText(), /whole number/);
   assert.equal(await page.getByLabel('User name').inputValue(), 'joan@example.com');
@@ -212,8 +215,7 @@ test('a form is plain and readable on a telephone, in the dark, and when it offe
   page = await small.newPage();
   for (const [integration, name] of [['crm', 'form'], ['several', 'ways']]) {
     await page.goto(`${stage.connectUrl}/embed/integrations/${integration}/connect?token=${token({ id: 'joan' })}`);
-    const [wanted, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-    assert(wanted <= shown, `${integration} is ${wanted} wide, and the screen ${shown}`);
+    assert.deepEqual(await flaws(page), [], integration);
     await page.screenshot({ path: `/tmp/connect-dark-${name}.png`, fullPage: true });
   }
   await page.getByRole('button', { name: 'Key and account' }).click();

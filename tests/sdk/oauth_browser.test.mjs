@@ -256,6 +256,8 @@ test('`integrations test` prints an address, and shows the steps as they are tak
     await consents(page);
     assert.deepEqual(await ended, [code, null], told);
     assert.match(said, shown);
+    const ends = said.match(/: (done|failed|not reached)/g).length;
+    assert.equal(ends, 7, `each step ends once: ${said}`);
     assertNoSecret(said + told, 'what the command prints');
     await page.close();
   }

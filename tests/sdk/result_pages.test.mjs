@@ -87,9 +87,9 @@ const kinds = [
   },
   { name: 'a forbidden token', me: [403, {}], says: '403 Forbidden', customer: 'an account that may use', operator: 'compare scopes', step: '403 · test_failed' },
   { name: 'a refusing test', me: [200, false], says: 'the credentials do not work', customer: 'Start again.', step: '200 · test_failed' },
-  { name: 'a provider with trouble', token: [503, {}], says: 'is down: status 503', customer: 'Try again in a few minutes', operator: 'the connector\'s addresses', step: 'provider_down' },
+  { name: 'a provider with trouble', token: [503, {}], says: 'is down: status 503', customer: 'Try again in a few minutes', operator: 'the connector\'s addresses', step: '503 · provider_down' },
   { name: 'a provider that is gone', integration: 'gone', says: 'is down: tcp connect error', customer: 'Try again in a few minutes', operator: 'the connector\'s addresses', step: 'provider_down' },
-  { name: 'nonsense', token: [200, {}], says: 'no access_token in its reply', customer: 'Try again in a few minutes', operator: 'the connector\'s addresses', step: 'provider_down' },
+  { name: 'nonsense', token: [200, {}], says: 'no access_token in its reply', customer: 'Try again in a few minutes', operator: 'the connector\'s addresses', step: '200 · provider_down' },
   {
     name: 'another issuer',
     brings: { code, iss: 'https://elsewhere.example' },

@@ -108,6 +108,7 @@ fn said(rejection: &Rejection) -> Said<'_> {
             let status = match other {
                 Rejection::Test(error) | Rejection::Input(error) => error.status(),
                 Rejection::Consent(ConsentError::Code(CodeError::Method(error))) => error.status(),
+                Rejection::Refresh { source, .. } => source.status(),
                 _ => None,
             };
             return Said { status, code: other.code().into(), description: other.to_string().into() };

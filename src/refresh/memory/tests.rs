@@ -41,7 +41,7 @@ fn misconfigured() -> RefreshError {
 }
 
 fn down() -> RefreshError {
-    RefreshError::ProviderDown { reason: "x".into() }
+    RefreshError::ProviderDown { reason: "x".into(), status: None }
 }
 
 /// How many exchanges a busy connection makes if all fail so.
