@@ -20,6 +20,7 @@ mod schema;
 pub mod spec;
 mod token_settings;
 
+pub use crate::token::mint::PrivateKey;
 pub use api_client::ApiClient;
 pub use catalog::Catalog;
 pub use fields::MethodError;

@@ -91,3 +91,26 @@ async fn row_3_2_6_reserved_fields_are_never_the_integrations() {
         assert_eq!(server.last().body, expected);
     }
 }
+
+#[tokio::test]
+async fn row_3_2_3_id_and_secret_go_by_the_names_that_the_provider_has_for_them() {
+    let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
+    let asking = Asking::at(&server.url());
+    let extra = ["client_key", "secret", "client_id", "client_secret", "more"];
+    let extra = extra.map(|name| (name.to_owned(), String::from("x")));
+    let named = |authentication| Client {
+        id_name: "client_key",
+        secret_name: "secret",
+        ..asking.client(authentication)
+    };
+    let grant = "grant_type=refresh_token&refresh_token=planted-token";
+    for (authentication, expected) in [
+        (ClientAuthentication::Body, "&client_key=client&secret=planted-secret&more=x"),
+        (ClientAuthentication::None, "&client_key=client&more=x"),
+        (ClientAuthentication::Header(Basic::Encoded), "&more=x"),
+    ] {
+        let request = TokenRequest { client: named(authentication), extra: &extra, ..asking.request() };
+        endpoint(Duration::from_secs(5)).exchange(&request).await.unwrap();
+        assert_eq!(server.last().body, format!("{grant}{expected}"), "{authentication:?}");
+    }
+}
