@@ -253,10 +253,7 @@ fn late() -> Failure {
 fn connected(opened: &Opened) -> Result<(), RefreshError> {
     match &opened.connection.health {
         Health::Ready => Ok(()),
-        health @ Health::Disconnected { message: reason, .. } if health.is_outcome_unknown() => {
-            Err(RefreshError::OutcomeUnknown { reason: reason.clone() })
-        }
-        Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
+        Health::Disconnected { code, message, .. } => Err(RefreshError::disconnected(code, message)),
     }
 }
 
