@@ -20,6 +20,7 @@ mod schema;
 pub mod spec;
 mod token_settings;
 
+pub use crate::token::mint::PrivateKey;
 pub use api_client::ApiClient;
 pub use catalog::Catalog;
 pub use fields::MethodError;
@@ -37,4 +38,4 @@ pub use request::{Draft, Reply, RequestMapping};
 pub use response::{Handled, ResponseHandlers, Staleness};
 pub use schema::{Flaw, Schema};
 pub use spec::Connector;
-pub use token_settings::{ErrorCodes, TokenSettings};
+pub use token_settings::{Encoding, ErrorCodes, TokenSettings};

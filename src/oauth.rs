@@ -3,6 +3,7 @@
 
 mod app_fingerprint;
 pub mod authorization;
+mod client_assertion;
 mod client_authentication;
 mod error;
 #[cfg(test)]
@@ -16,8 +17,9 @@ mod token_reply;
 mod token_request;
 
 pub use app_fingerprint::AppFingerprint;
-pub use client_authentication::{Basic, ClientAuthentication};
+pub use client_authentication::{Basic, Client, ClientAuthentication};
 pub use error::{ExchangeError, Sent};
+pub use post::Encoding;
 pub use reading::Reading;
 pub use three_legged::{OAuth1Request, Temporary};
 pub use token_endpoint::{RESERVED, TokenEndpoint};

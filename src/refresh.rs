@@ -177,7 +177,7 @@ impl Refresher {
         let subject = Subject::new(integration, account).map_err(|error| RefreshError::misfit(&error))?;
         let Some(plan) = Plan::first(&self.sources.methods, &subject).await? else { return Ok(None) };
         let started = Instant::now();
-        let sent = plan.send(&self.sources, &subject);
+        let sent = plan.send(&self.sources, &subject, self.clock.now());
         let reply =
             tokio::time::timeout(integration.refresh.wait, sent).await.unwrap_or_else(|_| Err(late()));
         let now = self.clock.steady();
@@ -253,10 +253,7 @@ fn late() -> Failure {
 fn connected(opened: &Opened) -> Result<(), RefreshError> {
     match &opened.connection.health {
         Health::Ready => Ok(()),
-        health @ Health::Disconnected { message: reason, .. } if health.is_outcome_unknown() => {
-            Err(RefreshError::OutcomeUnknown { reason: reason.clone() })
-        }
-        Health::Disconnected { message, .. } => Err(RefreshError::NeedsReconnect { reason: message.clone() }),
+        Health::Disconnected { code, message, .. } => Err(RefreshError::disconnected(code, message)),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, Integration};
 use crate::formula::Value;
 use crate::http::{Body, reply};
+use crate::refresh::RefreshError;
 use crate::refresh::schedule::next_refresh;
 use crate::secret::Secret;
 use crate::store::{Connection, Customer, FailureClass, Health, Secrets};
@@ -70,12 +71,13 @@ struct IntegrationView<'a> {
 }
 
 /// Error data as the vendor has it.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Serialize)]
 struct ErrorView<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     key: &'static str,
     message: &'a str,
+    data: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -145,8 +147,8 @@ impl<'a> ConnectionView<'a> {
             connected: ready,
             disconnected: !ready,
             state: state(connection),
+            errors: error.clone().map(|error| [error]),
             error,
-            errors: error.map(|error| [error]),
             is_test: connection.is_test,
             can_test: option.is_some_and(AuthOption::can_test),
             can_refresh_credentials: can_refresh,
@@ -216,11 +218,9 @@ fn missing_scopes(
 
 fn error(health: &Health) -> Option<ErrorView<'_>> {
     let Health::Disconnected { code, message, .. } = health else { return None };
-    let key = match code.as_str() {
-        "connection_is_defunct" => "connection_is_defunct",
-        _ => "access_token_expired",
-    };
-    Some(ErrorView { kind: "connection", key, message })
+    let data = RefreshError::disconnected(code, message).data();
+    // Whatever the last refresh came to, only connecting again helps.
+    Some(ErrorView { kind: "connection", key: "connection_is_defunct", message, data })
 }
 
 /// In the vendor's words. An app that the provider refuses is for the operator to mend.

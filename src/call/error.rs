@@ -29,6 +29,8 @@ pub enum CallError {
         message: String,
         /// When it was found out.
         since: Timestamp,
+        /// The same for a caller's program.
+        why: RefreshError,
     },
     /// The stored token has ended and there is no new one.
     #[error("the credentials have ended")]

@@ -10,7 +10,7 @@ use crate::http::egress::Egress;
 use crate::inject::target::Allowed;
 use crate::method::Subject;
 use crate::names::ConnectionId;
-use crate::refresh::account;
+use crate::refresh::{RefreshError, account};
 use crate::store::{Customer, Health, Opened, Store, StoreError};
 
 use super::CallError;
@@ -24,7 +24,8 @@ pub(super) async fn open(store: &Store, id: &ConnectionId) -> Result<Opened, Cal
     match &opened.connection.health {
         Health::Ready => Ok(opened),
         Health::Disconnected { code, message, at } => {
-            Err(CallError::Disconnected { code: code.clone(), message: message.clone(), since: *at })
+            let why = RefreshError::disconnected(code, message);
+            Err(CallError::Disconnected { code: code.clone(), message: message.clone(), since: *at, why })
         }
     }
 }

@@ -9,7 +9,7 @@ use super::field::{self, Complaint, Field, Typed};
 use super::flow::{End, Made};
 use super::form::Form;
 use super::page::{self, Told};
-use super::rejection::{self, Rejection};
+use super::rejection::{self, Refused, Rejection};
 use super::requested::Followed;
 use super::seen::Seen;
 use super::subject::{Cancel, Subject};
@@ -138,14 +138,10 @@ impl Connect {
             Err(refused) if fields.is_empty() && steps.failure().is_some() => Err(Rejection::Api(refused)),
             // Nothing has ended yet: whoever sits in front of it may type something else.
             Err(refused) => {
-                let mut complaints = refused.complaints(&fields);
-                let advice = steps.failure().and_then(Step::advice);
-                complaints.extend(
-                    advice.map(|advice| Complaint { field: String::new(), what: advice.to_string() }),
-                );
+                let page = show(&complaints(&refused, &fields, &steps));
                 let rejection = Rejection::Api(refused);
                 seen.refused(&rejection);
-                return Ok(rejection.marked(show(&complaints)));
+                return Ok(rejection.marked(page));
             }
         };
         if let Err(rejection) = &made {
@@ -158,4 +154,12 @@ impl Connect {
         let end = End { made, steps: &steps, is_awaited, integration: &subject.integration };
         Ok(self.ended(visit, redirect, Some(caller), end))
     }
+}
+
+/// What is wrong with what was typed in, and what to do about it where the third party said so.
+fn complaints(refused: &Refused, fields: &[Field], steps: &Steps) -> Vec<Complaint> {
+    let mut complaints = refused.complaints(fields);
+    let advice = steps.failure().and_then(Step::advice);
+    complaints.extend(advice.map(|advice| Complaint { field: String::new(), what: advice.to_string() }));
+    complaints
 }

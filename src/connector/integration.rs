@@ -12,6 +12,7 @@ use super::{AuthOption, Connector, RefreshSettings, TokenSettings};
 use crate::formula::{Value, Variables};
 use crate::names::{AppId, IntegrationKey, WorkspaceKey};
 use crate::secret::Secret;
+use crate::token::mint::PrivateKey;
 
 /// The key of the integration that stands for a customer's own API.
 pub const INTERNAL_API: &str = "internal-api";
@@ -25,6 +26,8 @@ pub struct App {
     pub client_id: String,
     /// The client's secret; a public client has none.
     pub client_secret: Option<Secret<String>>,
+    /// What it signs assertions with, where it has no secret to show.
+    pub private_key: Option<Arc<PrivateKey>>,
 }
 
 /// How many connections a customer may have.

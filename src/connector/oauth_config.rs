@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::TokenSettings;
 use super::fields::{Fields, MethodError, scalar};
+use super::{App, TokenSettings};
 use crate::formula::Value;
 use crate::secret::Secret;
+use crate::token::mint::PrivateKey;
 
 /// The fields a `getOAuthConfig` mapping may have; `grantType` and `issuer` are ours.
 pub(super) const KEYS: [&str; 15] = [
@@ -39,6 +40,10 @@ pub enum ClientAuthentication {
     Both,
     /// Neither: both skip flags are true.
     None,
+    /// An assertion signed with the app's private key instead (RFC 7523).
+    PrivateKeyJwt,
+    /// An assertion signed with its secret.
+    ClientSecretJwt,
 }
 
 /// Which grant makes the first token.
@@ -58,6 +63,8 @@ pub struct OAuthConfig {
     pub client_id: String,
     /// The client's secret; a public client has none.
     pub client_secret: Option<Secret<String>>,
+    /// What the app signs assertions with.
+    pub private_key: Option<Arc<PrivateKey>>,
     /// Where the customer consents; needed for the authorization code grant.
     pub authorize_uri: Option<String>,
     /// The token endpoint, an absolute http or https URL.
@@ -92,6 +99,7 @@ impl OAuthConfig {
         Ok(Self {
             client_id: fields.required(&["clientId"])?,
             client_secret: fields.text(&["clientSecret"])?.map(Secret::new),
+            private_key: None,
             authorize_uri,
             token_uri,
             scopes: scopes(&fields)?,
@@ -105,9 +113,10 @@ impl OAuthConfig {
         })
     }
 
-    /// With what the integration says of the token endpoint, which goes before what the connector says.
+    /// With what the integration says of the token endpoint, which goes before what the connector says, and of its app.
     #[must_use]
-    pub fn with(mut self, token_endpoint: &Arc<TokenSettings>) -> Self {
+    pub fn with(mut self, token_endpoint: &Arc<TokenSettings>, app: Option<&App>) -> Self {
+        self.private_key = app.and_then(|app| app.private_key.clone());
         self.client_authentication =
             token_endpoint.client_authentication.unwrap_or(self.client_authentication);
         self.token_endpoint = Arc::clone(token_endpoint);

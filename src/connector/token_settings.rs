@@ -10,6 +10,14 @@ use super::ClientAuthentication;
 pub struct TokenSettings {
     /// How the client proves itself, over what the connector says.
     pub client_authentication: Option<ClientAuthentication>,
+    /// How the fields of a request travel.
+    pub encoding: Encoding,
+    /// What it calls `client_id`, if not that.
+    pub client_id_name: Option<String>,
+    /// What it calls `client_secret`, if not that.
+    pub client_secret_name: Option<String>,
+    /// Whom a client's assertion is for, if not the endpoint by its address.
+    pub audience: Option<String>,
     /// HTTP Basic has id and secret as they are, not form-urlencoded first as RFC 6749 section 2.3.1 wants.
     pub basic_is_raw: bool,
     /// Where refresh tokens go, if not to the token endpoint.
@@ -27,6 +35,32 @@ pub struct TokenSettings {
     pub errors: ErrorCodes,
     /// How long tokens live whose reply does not say it.
     pub lifetime: Option<Duration>,
+}
+
+impl TokenSettings {
+    /// What it calls `client_id`.
+    #[must_use]
+    pub fn client_id_name(&self) -> &str {
+        self.client_id_name.as_deref().unwrap_or("client_id")
+    }
+
+    /// What it calls `client_secret`.
+    #[must_use]
+    pub fn client_secret_name(&self) -> &str {
+        self.client_secret_name.as_deref().unwrap_or("client_secret")
+    }
+}
+
+/// How the fields of a token request travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// As a form.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+    /// In the query of a GET.
+    Query,
 }
 
 /// Codes of a token endpoint's refusals, as its replies have them, by what they mean. They go before what is known of codes

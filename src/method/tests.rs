@@ -33,7 +33,7 @@ fn integration(connector: Arc<Connector>) -> Integration {
         parameters: Secret::new(Value::empty_object()),
         options: [].into(),
         scopes: None,
-        apps: vec![App { id: "own".into(), client_id: "id".into(), client_secret }],
+        apps: vec![App { id: "own".into(), client_id: "id".into(), client_secret, private_key: None }],
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,

@@ -30,6 +30,8 @@ pub struct AuthorizationRequest<'a> {
     pub authorize_uri: &'a str,
     /// The OAuth app.
     pub client_id: &'a str,
+    /// What its provider calls `client_id`.
+    pub client_id_name: &'a str,
     /// Where the browser is to come back to.
     pub redirect_uri: &'a str,
     /// What is asked for; nothing is not sent.
@@ -52,10 +54,11 @@ impl AuthorizationRequest<'_> {
         let said: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         url.set_query(None);
         let mut query = url.query_pairs_mut();
-        let is_free = |(name, _): &&(String, String)| !RESERVED.contains(&name.as_str());
+        let is_free =
+            |(name, _): &&(String, String)| !RESERVED.contains(&name.as_str()) && name != self.client_id_name;
         let is_replaced = |name: &str| self.extra.iter().any(|(extra, _)| extra == name);
         query.extend_pairs(said.iter().filter(is_free).filter(|(name, _)| !is_replaced(name)));
-        query.append_pair("response_type", "code").append_pair("client_id", self.client_id);
+        query.append_pair("response_type", "code").append_pair(self.client_id_name, self.client_id);
         query.append_pair("redirect_uri", self.redirect_uri);
         if !self.scopes.is_empty() {
             query.append_pair("scope", &self.scopes.join(" "));
@@ -106,6 +109,7 @@ mod tests {
         let request = AuthorizationRequest {
             authorize_uri,
             client_id: "c",
+            client_id_name: "client_id",
             redirect_uri: "https://auth.example.com/oauth-callback",
             scopes,
             state: "s:t",
@@ -130,6 +134,30 @@ mod tests {
         let (one, other) = (code_verifier(), code_verifier());
         assert_eq!(one.expose().len(), 43);
         assert!(!one.matches(other.expose().as_bytes()));
+    }
+
+    #[test]
+    fn row_3_2_3_the_id_goes_by_the_name_that_the_provider_has_for_it_and_only_once() {
+        let extra = pairs(&[("client_key", "evil"), ("client_id", "evil"), ("lang", "de")]);
+        let request = AuthorizationRequest {
+            authorize_uri: "https://p.example/authorize?client_key=old",
+            client_id: "c",
+            client_id_name: "client_key",
+            redirect_uri: "https://auth.example.com/oauth-callback",
+            scopes: &[],
+            state: "s",
+            verifier: None,
+            extra: &extra,
+        };
+        let query: Vec<_> = request.url().unwrap().query_pairs().into_owned().collect();
+        let expected = pairs(&[
+            ("response_type", "code"),
+            ("client_key", "c"),
+            ("redirect_uri", "https://auth.example.com/oauth-callback"),
+            ("state", "s"),
+            ("lang", "de"),
+        ]);
+        assert_eq!(query, expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::http::egress::Names;
 
-use super::client_authentication::ClientAuthentication;
+use super::client_authentication::Proof;
 use super::error::ExchangeError;
 use super::post::{Post, Reply, admit};
 use super::token_reply::{OwnSecrets, TokenResponse, understand};
@@ -50,12 +50,13 @@ impl TokenEndpoint {
     /// What the refusal, or the missing answer, means: [`ExchangeError`].
     pub async fn exchange(&self, request: &TokenRequest<'_>) -> Result<TokenResponse, ExchangeError> {
         let uri = admit(request.token_uri, request.egress)?;
-        let authentication = request.authentication.given(request.client_secret);
-        let authorization = authentication.header(request.client_id, request.client_secret);
-        let form = form(request, authentication);
-        let post = Post { uri: &uri, authorization, form, egress: request.egress };
+        let proof = request.client.proof(request.token_uri, request.now)?;
+        let own = OwnSecrets::of(request, &proof);
+        let form = form(request, &proof);
+        let (authorization, encoding) = (proof.authorization, request.encoding);
+        let post = Post { uri: &uri, authorization, form, encoding, egress: request.egress };
         let reply = self.post(post).await?;
-        understand(&reply, request.reading, &["access_token"], &OwnSecrets::of(request))
+        understand(&reply, request.reading, &["access_token"], &own)
     }
 
     /// Sends it once.
@@ -64,14 +65,17 @@ impl TokenEndpoint {
     }
 }
 
-fn form(request: &TokenRequest<'_>, authentication: ClientAuthentication) -> String {
+fn form(request: &TokenRequest<'_>, proof: &Proof<'_>) -> String {
     let mut form = Serializer::new(String::new());
     request.grant.write(&mut form);
     if let Some(scope) = &request.scope {
         form.append_pair("scope", scope);
     }
-    authentication.write(&mut form, request.client_id, request.client_secret);
-    let is_ours = |name: &str| RESERVED.contains(&name) || (name == "scope" && request.scope.is_some());
+    form.extend_pairs(proof.fields.iter().map(|(name, value)| (name, value.as_str())));
+    let names = [request.client.id_name, request.client.secret_name];
+    let is_ours = |name: &str| {
+        RESERVED.contains(&name) || names.contains(&name) || (name == "scope" && request.scope.is_some())
+    };
     form.extend_pairs(request.extra.iter().filter(|(name, _)| !is_ours(name)));
     form.finish()
 }

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::oauth1::Signer;
 use crate::secret::Secret;
 
-use super::client_authentication::{Basic, basic};
+use super::client_authentication::{Basic, Client, Proof, basic};
 use super::error::{ExchangeError, Sent};
 use super::meaning::{Dialect, Meaning};
 use super::post::Reply;
@@ -210,13 +210,16 @@ fn is_token(name: &str, text: &str) -> bool {
 pub(super) struct OwnSecrets(Vec<Zeroizing<String>>);
 
 impl OwnSecrets {
-    pub(super) fn of(request: &TokenRequest<'_>) -> Self {
+    pub(super) fn of(request: &TokenRequest<'_>, proof: &Proof<'_>) -> Self {
         let mut own: Vec<_> =
             request.grant.secrets().map(|secret| Zeroizing::new(secret.expose().clone())).collect();
-        if let Some(secret) = request.client_secret {
-            own.extend([Basic::Encoded, Basic::Raw].map(|form| basic(form, request.client_id, secret)));
+        let Client { id, secret, .. } = request.client;
+        if let Some(secret) = secret {
+            own.extend([Basic::Encoded, Basic::Raw].map(|form| basic(form, id, secret)));
             own.push(Zeroizing::new(secret.expose().clone()));
         }
+        let assertion = proof.fields.iter().find(|(name, _)| *name == "client_assertion");
+        own.extend(assertion.map(|(_, assertion)| assertion.clone()));
         Self::written(own)
     }
 

@@ -3,8 +3,10 @@
 
 use url::form_urlencoded::Serializer;
 
-use super::client_authentication::ClientAuthentication;
+use super::client_authentication::Client;
+use super::post::Encoding;
 use super::reading::Reading;
+use crate::clock::Timestamp;
 use crate::http::egress::Egress;
 use crate::secret::Secret;
 
@@ -62,17 +64,17 @@ pub struct TokenRequest<'a> {
     /// The token endpoint's address.
     pub token_uri: &'a str,
     /// The OAuth app.
-    pub client_id: &'a str,
-    /// Its secret; a public client has none.
-    pub client_secret: Option<&'a Secret<String>>,
-    /// How the client proves itself.
-    pub authentication: ClientAuthentication,
+    pub client: Client<'a>,
     /// What is asked for.
     pub grant: Grant<'a>,
     /// The `scope` parameter, if one is to be sent.
     pub scope: Option<String>,
     /// Further form fields, such as `audience`. None can replace a field of the protocol.
     pub extra: &'a [(String, String)],
+    /// How its fields travel.
+    pub encoding: Encoding,
+    /// The time, for what says when it was made.
+    pub now: Timestamp,
     /// How the reply is read.
     pub reading: Reading<'a>,
     /// Where the request may go.

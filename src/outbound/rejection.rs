@@ -218,7 +218,9 @@ impl Rejection {
     pub(super) fn answer(&self, status: StatusCode, subject: &Subject<'_>) -> Response<Body> {
         let (kind, key) = self.vendor_error();
         let mut data = match self {
-            Self::Call(CallError::Refresh { source, .. }) => Some(source.data()),
+            Self::Call(CallError::Refresh { source: why, .. } | CallError::Disconnected { why, .. }) => {
+                Some(why.data())
+            }
             _ => None,
         };
         if let Some(url) = subject.url {

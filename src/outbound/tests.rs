@@ -123,6 +123,7 @@ async fn where_the_refresh_fails_the_original_answer_goes_back_with_the_reason()
     let next = scene.get("/connections/c1/proxy/things").await;
     assert_eq!(next.status, 409);
     assert_eq!(next.header("x-sidegate-rejection"), Some("disconnected"));
+    assert!(next.body.contains(r#""refresh":{"code":"needs_reconnect"}"#), "{}", next.body);
     assert_eq!((scene.calls().len(), scene.exchanges()), (1, 1), "nothing is sent for a dead connection");
 }
 

@@ -12,7 +12,8 @@ use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Methods, RunError, Subject};
 use crate::oauth::{
-    AppFingerprint, Basic, ClientAuthentication, Grant, Reading, TokenRequest, TokenResponse,
+    AppFingerprint, Basic, Client, ClientAuthentication, Encoding, Grant, Reading, TokenRequest,
+    TokenResponse,
 };
 use crate::report::report;
 use crate::secret::Secret;
@@ -143,7 +144,11 @@ impl Plan {
     /// The app that it speaks for; none where a connector's own method asks.
     pub(super) fn app(&self, integration: &Integration) -> Option<AppFingerprint> {
         match self {
-            Self::Tokens(plan) => Some(AppFingerprint::of(integration.key.as_str(), &plan.request())),
+            Self::Tokens(plan) => {
+                let TokenPlan { config, parameters, .. } = &**plan;
+                let (whose, uri) = (integration.key.as_str(), &config.token_uri);
+                Some(AppFingerprint::of(whose, uri, &client(config), encoding(config), parameters))
+            }
             Self::Method(_) => None,
         }
     }
@@ -158,11 +163,17 @@ impl Plan {
         }
     }
 
-    /// Sends it once.
-    pub(super) async fn send(&self, sources: &Sources, subject: &Subject<'_>) -> Result<Reply, Failure> {
+    /// Sends it once, at `now`.
+    pub(super) async fn send(
+        &self,
+        sources: &Sources,
+        subject: &Subject<'_>,
+        now: Timestamp,
+    ) -> Result<Reply, Failure> {
         match self {
             Self::Tokens(plan) => {
-                let response = sources.tokens.exchange(&plan.request()).await.map_err(Failure::Exchange)?;
+                let response =
+                    sources.tokens.exchange(&plan.request(now)).await.map_err(Failure::Exchange)?;
                 Ok(Reply::Tokens(fields(&response), response.date()))
             }
             Self::Method(_) => {
@@ -179,15 +190,15 @@ pub(super) fn refresh_token(credentials: &Value) -> Option<&str> {
 }
 
 impl TokenPlan {
-    fn request(&self) -> TokenRequest<'_> {
+    fn request(&self, now: Timestamp) -> TokenRequest<'_> {
         TokenRequest {
             token_uri: &self.config.token_uri,
-            client_id: &self.config.client_id,
-            client_secret: self.config.client_secret.as_ref(),
-            authentication: authentication(&self.config),
+            client: client(&self.config),
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
             extra: &self.parameters,
+            encoding: encoding(&self.config),
+            now,
             reading: reading(&self.config),
             egress: self.egress,
         }
@@ -252,14 +263,39 @@ async fn own_fields(
     methods.from_refresh_token_response(&Subject::new(integration, account)?, reply).await
 }
 
+/// The app as the token client has it.
+pub(super) fn client(config: &OAuthConfig) -> Client<'_> {
+    let settings = &config.token_endpoint;
+    Client {
+        id: &config.client_id,
+        secret: config.client_secret.as_ref(),
+        private_key: config.private_key.as_deref(),
+        authentication: authentication(config),
+        id_name: settings.client_id_name(),
+        secret_name: settings.client_secret_name(),
+        audience: settings.audience.as_deref(),
+    }
+}
+
 /// The connector's word for how the client proves itself, as the token client has it.
-pub(super) fn authentication(config: &OAuthConfig) -> ClientAuthentication {
+fn authentication(config: &OAuthConfig) -> ClientAuthentication {
     let basic = if config.token_endpoint.basic_is_raw { Basic::Raw } else { Basic::Encoded };
     match config.client_authentication {
         connector::ClientAuthentication::Header => ClientAuthentication::Header(basic),
         connector::ClientAuthentication::Body => ClientAuthentication::Body,
         connector::ClientAuthentication::Both => ClientAuthentication::Both(basic),
         connector::ClientAuthentication::None => ClientAuthentication::None,
+        connector::ClientAuthentication::PrivateKeyJwt => ClientAuthentication::PrivateKeyJwt,
+        connector::ClientAuthentication::ClientSecretJwt => ClientAuthentication::ClientSecretJwt,
+    }
+}
+
+/// How the fields of a request travel.
+pub(super) fn encoding(config: &OAuthConfig) -> Encoding {
+    match config.token_endpoint.encoding {
+        connector::Encoding::Form => Encoding::Form,
+        connector::Encoding::Json => Encoding::Json,
+        connector::Encoding::Query => Encoding::Query,
     }
 }
 
@@ -290,7 +326,9 @@ pub(super) async fn config(methods: &Methods, subject: &Subject<'_>) -> Result<O
             "the token endpoint is computed, and the integration's `hosts` do not list it".into(),
         ));
     }
-    Ok(config.with(&subject.integration.token_endpoint))
+    let integration = subject.integration;
+    let app = subject.app().map_or_else(|| integration.apps.first(), |id| integration.app(id));
+    Ok(config.with(&integration.token_endpoint, app))
 }
 
 /// A connection stays with the app that granted it: another app's secret would be refused, or worse, accepted.

@@ -137,7 +137,7 @@ impl Refresher {
         let customer = self.customer(&ready.integration, &ready.current).await;
         let account = account(&ready.current, customer.as_ref());
         let subject = Subject::new(&ready.integration, account).map_err(Failure::Method)?;
-        let sent = ready.plan.send(&self.sources, &subject);
+        let sent = ready.plan.send(&self.sources, &subject, self.clock.now());
         tokio::time::timeout_at(ready.held.deadline, sent).await.unwrap_or_else(|_| Err(late()))
     }
 

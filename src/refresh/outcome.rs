@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::method::{FailureKind, RunError};
 use crate::oauth::{ExchangeError, Sent};
 use crate::report::report;
-use crate::store::{FailureClass, RefreshFailure};
+use crate::store::{FailureClass, Health, RefreshFailure};
 use crate::telemetry::labels::{Blame, RefreshOutcome};
 
 use super::pauses::LONGEST_PAUSE;
@@ -70,6 +70,16 @@ impl RefreshError {
     /// The connector does not fit the connection any more.
     pub(super) fn misfit(error: &RunError) -> Self {
         Self::MisconfiguredApp { reason: error.to_string() }
+    }
+
+    /// Why a connection is disconnected, from the code and the sentence of its health.
+    #[must_use]
+    pub fn disconnected(code: &str, message: &str) -> Self {
+        let reason = message.to_owned();
+        match code {
+            Health::OUTCOME_UNKNOWN => Self::OutcomeUnknown { reason },
+            _ => Self::NeedsReconnect { reason },
+        }
     }
 
     /// The stable code, which callers see in `X-Sidegate-Refresh`.

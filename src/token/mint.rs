@@ -1,6 +1,8 @@
 //! Making tokens: the twelve algorithms, for `token mint`, the minted credential kinds and the tests.
 //! Never knows what the claims mean or who asked for them.
 
+mod private_key;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
@@ -8,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use serde_json::{Map, Value, json};
+
+pub use private_key::PrivateKey;
 
 use super::keys::Algorithm;
 use crate::secret::Secret;
@@ -38,6 +42,11 @@ pub enum MintError {
     /// The key is of another kind or curve than the algorithm asks for, or RSA under 2048 bits.
     #[error("the private key does not fit {0}")]
     KeyDoesNotFit(Algorithm),
+    /// The key is of a kind that no algorithm here has.
+    #[error(
+        "the private key is neither RSA of at least 2048 bits nor on one of the curves P-256, P-384 and P-521"
+    )]
+    UnknownKind,
     /// The signature itself failed.
     #[error("the token could not be signed")]
     Sign(#[source] jsonwebtoken::errors::Error),

@@ -5,6 +5,7 @@ mod layers;
 mod lenders;
 mod mistakes;
 mod policy;
+mod private_keys;
 mod spill;
 mod token_endpoint;
 

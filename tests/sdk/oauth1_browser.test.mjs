@@ -156,3 +156,15 @@ test('where something was typed in, the form comes back with what went wrong and
   assert.equal((await state()).status, 'pending');
   await page.close();
 });
+
+test('`integrations test` ends where the third party refuses before the browser is sent there', { skip }, async () => {
+  const { code, out, err } = await stage.tested('wrong', async (address) => {
+    const page = await stage.chromium.newPage();
+    await page.goto(address);
+    await page.getByRole('button', { name: 'Connect' }).click();
+    await page.getByRole('heading', { name: 'Not connected to Boards' }).waitFor();
+    await page.close();
+  });
+  assert.equal(code, 1, err);
+  assert.match(out, /✗ Get a request token: failed.*, answer 401\n(.*\n)*.*Compare the client id and secret/);
+});

@@ -1,12 +1,10 @@
 // Connecting by OAuth as people do it: in a real Chromium, by the real SDKs, through the login page of npm oidc-provider.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { browser, noBrowser as skip } from './browser.mjs';
 import { oauthServer } from './oauth_server.mjs';
 import { egress, setStage } from './stage.mjs';
-import { assertNoSecret, binary, plant } from './support.mjs';
+import { assertNoSecret, plant } from './support.mjs';
 
 const clientSecret = plant('client-secret');
 
@@ -17,7 +15,7 @@ before(async () => {
   stage = await setStage();
   ({ app, chromium } = stage);
   oauth = await oauthServer({ clientId: 'sidegate', clientSecret, redirectUris: [stage.callback] });
-  const spec = (more) => `
+  const spec = (test, authorizeUri = `${oauth.url}/auth`, more = '') => `
 name: Pipeline CRM
 auth:
   type: oauth2
@@ -26,17 +24,18 @@ auth:
     mapping:
       clientId: {$var: connectorParameters.clientId}
       clientSecret: {$var: connectorParameters.clientSecret}
-      authorizeUri: ${oauth.url}/auth
+      authorizeUri: ${authorizeUri}
+      issuer: ${oauth.url}
       tokenUri: ${oauth.url}/token
       clientAuthLocation: headers
       scopes: [openid, offline_access]
-      extra: {prompt: consent}
+      extra: {prompt: consent${more}}
   makeApiClient:
     type: mapping
     mapping:
       baseUri: ${oauth.url}
       headers: {Authorization: {$concat: ['Bearer ', {$var: credentials.access_token}]}}
-  test: {type: rest-api-mapping, mapping: {path: ${more}, method: get}}
+  test: {type: rest-api-mapping, mapping: {path: ${test}, method: get}}
 `;
   const integration = (connector, appSecret) => `
 connector: ${connector}
@@ -45,9 +44,12 @@ ${egress}`;
   await stage.start({
     'connectors/crm/spec.yml': spec('/resource'),
     'connectors/untested/spec.yml': spec('/nothing-here'),
+    // Its pages are on another site then, for `localhost` and 127.0.0.1 are two.
+    'connectors/posting/spec.yml': spec('/resource', oauth.url.replace('127.0.0.1', 'localhost') + '/auth', ', response_mode: form_post'),
     'integrations/crm.yaml': integration('crm', clientSecret),
     'integrations/wrong.yaml': integration('crm', plant('another-secret')),
     'integrations/untested.yaml': integration('untested', clientSecret),
+    'integrations/posting.yaml': integration('posting', clientSecret),
   });
 });
 
@@ -181,6 +183,21 @@ for (const generation of ['old', 'new']) {
   });
 }
 
+test('an answer that is posted from another site connects, and tells a no', { skip }, async () => {
+  for (const refuses of [true, false]) {
+    const posts = [];
+    const note = (request) => { if (request.method() === 'POST' && request.url() === stage.callback) posts.push(request.headers().origin); };
+    chromium.on('request', note);
+    const { page, state } = await followed('posting', { refuses });
+    chromium.off('request', note);
+    assert.deepEqual(posts, [oauth.url.replace('127.0.0.1', 'localhost')]);
+    const { status, steps } = await state();
+    assert.equal(status, refuses ? 'error' : 'success');
+    if (refuses) assert.equal(steps.find((step) => step.state === 'failed').code, 'access_denied');
+    await page.close();
+  }
+});
+
 test('a refused consent shows its reason, what to do, and how far it came', { skip }, async () => {
   const { page, state } = await followed('crm', { refuses: true });
   await page.getByRole('alert').waitFor();
@@ -239,27 +256,18 @@ test('the page at the end is plain and readable on a telephone, in the dark, and
 
 test('`integrations test` prints an address, and shows the steps as they are taken', { skip }, async () => {
   for (const [integration, code, shown] of [['crm', 0, /✓ Test the connection: done.* answer 200\n/], ['wrong', 1, /✗ Exchange .*401, invalid_client\n(.*\n)*.*client id and secret/]]) {
-    const command = spawn(binary, ['integrations', 'test', integration, '--config', stage.gate.path, '--address', new URL(stage.gate.outbound).host], { env: {} });
-    let said = ''; let told = '';
-    command.stdout.on('data', (data) => { said += data; });
-    const ended = once(command, 'close');
-    for await (const data of command.stderr.iterator({ destroyOnReturn: false })) {
-      told += data;
-      if (told.includes('connectionRequestId=') && told.includes('Waiting')) break;
-    }
-    command.stderr.on('data', (data) => { told += data; });
-    const page = await chromium.newPage();
-    await page.goto(/http\S+connectionRequestId=\S+/.exec(told)[0]);
-    await page.getByRole('button', { name: 'Connect' }).click();
-    const waiting = /✓ Send the browser.*: done.*\n(.*\n)*.*… Wait for the browser to come back: under way\n/;
-    while (!waiting.test(said)) await once(command.stdout, 'data');
-    await consents(page);
-    assert.deepEqual(await ended, [code, null], told);
-    assert.match(said, shown);
-    const ends = said.match(/: (done|failed|not reached)/g).length;
-    assert.equal(ends, 7, `each step ends once: ${said}`);
-    assertNoSecret(said + told, 'what the command prints');
-    await page.close();
+    const { out, err, ...ended } = await stage.tested(integration, async (address, prints) => {
+      const page = await chromium.newPage();
+      await page.goto(address);
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await prints(/✓ Send the browser.*: done.*\n(.*\n)*.*… Wait for the browser to come back: under way\n/);
+      await consents(page);
+      await page.getByRole('heading', { name: /onnected/ }).waitFor();
+      await page.close();
+    });
+    assert.equal(ended.code, code, err);
+    assert.match(out, shown);
+    assert.equal(out.match(/: (done|failed|not reached)/g).length, 7, `each step ends once: ${out}`);
   }
   const { body } = await stage.asked('/connections?userId=sidegate-test', { isAdmin: true });
   assert.deepEqual(body.items.filter((item) => item.userId === 'sidegate-test'), [], 'the test took its connection away again');

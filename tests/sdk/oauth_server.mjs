@@ -6,8 +6,9 @@ import http from 'node:http';
 /**
  * Starts a provider with one client. `/resource` takes only its live access tokens; `/forbidden` takes none, and `/scope`
  * misses a scope. With `redirectUris` people may log in with any name and password, and are asked for their consent.
+ * `metadata`: what else is registered for the client.
  */
-export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600, redirectUris = [] }) {
+export async function oauthServer({ clientId, clientSecret, accessTokenSeconds = 3600, redirectUris = [], metadata = {} }) {
   const tokenRequests = [];
   const seen = { resource: 0, rejected: 0, bodies: [] };
   let delayed = 0;
@@ -28,6 +29,7 @@ export async function oauthServer({ clientId, clientSecret, accessTokenSeconds =
       client_secret: clientSecret,
       grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
       redirect_uris: [`${url}/callback`, ...redirectUris],
+      ...metadata,
     }],
     features: { devInteractions: { enabled: redirectUris.length > 0 }, clientCredentials: { enabled: true } },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),

@@ -7,14 +7,17 @@ import { oauthServer } from './oauth_server.mjs';
 
 const workspace = 'acme';
 
-/** Starts both. `environment` is Sidegate's. */
-export async function refreshing({ callers, accessTokenSeconds, environment }) {
+/**
+ * Starts both. `environment` is Sidegate's. `proof`: how the app proves itself instead of by its secret in the header, as it is
+ * registered (`metadata`) and configured (`app`, `tokenEndpoint`).
+ */
+export async function refreshing({ callers, accessTokenSeconds, environment, proof = {} }) {
   const [secret, clientSecret] = [plant('workspace-secret'), plant('client-secret')];
   const token = (claims) => jwt.sign({ iss: workspace, ...claims }, secret, { expiresIn: '4h' });
   const customer = token({ id: 'customer-1' });
   const admin = token({ id: 'customer-1', isAdmin: true });
   const agent = new http.Agent({ keepAlive: true, maxSockets: callers });
-  const oauth = await oauthServer({ clientId: 'sidegate', clientSecret, accessTokenSeconds });
+  const oauth = await oauthServer({ clientId: 'sidegate', clientSecret, accessTokenSeconds, metadata: proof.metadata });
   const spec = (grantType) => `
 name: OAuth
 auth:
@@ -36,7 +39,8 @@ auth:
 `;
   const integration = (connector) => `
 connector: ${connector}
-apps: [{id: own, clientId: sidegate, clientSecret: {value: "${clientSecret}"}}]
+apps: [{id: own, clientId: sidegate, ${proof.app ?? `clientSecret: {value: "${clientSecret}"}`}}]
+tokenEndpoint: ${proof.tokenEndpoint ?? '{}'}
 egress: {allowPrivate: true, allowPlain: true}
 `;
   const gate = await sidegate({

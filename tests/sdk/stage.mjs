@@ -1,9 +1,11 @@
 // What the browser tests stand on: a web app with the SDKs in it, a Sidegate whose connect pages that app may use, and a
 // Chromium. What there is to be connected, and to whom, each test says itself.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import jwt from 'jsonwebtoken';
 import { browser, webApp } from './browser.mjs';
-import { configuration, freePort, plant, sidegate } from './support.mjs';
+import { assertNoSecret, binary, configuration, freePort, plant, sidegate } from './support.mjs';
 
 const workspace = 'acme';
 const secret = plant('workspace-secret');
@@ -68,6 +70,28 @@ connect: {redirectUris: ["${this.app.url}/done"]}
   async asked(path, claims, options = {}) {
     const answer = await fetch(`${this.gate.outbound}${path}`, { ...options, headers: { Authorization: `Bearer ${token(claims)}` } });
     return { status: answer.status, body: await answer.json() };
+  }
+
+  /**
+   * What `integrations test` prints, and its exit code. `follow(address, prints)` does what a person would; `prints(pattern)`
+   * waits for what is printed meanwhile.
+   */
+  async tested(integration, follow) {
+    const command = spawn(binary, ['integrations', 'test', integration, '--config', this.gate.path, '--address', new URL(this.gate.outbound).host], { env: {} });
+    const printed = { out: '', err: '' };
+    command.stdout.on('data', (data) => { printed.out += data; });
+    command.stderr.on('data', (data) => { printed.err += data; });
+    const ended = once(command, 'close');
+    const early = ended.then(() => { throw new Error(`it ended:\n${printed.err}${printed.out}`); });
+    const prints = async (pattern, stream = 'out') => {
+      while (!pattern.test(printed[stream])) await Promise.race([once(command[`std${stream}`], 'data'), early]);
+      return pattern.exec(printed[stream])[0];
+    };
+    early.catch(() => {});
+    await follow(await prints(/http\S+connectionRequestId=\S+(?=\s)/, 'err'), prints);
+    const [code] = await ended;
+    assertNoSecret(printed.out + printed.err, 'what the command prints');
+    return { ...printed, code };
   }
 
   /** A link that a person opens in a tab of its own, where nothing closes it and nobody is told; and what is known of it. */

@@ -85,6 +85,7 @@ fn authorization(
     let request = AuthorizationRequest {
         authorize_uri,
         client_id: &config.client_id,
+        client_id_name: config.token_endpoint.client_id_name(),
         redirect_uri: callback,
         scopes: wanted_scopes(with, &config.scopes),
         state,

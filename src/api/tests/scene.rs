@@ -194,7 +194,7 @@ pub(in crate::api) fn integration(key: &str, auth: &str) -> Integration {
         parameters: Secret::new(Value::empty_object()),
         options: [].into(),
         scopes: None,
-        apps: vec![App { id: "own".into(), client_id: "c".into(), client_secret: None }],
+        apps: vec![App { id: "own".into(), client_id: "c".into(), client_secret: None, private_key: None }],
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::One,

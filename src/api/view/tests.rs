@@ -37,12 +37,18 @@ fn a_dead_connection_says_why() {
     };
     let connection = dead("needs_reconnect");
     let view = seen(&ConnectionView::of(&connection, None));
-    let error = json!({"type": "connection", "key": "access_token_expired", "message": "invalid_grant"});
+    let why = |code| json!({"refresh": {"code": code}});
+    let error = json!({
+        "type": "connection", "key": "connection_is_defunct", "message": "invalid_grant", "data": why("needs_reconnect")
+    });
     assert_eq!((&view["error"], &view["errors"]), (&error, &json!([error])));
     assert_eq!(view["state"], "CLIENT_ACTION_REQUIRED");
     assert_eq!((&view["connected"], &view["disconnected"]), (&json!(false), &json!(true)));
-    let connection = dead("connection_is_defunct");
-    assert_eq!(seen(&ConnectionView::of(&connection, None))["error"]["key"], "connection_is_defunct");
+    for (code, told) in [("connection_is_defunct", "needs_reconnect"), ("outcome_unknown", "outcome_unknown")]
+    {
+        let connection = dead(code);
+        assert_eq!(seen(&ConnectionView::of(&connection, None))["error"]["data"], why(told), "{code}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Anything, Refresh, Secret, Span, Text, TokenEndpoint};
+use super::{Algorithm, Anything, Refresh, Secret, Span, Text, TokenEndpoint};
 
 /// A third party on the outbound side.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -83,6 +83,15 @@ pub(in crate::config) struct App {
     /// The client secret; a public client has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::config) client_secret: Option<Secret>,
+    /// What it signs assertions with: a private key in PEM form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) private_key: Option<Secret>,
+    /// The id under which the third party knows the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) key_id: Option<Text>,
+    /// How it signs. Default: RS256, ES256, ES384 or ES512, as the key is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) algorithm: Option<Algorithm>,
 }
 
 /// A client id: text, or where to find it.

@@ -15,6 +15,17 @@ pub(in crate::config) struct TokenEndpoint {
     /// How the client proves itself, over what the connector says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) client_authentication: Option<ClientAuthentication>,
+    /// How the fields of a request travel.
+    pub(in crate::config) encoding: Encoding,
+    /// What it calls client_id, such as client_key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) client_id_name: Option<Text>,
+    /// What it calls client_secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) client_secret_name: Option<Text>,
+    /// Whom privateKeyJwt and clientSecretJwt are signed for, if not the token endpoint by its address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::config) audience: Option<Text>,
     /// How HTTP Basic writes id and secret.
     pub(in crate::config) basic: Basic,
     /// Where refresh tokens go, if not to the connector's tokenUri.
@@ -48,7 +59,7 @@ pub(in crate::config) struct ErrorCodes {
 }
 
 /// How the client proves itself.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::config) enum ClientAuthentication {
     /// HTTP Basic.
@@ -59,6 +70,23 @@ pub(in crate::config) enum ClientAuthentication {
     Both,
     /// The id alone.
     None,
+    /// A JWT signed with the app's privateKey.
+    PrivateKeyJwt,
+    /// A JWT signed with the app's clientSecret, HS256.
+    ClientSecretJwt,
+}
+
+/// How the fields of a token request travel.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Encoding {
+    /// As a form, as RFC 6749 wants it.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+    /// In the query of a GET.
+    Query,
 }
 
 /// How HTTP Basic writes id and secret.

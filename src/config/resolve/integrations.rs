@@ -2,6 +2,7 @@
 //! Knows nothing of what a connector's methods do.
 
 mod lenders;
+mod private_key;
 mod refresh;
 mod token_endpoint;
 
@@ -86,6 +87,7 @@ impl Resolver<'_> {
     ) -> Option<Integration> {
         let path = KeyPath::of(&["integrations", key]);
         let apps = self.apps(&typed.apps, &path.key("apps"));
+        self.check_who_signs(typed, &path);
         let parameters = self.parameters(&typed.parameters, &path.key("parameters"));
         let hosts = self.allowed_hosts(typed.hosts.as_ref(), &path.key("hosts"));
         let route = typed.route.as_ref().map(|route| {
@@ -167,7 +169,8 @@ impl Resolver<'_> {
                 raw::ClientId::Source(source) => self.secret_text(source, &path.key("clientId")),
             };
             let Some(client_id) = client_id else { continue };
-            apps.push(App { id: typed.id.0.as_str().into(), client_id, client_secret });
+            let private_key = self.private_key(typed, &path);
+            apps.push(App { id: typed.id.0.as_str().into(), client_id, client_secret, private_key });
         }
         apps
     }

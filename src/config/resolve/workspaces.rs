@@ -130,7 +130,7 @@ impl Resolver<'_> {
     }
 }
 
-fn algorithm(typed: raw::Algorithm) -> Algorithm {
+pub(super) fn algorithm(typed: raw::Algorithm) -> Algorithm {
     match typed {
         raw::Algorithm::HS256 => Algorithm::HS256,
         raw::Algorithm::HS384 => Algorithm::HS384,

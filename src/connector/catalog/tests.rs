@@ -13,6 +13,7 @@ fn integration(key: &str, route: Option<&str>) -> Integration {
         id: id.into(),
         client_id: format!("client-{id}"),
         client_secret: Some(Secret::new("planted-secret".into())),
+        private_key: None,
     };
     Integration {
         key: key.into(),

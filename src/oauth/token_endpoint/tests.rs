@@ -1,9 +1,10 @@
 use super::*;
+use crate::clock::Timestamp;
 use crate::http::egress::Egress;
 use crate::oauth::Grant;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
 use crate::oauth::post::REPLY_LIMIT;
-use crate::oauth::{Basic, Reading, Sent};
+use crate::oauth::{Basic, Client, ClientAuthentication, Encoding, Reading, Sent};
 use crate::secret::Secret;
 
 const OPEN: Egress = Egress { allow_private: true, allow_plain: true };
@@ -31,15 +32,19 @@ impl Asking {
     fn request(&self) -> TokenRequest<'_> {
         TokenRequest {
             token_uri: &self.uri,
-            client_id: "client",
-            client_secret: Some(&self.secret),
-            authentication: ClientAuthentication::Header(Basic::Encoded),
+            client: self.client(ClientAuthentication::Header(Basic::Encoded)),
             grant: Grant::RefreshToken(&self.token),
             scope: None,
             extra: &[],
+            encoding: Encoding::Form,
+            now: Timestamp::from_secs(1_800_000_000),
             reading: Reading::default(),
             egress: OPEN,
         }
+    }
+
+    fn client(&self, authentication: ClientAuthentication) -> Client<'_> {
+        Client { secret: Some(&self.secret), authentication, ..Client::public("client") }
     }
 
     async fn error(&self) -> ExchangeError {
@@ -123,9 +128,11 @@ async fn the_client_proves_itself_in_exactly_one_way() {
         let mut asking = Asking::at(&server.url());
         asking.secret = Secret::new("p% q&/+".into());
         let request = TokenRequest {
-            client_id: "a b:ü",
-            client_secret: with_secret.then_some(&asking.secret),
-            authentication,
+            client: Client {
+                id: "a b:ü",
+                secret: with_secret.then_some(&asking.secret),
+                ..asking.client(authentication)
+            },
             grant: Grant::ClientCredentials,
             ..asking.request()
         };

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::http::egress::Egress;
-use crate::oauth::{ClientAuthentication, Grant};
+use crate::oauth::{ClientAuthentication, Encoding, Grant};
 
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
@@ -152,18 +152,20 @@ fn what_a_provider_says_is_cut_and_cleaned() {
 #[test]
 fn echoed_secrets_are_not_passed_on() {
     let (secret, token) = (Secret::new(String::from("s/cret+&")), Secret::new(String::from("r-token=%")));
+    let authentication = ClientAuthentication::Header(Basic::Encoded);
+    let client = Client { secret: Some(&secret), authentication, ..Client::public("id") };
     let request = TokenRequest {
         token_uri: "https://example.com/token",
-        client_id: "id",
-        client_secret: Some(&secret),
-        authentication: ClientAuthentication::Header(Basic::Encoded),
+        client,
+        encoding: Encoding::Form,
+        now: Timestamp::from_secs(1_800_000_000),
         grant: Grant::RefreshToken(&token),
         scope: None,
         extra: &[],
         reading: Reading::default(),
         egress: Egress::default(),
     };
-    let own = OwnSecrets::of(&request);
+    let own = OwnSecrets::of(&request, &client.proof(request.token_uri, request.now).unwrap());
     let echoes = [
         "s/cret+&",
         "s%2Fcret%2B%26",
@@ -188,6 +190,33 @@ fn echoed_secrets_are_not_passed_on() {
             }
         }
     }
+}
+
+#[test]
+fn an_echoed_assertion_is_not_passed_on() {
+    let (secret, token) = (Secret::new(String::from("planted-secret")), Secret::new(String::from("planted")));
+    let authentication = ClientAuthentication::ClientSecretJwt;
+    let client = Client { secret: Some(&secret), authentication, ..Client::public("id") };
+    let request = TokenRequest {
+        token_uri: "https://example.com/token",
+        client,
+        grant: Grant::RefreshToken(&token),
+        scope: None,
+        extra: &[],
+        encoding: Encoding::Form,
+        now: Timestamp::from_secs(1_800_000_000),
+        reading: Reading::default(),
+        egress: Egress::default(),
+    };
+    let proof = client.proof(request.token_uri, request.now).unwrap();
+    let (_, assertion) = proof.fields.iter().find(|(name, _)| *name == "client_assertion").unwrap();
+    let body = json!({"error": "invalid_client", "error_description": format!("what is {}?", **assertion)});
+    let status = StatusCode::BAD_REQUEST;
+    let body = Zeroizing::new(body.to_string().into_bytes());
+    let reply = Reply { status, retry_after: None, date: None, body };
+    let own = OwnSecrets::of(&request, &proof);
+    let error = super::understand(&reply, Reading::default(), &["access_token"], &own).expect_err("refused");
+    assert_eq!(error.to_string(), "the app is refused: invalid_client (what is [secret]?)");
 }
 
 #[test]

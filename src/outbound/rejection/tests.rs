@@ -104,6 +104,7 @@ fn all() -> Vec<(Rejection, u16, &'static str, &'static str)> {
                 code: "needs_reconnect".into(),
                 message: "m".into(),
                 since: crate::clock::Timestamp::from_secs(1),
+                why: crate::refresh::RefreshError::disconnected("needs_reconnect", "m"),
             }),
             409,
             "disconnected",

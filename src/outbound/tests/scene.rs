@@ -343,7 +343,7 @@ auth:
         parameters: Secret::new(Value::from(json!({}))),
         options: [].into(),
         scopes: None,
-        apps: vec![App { id: "own".into(), client_id: "client".into(), client_secret }],
+        apps: vec![App { id: "own".into(), client_id: "client".into(), client_secret, private_key: None }],
         enabled: true,
         hosts: Hosts::OfBaseUri,
         connections: Connections::Many,

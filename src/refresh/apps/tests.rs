@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::http::egress::Egress;
-use crate::oauth::{ClientAuthentication, Grant, Reading, TokenRequest};
+use crate::oauth::{Client, ClientAuthentication, Encoding};
 use crate::secret::Secret;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -13,20 +12,9 @@ fn after(seconds: u64) -> Timestamp {
 
 fn app(whose: &str, secret: &str) -> AppFingerprint {
     let secret = Secret::new(secret.to_owned());
-    AppFingerprint::of(
-        whose,
-        &TokenRequest {
-            token_uri: "https://auth.example.com/token",
-            client_id: "client",
-            client_secret: Some(&secret),
-            authentication: ClientAuthentication::Body,
-            grant: Grant::ClientCredentials,
-            scope: None,
-            extra: &[],
-            reading: Reading::default(),
-            egress: Egress::default(),
-        },
-    )
+    let authentication = ClientAuthentication::Body;
+    let client = Client { secret: Some(&secret), authentication, ..Client::public("client") };
+    AppFingerprint::of(whose, "https://auth.example.com/token", &client, Encoding::Form, &[])
 }
 
 fn refused() -> RefreshError {

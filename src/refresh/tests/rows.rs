@@ -7,9 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::scene::*;
 use crate::clock::Timestamp;
-use crate::connector::{Catalog, ClientAuthentication, ErrorCodes, TokenSettings};
+use crate::connector::{Catalog, ClientAuthentication, Encoding, ErrorCodes, PrivateKey, TokenSettings};
 use crate::oauth::hostile_server::{Answer, HostileServer, json as reply, reply as answer};
 use crate::refresh::*;
+use crate::secret::Secret;
 
 /// A scene whose integration says this of its token endpoint.
 async fn saying(settings: TokenSettings, answer: Answer) -> Scene {
@@ -56,7 +57,7 @@ async fn row_3_2_2_raw_basic_has_the_secret_as_it_is() {
     {
         let scene = Scene::start(second_tokens()).await;
         let mut integration = integration_at(&scene.server.url(), "");
-        integration.apps[0].client_secret = Some(crate::secret::Secret::new(String::from("p% q&:ü+")));
+        integration.apps[0].client_secret = Some(Secret::new(String::from("p% q&:ü+")));
         let client_authentication = Some(ClientAuthentication::Header);
         integration.token_endpoint =
             Arc::new(TokenSettings { client_authentication, basic_is_raw, ..TokenSettings::default() });
@@ -64,6 +65,57 @@ async fn row_3_2_2_raw_basic_has_the_secret_as_it_is() {
         scene.fresh().await.unwrap();
         assert_eq!(scene.server.last().header("authorization"), Some(expected));
     }
+}
+
+#[tokio::test]
+async fn row_3_1_the_integration_says_how_the_fields_of_a_request_travel() {
+    for (encoding, start) in [
+        (Encoding::Form, "POST /token HTTP"),
+        (Encoding::Json, "POST /token HTTP"),
+        (Encoding::Query, "GET /token?grant"),
+    ] {
+        let scene = saying(TokenSettings { encoding, ..TokenSettings::default() }, second_tokens()).await;
+        scene.fresh().await.unwrap();
+        let sent = scene.server.last();
+        assert!(sent.head.starts_with(start), "{}", sent.head);
+        assert_eq!(sent.body.starts_with('{'), encoding == Encoding::Json, "{}", sent.body);
+    }
+}
+
+#[tokio::test]
+async fn row_3_2_3_an_app_signs_with_its_key_and_shows_no_secret() {
+    let scene = Scene::start(second_tokens()).await;
+    let mut integration = integration_at(&scene.server.url(), "");
+    let pem = include_str!("../../../tests/vectors/keys/p256.key.pem");
+    let key = PrivateKey::new(Secret::new(pem.to_owned()), None, Some(String::from("k1"))).unwrap();
+    integration.apps[0].private_key = Some(Arc::new(key));
+    let client_authentication = Some(ClientAuthentication::PrivateKeyJwt);
+    integration.token_endpoint =
+        Arc::new(TokenSettings { client_authentication, ..TokenSettings::default() });
+    scene.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
+    scene.fresh().await.unwrap();
+    let sent = scene.server.last();
+    assert_eq!(sent.header("authorization"), None);
+    let start = format!("{REFRESH}&client_id=client&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A");
+    assert!(sent.body.starts_with(&start) && sent.body.contains("&client_assertion=ey"), "{}", sent.body);
+    assert!(!sent.body.contains("client_secret"), "{}", sent.body);
+}
+
+#[tokio::test]
+async fn row_3_2_3_an_app_that_has_nothing_to_sign_with_is_misconfigured() {
+    let client_authentication = Some(ClientAuthentication::PrivateKeyJwt);
+    let settings = TokenSettings { client_authentication, ..TokenSettings::default() };
+    let scene = saying(settings, second_tokens()).await;
+    assert_eq!((scene.code().await, scene.server.requests()), ("misconfigured_app", 0));
+}
+
+#[tokio::test]
+async fn row_3_2_3_an_app_goes_by_the_names_that_its_provider_has_for_id_and_secret() {
+    let (client_id_name, client_secret_name) = (Some(String::from("appid")), Some(String::from("secret")));
+    let settings = TokenSettings { client_id_name, client_secret_name, ..TokenSettings::default() };
+    let scene = saying(settings, second_tokens()).await;
+    scene.fresh().await.unwrap();
+    assert_eq!(scene.server.last().body, format!("{REFRESH}&appid=client&secret=planted-client-secret"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidegate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
+use sidegate::connector::{ClientAuthentication, Encoding, ErrorCodes, TokenSettings};
 
 use super::integrations::CONNECTOR;
 use super::*;
@@ -27,6 +27,10 @@ fn everything_that_departs_from_the_standard_is_read() {
     let folder = with(
         "
   clientAuthentication: both
+  encoding: json
+  clientIdName: client_key
+  clientSecretName: secret
+  audience: https://auth.example.com
   basic: raw
   refreshUri: https://auth.example.com/refresh
   parameters: {audience: https://api.example.com}
@@ -39,6 +43,10 @@ fn everything_that_departs_from_the_standard_is_read() {
     let settings = folder.settings(&[("SIDEGATE_INTEGRATIONS__CRM__TOKEN_ENDPOINT__LIFETIME", "2h")]);
     let expected = TokenSettings {
         client_authentication: Some(ClientAuthentication::Both),
+        encoding: Encoding::Json,
+        client_id_name: Some(String::from("client_key")),
+        client_secret_name: Some(String::from("secret")),
+        audience: Some(String::from("https://auth.example.com")),
         basic_is_raw: true,
         refresh_uri: Some(String::from("https://auth.example.com/refresh")),
         parameters: pairs(&[("audience", "https://api.example.com")]),
@@ -85,6 +93,18 @@ fn what_it_may_not_say_is_named() {
         ),
         ("{errors: {deadGrant: [a, a]}}", "`a` stands in"),
         ("{errors: {dead: [a]}}", "this version does not know `dead`"),
+        (
+            "{clientIdName: code}",
+            "`integrations.crm.tokenEndpoint.clientIdName` is the name of another field",
+        ),
+        (
+            "{clientIdName: x, clientSecretName: x}",
+            "tokenEndpoint.clientSecretName` is the name of another field",
+        ),
+        (
+            "{clientIdName: appid, refreshParameters: {appid: x}}",
+            "`integrations.crm.tokenEndpoint.refreshParameters.appid` is what `clientIdName` says",
+        ),
         ("{clientAuth: body}", "this version does not know `clientAuth`"),
     ] {
         contains(&with(typed).complaints(&[]), problem);

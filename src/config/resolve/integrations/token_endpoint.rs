@@ -8,7 +8,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::Resolver;
 use crate::config::resolve::browsers::web_url;
-use crate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
+use crate::connector::{ClientAuthentication, Encoding, ErrorCodes, TokenSettings};
 use crate::oauth::RESERVED;
 
 impl Resolver<'_> {
@@ -22,13 +22,24 @@ impl Resolver<'_> {
             let path = path.key("refreshUri");
             self.error(&path, format!("`{path}` is no http or https URL"), "write https://HOST/PATH");
         }
+        self.check_names(typed, path);
         Arc::new(TokenSettings {
             client_authentication: typed.client_authentication.map(|way| match way {
                 raw::ClientAuthentication::Header => ClientAuthentication::Header,
                 raw::ClientAuthentication::Body => ClientAuthentication::Body,
                 raw::ClientAuthentication::Both => ClientAuthentication::Both,
                 raw::ClientAuthentication::None => ClientAuthentication::None,
+                raw::ClientAuthentication::PrivateKeyJwt => ClientAuthentication::PrivateKeyJwt,
+                raw::ClientAuthentication::ClientSecretJwt => ClientAuthentication::ClientSecretJwt,
             }),
+            encoding: match typed.encoding {
+                raw::Encoding::Form => Encoding::Form,
+                raw::Encoding::Json => Encoding::Json,
+                raw::Encoding::Query => Encoding::Query,
+            },
+            client_id_name: typed.client_id_name.as_ref().map(|name| name.0.clone()),
+            client_secret_name: typed.client_secret_name.as_ref().map(|name| name.0.clone()),
+            audience: typed.audience.as_ref().map(|audience| audience.0.clone()),
             basic_is_raw: typed.basic == raw::Basic::Raw,
             refresh_uri,
             parameters: self.further_fields(&typed.parameters, &path.key("parameters")),
@@ -57,6 +68,31 @@ impl Resolver<'_> {
         let [dead_grant, dead_app, transient] =
             lists.map(|(_, codes)| codes.iter().map(|code| code.0.clone()).collect());
         ErrorCodes { dead_grant, dead_app, transient }
+    }
+
+    /// What the endpoint calls id and secret is no other field's name.
+    fn check_names(&mut self, typed: &raw::TokenEndpoint, path: &KeyPath) {
+        let names = [
+            ("clientIdName", "client_id", &typed.client_id_name, &typed.client_secret_name),
+            ("clientSecretName", "client_secret", &typed.client_secret_name, &typed.client_id_name),
+        ];
+        let lists = [("parameters", &typed.parameters), ("refreshParameters", &typed.refresh_parameters)];
+        for (key, standard, name, other) in names {
+            let Some(name) = name.as_ref().map(|name| name.0.as_str()) else { continue };
+            let is_other = other.as_ref().is_some_and(|other| other.0 == name);
+            if is_other || name == "scope" || (name != standard && RESERVED.contains(&name)) {
+                let path = path.key(key);
+                self.error(
+                    &path,
+                    format!("`{path}` is the name of another field"),
+                    "write the provider's own",
+                );
+            }
+            for (list, _) in lists.into_iter().filter(|(_, fields)| fields.contains_key(name)) {
+                let path = path.key(list).key(name);
+                self.error(&path, format!("`{path}` is what `{key}` says"), "remove it");
+            }
+        }
     }
 
     fn further_fields(&mut self, typed: &BTreeMap<String, String>, path: &KeyPath) -> Vec<(String, String)> {
