@@ -22,10 +22,11 @@ use crate::clock::Timestamp;
 use crate::connector::{AuthOption, AuthType, Integration};
 use crate::formula::Value;
 use crate::method::Subject;
+use crate::names::Owner;
 use crate::refresh::{CodeError, FirstTokens};
 use crate::secret::Secret;
 use crate::steps::{Stage, Steps};
-use crate::store::{Consent, Opened, Secrets};
+use crate::store::{Consent, Customer, Opened, Secrets};
 use crate::token::Caller;
 
 use rejection::ConsentError;
@@ -174,6 +175,21 @@ impl Api {
     /// Notes steps as they are taken. Whoever made the request that is followed may ask for them meanwhile.
     fn trail<'a>(&'a self, steps: &'a mut Steps, request: Option<&'a str>) -> Trail<'a> {
         Trail::new(&*self.clock, steps, request.map(|request| (&self.progress, request)))
+    }
+
+    /// The customer as a connector's methods may see it, when this caller begins to connect something. Where they see no more than
+    /// its id, nothing is recorded.
+    async fn connecting(
+        &self,
+        owner: &Owner,
+        caller: &Caller,
+        with: With<'_>,
+    ) -> Result<Customer, Rejection> {
+        let is_own = caller.owner().as_ref() == Some(owner);
+        match is_own && with.integration.sees_user(with.option) {
+            true => self.kept_up(owner.clone(), caller).await,
+            false => self.customer(owner).await,
+        }
     }
 
     /// Where the provider sends browsers back to.

@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::ask::Ask;
 use super::body::JsonBody;
-use super::connections::With;
 use super::rejection::Rejection;
 use super::view;
 use crate::clock::Timestamp;
@@ -50,7 +49,7 @@ impl Api {
     }
 
     /// The customer as its own caller says it is, recorded where that is news.
-    async fn kept_up(&self, owner: Owner, caller: &Caller) -> Result<Customer, Rejection> {
+    pub(super) async fn kept_up(&self, owner: Owner, caller: &Caller) -> Result<Customer, Rejection> {
         let (told, now) = (Told::by(caller), self.clock.now());
         let known = self.store.customer(&owner).await?;
         let current = known.filter(|known| {
@@ -60,21 +59,6 @@ impl Api {
         match current {
             Some(current) => Ok(current),
             None => self.record(owner, told).await,
-        }
-    }
-
-    /// The customer as a connector's methods may see it, when this caller begins to connect something. Where they see no more than
-    /// its id, nothing is recorded.
-    pub(super) async fn connecting(
-        &self,
-        owner: &Owner,
-        caller: &Caller,
-        with: With<'_>,
-    ) -> Result<Customer, Rejection> {
-        let is_own = caller.owner().as_ref() == Some(owner);
-        match is_own && with.integration.sees_user(with.option) {
-            true => self.kept_up(owner.clone(), caller).await,
-            false => self.customer(owner).await,
         }
     }
 
