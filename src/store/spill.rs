@@ -161,8 +161,13 @@ impl Spill {
         let path = self.path(id);
         let sealed = ring.seal(plain, &spill_context(id)).map_err(StoreError::Seal)?;
         // Before it is there: the key must not be withdrawn meanwhile.
-        self.left().insert(id.clone(), ring.sealing().to_owned());
-        self.put(&path, &sealed).map_err(|source| StoreError::of_spill(&path, source))
+        let before = self.left().insert(id.clone(), ring.sealing().to_owned());
+        let written = self.put(&path, &sealed).map_err(|source| StoreError::of_spill(&path, source));
+        // Nor must that of a file which may still be there.
+        if let (Err(_), Some(key)) = (&written, before) {
+            self.left().insert(id.clone(), key);
+        }
+        written
     }
 
     /// The whole file is on the disk before it has its name.
