@@ -38,4 +38,4 @@ pub use request::{Draft, Reply, RequestMapping};
 pub use response::{Handled, ResponseHandlers, Staleness};
 pub use schema::{Flaw, Schema};
 pub use spec::Connector;
-pub use token_settings::{ErrorCodes, TokenSettings};
+pub use token_settings::{Encoding, ErrorCodes, TokenSettings};

@@ -19,6 +19,7 @@ mod token_request;
 pub use app_fingerprint::AppFingerprint;
 pub use client_authentication::{Basic, Client, ClientAuthentication};
 pub use error::{ExchangeError, Sent};
+pub use post::Encoding;
 pub use reading::Reading;
 pub use three_legged::{OAuth1Request, Temporary};
 pub use token_endpoint::{RESERVED, TokenEndpoint};

@@ -20,7 +20,7 @@ pub(super) use outbound::{Outbound, Statuses};
 pub(super) use refresh::{Refresh, Rotation, RotationWord};
 pub(super) use scalars::{Anything, DURATION_FORMAT, Literal, OneOrMany, SECRET_NAME, Secret, Span, Text};
 pub(super) use scripts::Scripts;
-pub(super) use token_endpoint::{Basic, ClientAuthentication, ErrorCodes, TokenEndpoint, Unit};
+pub(super) use token_endpoint::{Basic, ClientAuthentication, Encoding, ErrorCodes, TokenEndpoint, Unit};
 pub(super) use upstream::{
     Allow, Cors, Host, Limits as UpstreamLimits, Mode, OnExpiry, Preflight, Protocol, Rule, Target, Upstream,
     UpstreamTls, Url,

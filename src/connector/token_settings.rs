@@ -10,6 +10,8 @@ use super::ClientAuthentication;
 pub struct TokenSettings {
     /// How the client proves itself, over what the connector says.
     pub client_authentication: Option<ClientAuthentication>,
+    /// How the fields of a request travel.
+    pub encoding: Encoding,
     /// What it calls `client_id`, if not that.
     pub client_id_name: Option<String>,
     /// What it calls `client_secret`, if not that.
@@ -47,6 +49,18 @@ impl TokenSettings {
     pub fn client_secret_name(&self) -> &str {
         self.client_secret_name.as_deref().unwrap_or("client_secret")
     }
+}
+
+/// How the fields of a token request travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// As a form.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+    /// In the query of a GET.
+    Query,
 }
 
 /// Codes of a token endpoint's refusals, as its replies have them, by what they mean. They go before what is known of codes

@@ -1,4 +1,4 @@
-//! One POST of our own to a provider, through the egress guard: admitted, sent once, its reply read within bounds.
+//! One request of our own to a provider, through the egress guard: admitted, sent once, its reply read within bounds.
 //! Never repeats, never follows a redirect, and never understands what comes back.
 
 use std::error::Error;
@@ -10,7 +10,8 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
-use url::Url;
+use serde_json::Value as Json;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -26,11 +27,24 @@ pub(super) const REPLY_LIMIT: usize = 1 << 20;
 /// Some providers refuse requests that do not name their sender (GitHub does).
 pub(super) const OUR_NAME: &str = concat!("sidegate/", env!("CARGO_PKG_VERSION"));
 
-/// A form that is to be sent.
+/// How the fields of a request travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// As a form (RFC 6749 section 4.1.3).
+    #[default]
+    Form,
+    /// As an object of texts in JSON.
+    Json,
+    /// In the query of a GET, for providers that have no other way.
+    Query,
+}
+
+/// Fields that are to be sent.
 pub(super) struct Post<'a> {
     pub(super) uri: &'a Url,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) form: String,
+    pub(super) encoding: Encoding,
     pub(super) egress: Egress,
 }
 
@@ -62,18 +76,21 @@ impl Post<'_> {
     ) -> Result<Reply, ExchangeError> {
         let client = own_calls(self.egress, names.clone(), deadline, Arc::clone(tls))
             .map_err(|error| broken(error, Sent::No))?;
-        let mut post = client
-            .post(self.uri.clone())
-            .header(ACCEPT, "application/json")
-            .header(USER_AGENT, OUR_NAME)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            // Else an empty form would go without one, and some servers answer 411.
-            .header(CONTENT_LENGTH, self.form.len())
-            .body(self.form);
+        let with_body = |kind: &str, body: String| {
+            // Without a length, an empty form would go without one, and some servers answer 411.
+            let post = client.post(self.uri.clone()).header(CONTENT_LENGTH, body.len());
+            post.header(CONTENT_TYPE, kind).body(body)
+        };
+        let request = match self.encoding {
+            Encoding::Form => with_body("application/x-www-form-urlencoded", self.form),
+            Encoding::Json => with_body("application/json", json(&self.form)),
+            Encoding::Query => client.get(with_query(self.uri, &self.form)),
+        };
+        let mut request = request.header(ACCEPT, "application/json").header(USER_AGENT, OUR_NAME);
         if let Some(value) = self.authorization {
-            post = post.header(AUTHORIZATION, value);
+            request = request.header(AUTHORIZATION, value);
         }
-        let response = post.send().await.map_err(|error| {
+        let response = request.send().await.map_err(|error| {
             let sent = if error.is_connect() { Sent::No } else { Sent::Perhaps };
             broken(error, sent)
         })?;
@@ -81,6 +98,21 @@ impl Post<'_> {
         let (retry_after, date) = (retry_after(headers), point(headers, &DATE));
         Ok(Reply { status, retry_after, date, body: read(response).await? })
     }
+}
+
+/// The fields of a form as JSON has them.
+fn json(form: &str) -> String {
+    let fields = form_urlencoded::parse(form.as_bytes()).into_owned();
+    Json::Object(fields.map(|(name, value)| (name, Json::String(value))).collect()).to_string()
+}
+
+/// The fields behind those that the address has.
+fn with_query(uri: &Url, form: &str) -> Url {
+    let mut uri = uri.clone();
+    let query = uri.query().filter(|query| !query.is_empty());
+    let query = query.map_or_else(|| form.to_owned(), |query| format!("{query}&{form}"));
+    uri.set_query(Some(&query));
+    uri
 }
 
 /// The whole body, up to the limit.

@@ -53,7 +53,8 @@ impl TokenEndpoint {
         let proof = request.client.proof(request.token_uri, request.now)?;
         let own = OwnSecrets::of(request, &proof);
         let form = form(request, &proof);
-        let post = Post { uri: &uri, authorization: proof.authorization, form, egress: request.egress };
+        let (authorization, encoding) = (proof.authorization, request.encoding);
+        let post = Post { uri: &uri, authorization, form, encoding, egress: request.egress };
         let reply = self.post(post).await?;
         understand(&reply, request.reading, &["access_token"], &own)
     }

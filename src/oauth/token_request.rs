@@ -4,6 +4,7 @@
 use url::form_urlencoded::Serializer;
 
 use super::client_authentication::Client;
+use super::post::Encoding;
 use super::reading::Reading;
 use crate::clock::Timestamp;
 use crate::http::egress::Egress;
@@ -70,6 +71,8 @@ pub struct TokenRequest<'a> {
     pub scope: Option<String>,
     /// Further form fields, such as `audience`. None can replace a field of the protocol.
     pub extra: &'a [(String, String)],
+    /// How its fields travel.
+    pub encoding: Encoding,
     /// The time, for what says when it was made.
     pub now: Timestamp,
     /// How the reply is read.

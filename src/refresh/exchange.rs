@@ -12,7 +12,8 @@ use crate::formula::Value;
 use crate::http::egress::Egress;
 use crate::method::{Account, Methods, RunError, Subject};
 use crate::oauth::{
-    AppFingerprint, Basic, Client, ClientAuthentication, Grant, Reading, TokenRequest, TokenResponse,
+    AppFingerprint, Basic, Client, ClientAuthentication, Encoding, Grant, Reading, TokenRequest,
+    TokenResponse,
 };
 use crate::report::report;
 use crate::secret::Secret;
@@ -144,8 +145,9 @@ impl Plan {
     pub(super) fn app(&self, integration: &Integration) -> Option<AppFingerprint> {
         match self {
             Self::Tokens(plan) => {
-                let (uri, client) = (&plan.config.token_uri, client(&plan.config));
-                Some(AppFingerprint::of(integration.key.as_str(), uri, &client, &plan.parameters))
+                let TokenPlan { config, parameters, .. } = &**plan;
+                let (whose, uri) = (integration.key.as_str(), &config.token_uri);
+                Some(AppFingerprint::of(whose, uri, &client(config), encoding(config), parameters))
             }
             Self::Method(_) => None,
         }
@@ -195,6 +197,7 @@ impl TokenPlan {
             grant: self.refresh_token.as_ref().map_or(Grant::ClientCredentials, Grant::RefreshToken),
             scope: self.scope.clone(),
             extra: &self.parameters,
+            encoding: encoding(&self.config),
             now,
             reading: reading(&self.config),
             egress: self.egress,
@@ -284,6 +287,15 @@ fn authentication(config: &OAuthConfig) -> ClientAuthentication {
         connector::ClientAuthentication::None => ClientAuthentication::None,
         connector::ClientAuthentication::PrivateKeyJwt => ClientAuthentication::PrivateKeyJwt,
         connector::ClientAuthentication::ClientSecretJwt => ClientAuthentication::ClientSecretJwt,
+    }
+}
+
+/// How the fields of a request travel.
+pub(super) fn encoding(config: &OAuthConfig) -> Encoding {
+    match config.token_endpoint.encoding {
+        connector::Encoding::Form => Encoding::Form,
+        connector::Encoding::Json => Encoding::Json,
+        connector::Encoding::Query => Encoding::Query,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::oauth::{ExchangeError, Grant, TokenRequest, TokenResponse};
 use crate::secret::Secret;
 use crate::telemetry::labels::RefreshOutcome;
 
-use super::exchange::{self, client, lay_over, reading};
+use super::exchange::{self, client, encoding, lay_over, reading};
 use super::freshness::Arrival;
 use super::outcome::Failure;
 use super::{RefreshError, Refresher, freshness};
@@ -164,6 +164,7 @@ impl Refresher {
             grant: Grant::AuthorizationCode { code, redirect_uri: callback, code_verifier: verifier },
             scope: None,
             extra: &config.first_parameters(),
+            encoding: encoding(config),
             now: self.clock.now(),
             reading: reading(config),
             egress: subject.for_app_owner().allowed().egress,

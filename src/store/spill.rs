@@ -29,8 +29,9 @@ const SEALED: &str = "sealed";
 const UNFINISHED: &str = "unfinished";
 /// That of one which is of no use.
 const SET_ASIDE: &str = "set-aside";
-/// How long the folder's disk may take. One that hangs must not hold up what goes well without it,
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the folder's disk may take (a test's, as long as the machine wants). One that hangs must not hold up what goes well
+/// without it,
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 600 } else { 5 });
 /// nor keep more threads than this.
 const AT_ONCE: u32 = 16;
 

@@ -76,7 +76,8 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        // A write whose caller is gone may hold the last of the store: its thread cannot wait for itself.
+        if let Some(thread) = self.thread.take_if(|thread| thread.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }
     }
@@ -125,3 +126,6 @@ fn run(file: &StoreFile, batch: Vec<Job>) {
         answer(written.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

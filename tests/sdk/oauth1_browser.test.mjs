@@ -168,3 +168,19 @@ test('`integrations test` ends where the third party refuses before the browser 
   assert.equal(code, 1, err);
   assert.match(out, /✗ Get a request token: failed.*, answer 401\n(.*\n)*.*Compare the client id and secret/);
 });
+
+for (const generation of ['old', 'new']) {
+  test(`the ${generation} SDK's openNewConnection() says in its frame why nobody could be sent there`, { skip }, async () => {
+    const { page, run } = await stage.open(generation, { id: 'nobody' });
+    const opened = run((client) => client.integration('wrong').openNewConnection());
+    const frame = page.frameLocator('iframe');
+    const window = stage.chromium.waitForEvent('page');
+    await frame.getByRole('button', { name: 'Connect' }).click();
+    const own = await window;
+    if (!own.isClosed()) await own.waitForEvent('close');
+    assert.match(await frame.getByRole('alert').innerText(), /gave no tokens: status 401/);
+    await frame.getByRole('button', { name: 'Cancel' }).click();
+    assert.deepEqual(await opened, { value: null });
+    await page.close();
+  });
+}

@@ -15,6 +15,8 @@ pub(in crate::config) struct TokenEndpoint {
     /// How the client proves itself, over what the connector says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) client_authentication: Option<ClientAuthentication>,
+    /// How the fields of a request travel.
+    pub(in crate::config) encoding: Encoding,
     /// What it calls client_id, such as client_key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::config) client_id_name: Option<Text>,
@@ -72,6 +74,19 @@ pub(in crate::config) enum ClientAuthentication {
     PrivateKeyJwt,
     /// A JWT signed with the app's clientSecret, HS256.
     ClientSecretJwt,
+}
+
+/// How the fields of a token request travel.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::config) enum Encoding {
+    /// As a form, as RFC 6749 wants it.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+    /// In the query of a GET.
+    Query,
 }
 
 /// How HTTP Basic writes id and secret.

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use super::*;
 use crate::http::egress::{Egress, Names};
 use crate::oauth::hostile_server::{HostileServer, Received, json as reply};
-use crate::oauth::{Basic, Grant, Reading, TokenEndpoint, TokenRequest};
+use crate::oauth::{Basic, Encoding, Grant, Reading, TokenEndpoint, TokenRequest};
 use crate::secret::Secret;
 use crate::token::mint::{MintError, PrivateKey};
 
@@ -43,6 +43,7 @@ async fn exchanged(server: &HostileServer, client: Client<'_>) -> Result<Receive
         grant: Grant::RefreshToken(&token),
         scope: None,
         extra: &[(String::from("client_assertion"), String::from("other"))],
+        encoding: Encoding::Form,
         now: NOW,
         reading: Reading::default(),
         egress: Egress { allow_private: true, allow_plain: true },

@@ -4,7 +4,7 @@ use crate::http::egress::Egress;
 use crate::oauth::Grant;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
 use crate::oauth::post::REPLY_LIMIT;
-use crate::oauth::{Basic, Client, ClientAuthentication, Reading, Sent};
+use crate::oauth::{Basic, Client, ClientAuthentication, Encoding, Reading, Sent};
 use crate::secret::Secret;
 
 const OPEN: Egress = Egress { allow_private: true, allow_plain: true };
@@ -36,6 +36,7 @@ impl Asking {
             grant: Grant::RefreshToken(&self.token),
             scope: None,
             extra: &[],
+            encoding: Encoding::Form,
             now: Timestamp::from_secs(1_800_000_000),
             reading: Reading::default(),
             egress: OPEN,

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::http::egress::Egress;
-use crate::oauth::{ClientAuthentication, Grant};
+use crate::oauth::{ClientAuthentication, Encoding, Grant};
 
 fn understand(status: u16, body: &str) -> Result<TokenResponse, ExchangeError> {
     let status = StatusCode::from_u16(status).unwrap();
@@ -157,6 +157,7 @@ fn echoed_secrets_are_not_passed_on() {
     let request = TokenRequest {
         token_uri: "https://example.com/token",
         client,
+        encoding: Encoding::Form,
         now: Timestamp::from_secs(1_800_000_000),
         grant: Grant::RefreshToken(&token),
         scope: None,
@@ -202,6 +203,7 @@ fn an_echoed_assertion_is_not_passed_on() {
         grant: Grant::RefreshToken(&token),
         scope: None,
         extra: &[],
+        encoding: Encoding::Form,
         now: Timestamp::from_secs(1_800_000_000),
         reading: Reading::default(),
         egress: Egress::default(),

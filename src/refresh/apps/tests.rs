@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::oauth::{Client, ClientAuthentication};
+use crate::oauth::{Client, ClientAuthentication, Encoding};
 use crate::secret::Secret;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -14,7 +14,7 @@ fn app(whose: &str, secret: &str) -> AppFingerprint {
     let secret = Secret::new(secret.to_owned());
     let authentication = ClientAuthentication::Body;
     let client = Client { secret: Some(&secret), authentication, ..Client::public("client") };
-    AppFingerprint::of(whose, "https://auth.example.com/token", &client, &[])
+    AppFingerprint::of(whose, "https://auth.example.com/token", &client, Encoding::Form, &[])
 }
 
 fn refused() -> RefreshError {

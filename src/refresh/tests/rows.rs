@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::scene::*;
 use crate::clock::Timestamp;
-use crate::connector::{Catalog, ClientAuthentication, ErrorCodes, PrivateKey, TokenSettings};
+use crate::connector::{Catalog, ClientAuthentication, Encoding, ErrorCodes, PrivateKey, TokenSettings};
 use crate::oauth::hostile_server::{Answer, HostileServer, json as reply, reply as answer};
 use crate::refresh::*;
 use crate::secret::Secret;
@@ -64,6 +64,21 @@ async fn row_3_2_2_raw_basic_has_the_secret_as_it_is() {
         scene.refresher.catalog.store(Arc::new(Catalog::new(vec![integration])));
         scene.fresh().await.unwrap();
         assert_eq!(scene.server.last().header("authorization"), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn row_3_1_the_integration_says_how_the_fields_of_a_request_travel() {
+    for (encoding, start) in [
+        (Encoding::Form, "POST /token HTTP"),
+        (Encoding::Json, "POST /token HTTP"),
+        (Encoding::Query, "GET /token?grant"),
+    ] {
+        let scene = saying(TokenSettings { encoding, ..TokenSettings::default() }, second_tokens()).await;
+        scene.fresh().await.unwrap();
+        let sent = scene.server.last();
+        assert!(sent.head.starts_with(start), "{}", sent.head);
+        assert_eq!(sent.body.starts_with('{'), encoding == Encoding::Json, "{}", sent.body);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidegate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
+use sidegate::connector::{ClientAuthentication, Encoding, ErrorCodes, TokenSettings};
 
 use super::integrations::CONNECTOR;
 use super::*;
@@ -27,6 +27,7 @@ fn everything_that_departs_from_the_standard_is_read() {
     let folder = with(
         "
   clientAuthentication: both
+  encoding: json
   clientIdName: client_key
   clientSecretName: secret
   audience: https://auth.example.com
@@ -42,6 +43,7 @@ fn everything_that_departs_from_the_standard_is_read() {
     let settings = folder.settings(&[("SIDEGATE_INTEGRATIONS__CRM__TOKEN_ENDPOINT__LIFETIME", "2h")]);
     let expected = TokenSettings {
         client_authentication: Some(ClientAuthentication::Both),
+        encoding: Encoding::Json,
         client_id_name: Some(String::from("client_key")),
         client_secret_name: Some(String::from("secret")),
         audience: Some(String::from("https://auth.example.com")),

@@ -8,7 +8,7 @@ use crate::config::path::KeyPath;
 use crate::config::raw;
 use crate::config::resolve::Resolver;
 use crate::config::resolve::browsers::web_url;
-use crate::connector::{ClientAuthentication, ErrorCodes, TokenSettings};
+use crate::connector::{ClientAuthentication, Encoding, ErrorCodes, TokenSettings};
 use crate::oauth::RESERVED;
 
 impl Resolver<'_> {
@@ -32,6 +32,11 @@ impl Resolver<'_> {
                 raw::ClientAuthentication::PrivateKeyJwt => ClientAuthentication::PrivateKeyJwt,
                 raw::ClientAuthentication::ClientSecretJwt => ClientAuthentication::ClientSecretJwt,
             }),
+            encoding: match typed.encoding {
+                raw::Encoding::Form => Encoding::Form,
+                raw::Encoding::Json => Encoding::Json,
+                raw::Encoding::Query => Encoding::Query,
+            },
             client_id_name: typed.client_id_name.as_ref().map(|name| name.0.clone()),
             client_secret_name: typed.client_secret_name.as_ref().map(|name| name.0.clone()),
             audience: typed.audience.as_ref().map(|audience| audience.0.clone()),

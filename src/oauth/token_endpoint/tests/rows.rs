@@ -114,3 +114,48 @@ async fn row_3_2_3_id_and_secret_go_by_the_names_that_the_provider_has_for_them(
         assert_eq!(server.last().body, format!("{grant}{expected}"), "{authentication:?}");
     }
 }
+
+#[tokio::test]
+async fn row_3_1_the_fields_travel_as_a_form_as_json_or_in_the_query() {
+    let server = HostileServer::start(json(r#"{"access_token":"t"}"#)).await;
+    let mut asking = Asking::at(&server.url());
+    asking.secret = Secret::new("p% q&\"/+ü".into());
+    let form = "grant_type=refresh_token&refresh_token=planted-token\
+                &client_id=client&client_secret=p%25+q%26%22%2F%2B%C3%BC";
+    let object = r#"{"client_id":"client","client_secret":"p% q&\"/+ü","grant_type":"refresh_token","refresh_token":"planted-token"}"#;
+    let own = format!("{}?tenant=a%20b", server.url());
+    let plain = server.url();
+    for (encoding, uri, line, kind, body) in [
+        (
+            Encoding::Form,
+            &own,
+            "POST /token?tenant=a%20b".to_owned(),
+            Some("application/x-www-form-urlencoded"),
+            form,
+        ),
+        (Encoding::Json, &own, "POST /token?tenant=a%20b".to_owned(), Some("application/json"), object),
+        (Encoding::Query, &own, format!("GET /token?tenant=a%20b&{form}"), None, ""),
+        (Encoding::Query, &plain, format!("GET /token?{form}"), None, ""),
+    ] {
+        let client = asking.client(ClientAuthentication::Body);
+        let request = TokenRequest { token_uri: uri, client, encoding, ..asking.request() };
+        endpoint(Duration::from_secs(5)).exchange(&request).await.unwrap();
+        let sent = server.last();
+        assert_eq!(sent.head.lines().next(), Some(format!("{line} HTTP/1.1").as_str()));
+        assert_eq!((sent.header("content-type"), sent.body.as_str()), (kind, body), "{encoding:?}");
+        assert_eq!(sent.header("accept"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn row_3_1_a_get_is_not_repeated_either_and_its_query_is_in_no_error() {
+    for answer in [Answer::Bytes(Vec::new()), reply("302 Found", "text/plain", "planted-token")] {
+        let server = HostileServer::start(answer).await;
+        let asking = Asking::at(&server.url());
+        let client = asking.client(ClientAuthentication::Body);
+        let request = TokenRequest { client, encoding: Encoding::Query, ..asking.request() };
+        let error = endpoint(Duration::from_secs(5)).exchange(&request).await.expect_err("no token");
+        assert!(!format!("{error} {error:?}").contains("planted"), "{error:?}");
+        assert_eq!(server.requests(), 1);
+    }
+}
