@@ -5,6 +5,7 @@ mod ask;
 mod browser;
 mod consent;
 mod embed;
+mod ending;
 mod events;
 mod field;
 mod flow;

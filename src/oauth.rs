@@ -8,8 +8,8 @@ mod client_authentication;
 mod error;
 #[cfg(test)]
 pub(crate) mod hostile_server;
+mod http_request;
 mod meaning;
-mod post;
 mod reading;
 pub mod three_legged;
 pub mod token_endpoint;
@@ -19,7 +19,7 @@ mod token_request;
 pub use app_fingerprint::AppFingerprint;
 pub use client_authentication::{Basic, Client, ClientAuthentication};
 pub use error::{ExchangeError, Sent};
-pub use post::Encoding;
+pub use http_request::Encoding;
 pub use reading::Reading;
 pub use three_legged::{OAuth1Request, Temporary};
 pub use token_endpoint::{RESERVED, TokenEndpoint};

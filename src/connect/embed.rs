@@ -5,21 +5,20 @@ use http::{Method, Response};
 
 use super::Connect;
 use super::ask::{Visit, segment};
+use super::ending::End;
 use super::field::{self, Complaint, Field, Typed};
-use super::flow::{End, Made};
+use super::flow::Made;
 use super::form::Form;
 use super::page::{self, Told};
 use super::rejection::{self, Refused, Rejection};
 use super::requested::Followed;
 use super::seen::Seen;
 use super::subject::{Cancel, Subject};
+use super::wish::FILLED_IN;
 use crate::formula::Value;
 use crate::http::Body;
 use crate::steps::{Step, Steps};
 use crate::token::Caller;
-
-/// Says that a form came back filled in; the SDKs open these pages by POST too.
-pub(super) const FILLED_IN: &str = "filledIn";
 
 impl Connect {
     /// `/embed/integrations/{key}/connect`

@@ -1,16 +1,13 @@
-//! The SDKs' request to connect something without a form, and how any request to connect ends: by a redirect, by messages,
-//! by events. Never ends one without telling whoever waits for it.
+//! The SDKs' request to connect something without a form, and what every request to connect comes to.
+//! Never says how one ended.
 
-use http::header::{HeaderValue, LOCATION};
-use http::{Method, Response, StatusCode};
-use url::Url;
+use http::{Method, Response};
 
 use super::Connect;
 use super::ask::{Visit, segment};
-use super::page::{self, Told};
+use super::ending::End;
 use super::rejection::{Refused, Rejection};
 use super::seen::Seen;
-use super::{requested, result};
 use crate::formula::Value;
 use crate::http::Body;
 use crate::steps::Steps;
@@ -22,18 +19,6 @@ pub(super) enum Made {
     Connection(Value),
     /// Nothing yet: the browser has to do something first.
     NotYet(Response<Body>),
-}
-
-/// How a request to connect ended.
-pub(super) struct End<'s> {
-    /// The connection, or why there is none.
-    pub(super) made: Result<Value, Rejection>,
-    /// What was done for it.
-    pub(super) steps: &'s Steps,
-    /// Whether somebody waits for a message of it.
-    pub(super) is_awaited: bool,
-    /// What was to be connected, as far as that is known.
-    pub(super) integration: &'s str,
 }
 
 impl Connect {
@@ -96,92 +81,4 @@ impl Connect {
         };
         self.ask(caller, visit, line, Some(wanted)).await.map(Made::Connection)
     }
-
-    /// Tells everybody whom it concerns, and shows or sends the browser on.
-    pub(super) fn ended(
-        &self,
-        visit: &Visit,
-        redirect: Option<Url>,
-        caller: Option<&Caller>,
-        end: End<'_>,
-    ) -> Response<Body> {
-        let End { made, steps, is_awaited, integration } = end;
-        let request = visit.wish.text("requestId");
-        let message = message(request, visit.wish.text("connectionId"), &made);
-        if let (Some(request), Some(caller)) = (request, caller)
-            && let Ok(text) = serde_json::to_vec(&message)
-        {
-            self.events.tell(request, caller.owner(), text.into());
-        }
-        if let Some(redirect) = redirect {
-            return sent_to(&match &made {
-                Ok(connection) => connected_at(redirect, connection),
-                Err(rejection) => refused_at(&redirect, &rejection.to_string(), &rejection.error_data()),
-            });
-        }
-        let message = is_awaited.then_some(message);
-        let config = self.config.load();
-        let title = result::title(made.is_ok(), self.api.name_of(integration).as_deref());
-        match made {
-            Ok(connection) => {
-                let told = Told { message, connection: Some(connection) };
-                page::page(&config, &title, &result::connected(&title, steps), &told)
-            }
-            Err(rejection) => {
-                let told = Told { message, connection: None };
-                let again = visit.wish.text("connectionRequestId").map(requested::path);
-                let content = result::refused(&title, &rejection, steps, again.as_deref());
-                rejection.marked(page::page(&config, &title, &content, &told))
-            }
-        }
-    }
-}
-
-/// The message that the SDKs wait for. `again`: the connection that was to be connected again.
-pub(super) fn message(request: Option<&str>, again: Option<&str>, made: &Result<Value, Rejection>) -> Value {
-    let mut message = match made {
-        Ok(connection) => Value::from_iter([
-            ("source", Value::from("integration.app")),
-            ("type", Value::from("newConnectionCreated")),
-            ("connection", connection.clone()),
-        ]),
-        Err(rejection) => Value::from_iter([
-            ("source", Value::from("integration.app")),
-            ("type", Value::from("newConnectionFailure")),
-            ("error", Value::from(rejection.to_string())),
-            ("errorData", rejection.error_data()),
-        ]),
-    };
-    let failed = again.filter(|_| made.is_err());
-    for (name, text) in [("requestId", request), ("connectionId", failed)] {
-        message.overlay(&text.map(|text| (name, Value::from(text))).into_iter().collect());
-    }
-    message
-}
-
-fn connected_at(mut redirect: Url, connection: &Value) -> Url {
-    let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
-    redirect.query_pairs_mut().append_pair("connectionId", id);
-    redirect
-}
-
-/// Where a browser goes that has no connection to bring.
-pub(super) fn refused_at(redirect: &Url, error: &str, data: &Value) -> Url {
-    let mut redirect = redirect.clone();
-    redirect.query_pairs_mut().append_pair("error", error);
-    if *data != Value::Null {
-        let data = serde_json::to_string(data).unwrap_or_default();
-        redirect.query_pairs_mut().append_pair("errorData", &data);
-    }
-    redirect
-}
-
-/// Sends a browser on.
-pub(super) fn sent_to(url: &Url) -> Response<Body> {
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::SEE_OTHER;
-    if let Ok(place) = HeaderValue::from_str(url.as_str()) {
-        answer.headers_mut().insert(LOCATION, place);
-    }
-    answer
 }

@@ -5,7 +5,7 @@ use http::Response;
 
 use super::Connect;
 use super::ask::{Visit, segment};
-use super::flow::{message, refused_at, sent_to};
+use super::ending::{message, refused_at, sent_to};
 use super::page::{self, Told};
 use super::rejection::{Refused, Rejection};
 use super::result;
@@ -19,11 +19,6 @@ use crate::token::Caller;
 
 /// Says that whoever followed a request does not want to connect.
 pub(super) const CANCEL: &str = "cancel";
-
-/// Where a connection request is followed.
-pub(super) fn path(name: &str) -> String {
-    format!("/screens/connections?connectionRequestId={}", segment(name))
-}
 
 /// A connection request that is followed.
 pub(super) struct Followed {

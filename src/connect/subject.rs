@@ -4,12 +4,12 @@
 use url::Url;
 
 use super::ask::Visit;
-use super::embed::FILLED_IN;
+use super::ending::refused_at;
 use super::field::Field;
-use super::flow::refused_at;
 use super::form::Form;
 use super::page::Html;
 use super::requested::CANCEL;
+use super::wish::FILLED_IN;
 use super::wish::Wish;
 use crate::formula::Value;
 

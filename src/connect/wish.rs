@@ -8,6 +8,8 @@ use super::rejection::Rejection;
 use crate::api::ConnectionRequest;
 use crate::formula::Value;
 
+/// Says that a form came back filled in; the SDKs open these pages by POST too.
+pub(super) const FILLED_IN: &str = "filledIn";
 /// What a customer typed in, in both generations.
 const INPUT: [&str; 4] = ["input", "connectionParameters", "connectionInput", "parameters"];
 /// Objects stand in a query as JSON.

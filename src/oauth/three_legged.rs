@@ -9,7 +9,7 @@ use crate::http::egress::Egress;
 use crate::oauth1::{Request, Signer, Stamp, Token};
 
 use super::error::{ExchangeError, Sent};
-use super::post::{Encoding, Post, admit};
+use super::http_request::{Encoding, HttpRequest, admit};
 use super::reading::Reading;
 use super::token_endpoint::TokenEndpoint;
 use super::token_reply::{OwnSecrets, TokenResponse, understand};
@@ -80,8 +80,8 @@ impl TokenEndpoint {
         let uri = admit(request.uri, request.egress)?;
         let authorization = Some(authorization(request, &uri, parameter)?);
         let (form, encoding) = (String::new(), Encoding::Form);
-        let post = Post { uri: &uri, authorization, form, encoding, egress: request.egress };
-        let reply = self.post(post).await?;
+        let asked = HttpRequest { uri: &uri, authorization, form, encoding, egress: request.egress };
+        let reply = self.sent(asked).await?;
         understand(&reply, Reading::default(), &TOKEN, &OwnSecrets::of_signer(request.signer, parameter.1))
     }
 }

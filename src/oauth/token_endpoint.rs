@@ -12,7 +12,7 @@ use crate::http::egress::Names;
 
 use super::client_authentication::Proof;
 use super::error::ExchangeError;
-use super::post::{Post, Reply, admit};
+use super::http_request::{HttpRequest, Reply, admit};
 use super::token_reply::{OwnSecrets, TokenResponse, understand};
 use super::token_request::TokenRequest;
 
@@ -54,14 +54,14 @@ impl TokenEndpoint {
         let own = OwnSecrets::of(request, &proof);
         let form = form(request, &proof);
         let (authorization, encoding) = (proof.authorization, request.encoding);
-        let post = Post { uri: &uri, authorization, form, encoding, egress: request.egress };
-        let reply = self.post(post).await?;
+        let asked = HttpRequest { uri: &uri, authorization, form, encoding, egress: request.egress };
+        let reply = self.sent(asked).await?;
         understand(&reply, request.reading, &["access_token"], &own)
     }
 
     /// Sends it once.
-    pub(super) async fn post(&self, post: Post<'_>) -> Result<Reply, ExchangeError> {
-        post.send(self.deadline, &self.tls, &self.names).await
+    pub(super) async fn sent(&self, request: HttpRequest<'_>) -> Result<Reply, ExchangeError> {
+        request.send(self.deadline, &self.tls, &self.names).await
     }
 }
 

@@ -15,8 +15,8 @@ use crate::secret::Secret;
 
 use super::client_authentication::{Basic, Client, Proof, basic};
 use super::error::{ExchangeError, Sent};
+use super::http_request::Reply;
 use super::meaning::{Dialect, Meaning};
-use super::post::Reply;
 use super::reading::Reading;
 use super::token_request::TokenRequest;
 

@@ -4,7 +4,7 @@
 use url::form_urlencoded::Serializer;
 
 use super::client_authentication::Client;
-use super::post::Encoding;
+use super::http_request::Encoding;
 use super::reading::Reading;
 use crate::clock::Timestamp;
 use crate::http::egress::Egress;

@@ -10,7 +10,7 @@ use http::header::USER_AGENT;
 use super::TokenEndpoint;
 use crate::http::client::own_calls;
 use crate::http::egress::Egress;
-use crate::oauth::post::{OUR_NAME, admit};
+use crate::oauth::http_request::{OUR_NAME, admit};
 
 /// How long it may take to answer.
 const DEADLINE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@ use crate::clock::Timestamp;
 use crate::http::egress::Egress;
 use crate::oauth::Grant;
 use crate::oauth::hostile_server::{Answer, HostileServer, json, reply};
-use crate::oauth::post::REPLY_LIMIT;
+use crate::oauth::http_request::REPLY_LIMIT;
 use crate::oauth::{Basic, Client, ClientAuthentication, Encoding, Reading, Sent};
 use crate::secret::Secret;
 

@@ -40,7 +40,7 @@ pub enum Encoding {
 }
 
 /// Fields that are to be sent.
-pub(super) struct Post<'a> {
+pub(super) struct HttpRequest<'a> {
     pub(super) uri: &'a Url,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) form: String,
@@ -66,7 +66,7 @@ pub(super) fn admit(uri: &str, egress: Egress) -> Result<Url, ExchangeError> {
     Ok(uri)
 }
 
-impl Post<'_> {
+impl HttpRequest<'_> {
     /// Sends it, on a connection of its own. `deadline` covers all of it, to the reply's last byte.
     pub(super) async fn send(
         self,
@@ -78,8 +78,8 @@ impl Post<'_> {
             .map_err(|error| broken(error, Sent::No))?;
         let with_body = |kind: &str, body: String| {
             // Without a length, an empty form would go without one, and some servers answer 411.
-            let post = client.post(self.uri.clone()).header(CONTENT_LENGTH, body.len());
-            post.header(CONTENT_TYPE, kind).body(body)
+            let request = client.post(self.uri.clone()).header(CONTENT_LENGTH, body.len());
+            request.header(CONTENT_TYPE, kind).body(body)
         };
         let request = match self.encoding {
             Encoding::Form => with_body("application/x-www-form-urlencoded", self.form),
