@@ -59,7 +59,6 @@ const SHOWN: &[&str] = &[
     "token_type",
     "tokenuri",
     "type",
-    "url",
 ];
 
 /// What a step sent or got: names, and values as far as they may be seen. However one is made, from pairs, from a reply or
@@ -200,7 +199,8 @@ mod tests {
     #[test]
     fn a_value_is_shown_only_under_a_name_that_is_known_to_hold_no_secret() {
         let reply = r#"{"access_token": "planted", "token_type": "bearer", "expires_in": 3600, "scope": ["a", "b"], "new_thing": 7,
-            "authed_user": {"id": "U1", "access_token": "planted", "scope": "chat:write"}, "refresh_token": "", "error": null}"#;
+            "authed_user": {"id": "U1", "access_token": "planted", "scope": "chat:write"}, "refresh_token": "", "error": null,
+            "incoming_webhook": {"url": "https://hooks.chat.example/services/planted"}}"#;
         assert_eq!(
             of(reply),
             pairs(&[
@@ -214,6 +214,8 @@ mod tests {
                 ("authed_user.scope", "chat:write"),
                 ("refresh_token", "(empty)"),
                 ("error", "null"),
+                // Whoever knows it may post: Slack and Discord send one with the tokens.
+                ("incoming_webhook.url", MASKED),
             ])
         );
     }
@@ -221,13 +223,13 @@ mod tests {
     #[test]
     fn what_may_be_a_token_is_found_within_sentences_addresses_and_names() {
         let reply = r#"{"error_description": "no grant 1a2b3c4d5e6f7a8b9c0d1e2f\u0007 for you", "7a8b9c0d1e2f": "",
-            "url": "https://user:planted@crm.example/token?secret=planted#planted", "client_id": "1a2b3c4d5e6f7a8b9c0d1e2f"}"#;
+            "tokenUri": "https://user:planted@crm.example/token?secret=planted#planted", "client_id": "1a2b3c4d5e6f7a8b9c0d1e2f"}"#;
         assert_eq!(
             of(reply),
             pairs(&[
                 ("error_description", "no grant [masked] for you"),
                 (MASKED, "(empty)"),
-                ("url", "https://crm.example/token"),
+                ("tokenUri", "https://crm.example/token"),
                 ("client_id", "1a2b3c4d5e6f7a8b9c0d1e2f"),
             ])
         );

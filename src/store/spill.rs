@@ -38,11 +38,20 @@ const AT_ONCE: u32 = 16;
 /// The open folder.
 pub(super) struct Spill {
     folder: PathBuf,
-    /// Whose records may be there, and the id of the key that each is sealed with; empty if it is no sealed record.
-    left: Mutex<BTreeMap<ConnectionId, String>>,
+    /// Whose records may be there.
+    left: Mutex<BTreeMap<ConnectionId, Left>>,
     /// For work at the folder. Nobody works twice on one record at a time: a connection has one exchange, and whoever
     /// seals anew takes all the room.
     room: Arc<Semaphore>,
+}
+
+/// A record that may be there.
+#[derive(Clone)]
+struct Left {
+    /// The id of the key that it is sealed with; empty if it is no sealed record.
+    key: String,
+    /// It was to be removed: nobody asks for it any more, even if its disk let it stay.
+    is_forgotten: bool,
 }
 
 impl Store {
@@ -74,7 +83,8 @@ impl Store {
         &self,
         id: &ConnectionId,
     ) -> Result<Option<T>, StoreError> {
-        if !self.has_spilled(id) {
+        let is_of_use = |spill: &Spill| spill.left().get(id).is_some_and(|left| !left.is_forgotten);
+        if !self.spill_folder().is_some_and(is_of_use) {
             return Ok(None);
         }
         let whose = id.clone();
@@ -87,8 +97,10 @@ impl Store {
     /// # Errors
     /// It may still be there.
     pub async fn forget_spilled(&self, id: &ConnectionId) -> Result<(), StoreError> {
-        if !self.has_spilled(id) {
-            return Ok(());
+        let Some(spill) = self.spill_folder() else { return Ok(()) };
+        match spill.left().get_mut(id) {
+            None => return Ok(()),
+            Some(left) => left.is_forgotten = true,
         }
         let id = id.clone();
         self.at_the_folder(1, move |spill, _| spill.take_away(&id, |path| fs::remove_file(path))).await
@@ -114,10 +126,6 @@ impl Store {
         }
         let resealed = self.at_the_folder(AT_ONCE, |spill, ring| Ok(spill.reseal(ring))).await;
         resealed.unwrap_or_else(|error| Resealed { rows: 0, failures: vec![error] })
-    }
-
-    fn has_spilled(&self, id: &ConnectionId) -> bool {
-        self.spill_folder().is_some_and(|spill| spill.left().contains_key(id))
     }
 
     async fn at_the_folder<T: Send + 'static>(
@@ -155,15 +163,21 @@ impl Spill {
 
     /// The keys that are needed to open the records: one for each record.
     pub(super) fn keys(&self) -> Vec<String> {
-        self.left().values().filter(|key| !key.is_empty()).cloned().collect()
+        self.left().values().map(|left| left.key.clone()).filter(|key| !key.is_empty()).collect()
     }
 
     fn write(&self, ring: &Keyring, id: &ConnectionId, plain: &[u8]) -> Result<(), StoreError> {
         let path = self.path(id);
         let sealed = ring.seal(plain, &spill_context(id)).map_err(StoreError::Seal)?;
         // Before it is there: the key must not be withdrawn meanwhile.
-        self.left().insert(id.clone(), ring.sealing().to_owned());
-        self.put(&path, &sealed).map_err(|source| StoreError::of_spill(&path, source))
+        let left = Left { key: ring.sealing().to_owned(), is_forgotten: false };
+        let before = self.left().insert(id.clone(), left);
+        let written = self.put(&path, &sealed).map_err(|source| StoreError::of_spill(&path, source));
+        // Nor must that of a file which may still be there.
+        if let (Err(_), Some(before)) = (&written, before) {
+            self.left().insert(id.clone(), before);
+        }
+        written
     }
 
     /// The whole file is on the disk before it has its name.
@@ -190,7 +204,7 @@ impl Spill {
 
     fn reseal(&self, ring: &Keyring) -> Resealed {
         let mut resealed = Resealed::default();
-        let others = self.left().clone().into_iter().filter(|(_, key)| key != ring.sealing());
+        let others = self.left().clone().into_iter().filter(|(_, left)| left.key != ring.sealing());
         for (id, _) in others {
             let plain = self.open(ring, &id);
             let sealed = plain.and_then(|plain| plain.map(|plain| self.write(ring, &id, &plain)).transpose());
@@ -219,7 +233,7 @@ impl Spill {
         synced.map_err(|source| StoreError::of_spill(&path, source))
     }
 
-    fn left(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, String>> {
+    fn left(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Left>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,7 +243,7 @@ impl Spill {
 }
 
 /// The records in the folder, with the keys that they say they are sealed with.
-fn found(folder: &Path) -> Result<BTreeMap<ConnectionId, String>, StoreError> {
+fn found(folder: &Path) -> Result<BTreeMap<ConnectionId, Left>, StoreError> {
     let mut left = BTreeMap::new();
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     for entry in entries.map_err(|source| StoreError::of_spill(folder, source))? {
@@ -244,7 +258,8 @@ fn found(folder: &Path) -> Result<BTreeMap<ConnectionId, String>, StoreError> {
             && let Ok(id) = percent_decode_str(&stem.to_string_lossy()).decode_utf8()
         {
             let sealed = fs::read(&path).map_err(of_it)?;
-            left.insert(ConnectionId::from(&*id), key_id(&sealed).unwrap_or_default().to_owned());
+            let key = key_id(&sealed).unwrap_or_default().to_owned();
+            left.insert(ConnectionId::from(&*id), Left { key, is_forgotten: false });
         }
     }
     Ok(left)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::scene::{Scene, access_token, first_credentials, second_tokens, secrets};
+use super::scene::{HOUR, Scene, access_token, first_credentials, second_tokens, secrets};
 use crate::clock::Clock as _;
 use crate::connector::Rotation;
 use crate::formula::Value;
@@ -50,7 +50,7 @@ async fn unsaved_after(rotation: Rotation, meanwhile: impl Fn(&Scene)) -> Scene 
     scene.server.came(1).await;
     meanwhile(&scene);
     scene.disk.fails(ErrorKind::StorageFull);
-    permitted.add_permits(1);
+    permitted.add_permits(2);
     assert_eq!(access_token(&caller.await.unwrap().unwrap()), "planted-a2");
     scene
 }
@@ -130,6 +130,19 @@ async fn the_file_goes_when_the_store_has_the_tokens() {
     scene.disk.heals();
     scene.refresher.settle().await;
     is_whole(&scene).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_removed_then_is_in_nobodys_way() {
+    let scene = unsaved(Rotation::Strict).await;
+    fs::remove_file(file(&scene)).unwrap();
+    fs::create_dir(file(&scene)).unwrap();
+    scene.disk.heals();
+    scene.refresher.settle().await;
+    assert_eq!(scene.stored().await["refresh_token"], "planted-r2");
+    scene.clock.advance(2 * HOUR);
+    scene.fresh().await.unwrap();
+    assert_eq!(scene.server.requests(), 2);
 }
 
 #[tokio::test]
