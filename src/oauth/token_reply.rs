@@ -230,10 +230,11 @@ impl OwnSecrets {
         Self::written(secrets.chain([Zeroizing::new(parameter.to_owned())]).collect())
     }
 
-    /// As they are, and as a form has them.
+    /// As they are, as a form has them, and as JSON does.
     fn written(mut own: Vec<Zeroizing<String>>) -> Self {
-        let encoded: Vec<_> =
-            own.iter().map(|text| form_urlencoded::byte_serialize(text.as_bytes()).collect()).collect();
+        let in_form = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let in_json = |text: &str| Json::from(text).to_string().trim_matches('"').to_owned();
+        let encoded: Vec<String> = own.iter().flat_map(|text| [in_form(text), in_json(text)]).collect();
         own.extend(encoded.into_iter().map(Zeroizing::new));
         own.retain(|text| !text.is_empty());
         Self(own)

@@ -150,6 +150,13 @@ fn what_a_provider_says_is_cut_and_cleaned() {
 }
 
 #[test]
+fn a_secret_is_not_passed_on_as_json_has_it() {
+    let own = OwnSecrets::written(vec![Zeroizing::new(String::from("p\"q\\r"))]);
+    let echo = json!({"client_secret": "p\"q\\r"}).to_string();
+    assert_eq!(own.clean(&format!("cannot read {echo}"), 200), r#"cannot read {"client_secret":"[secret]"}"#);
+}
+
+#[test]
 fn echoed_secrets_are_not_passed_on() {
     let (secret, token) = (Secret::new(String::from("s/cret+&")), Secret::new(String::from("r-token=%")));
     let authentication = ClientAuthentication::Header(Basic::Encoded);
