@@ -148,8 +148,10 @@ impl Calls {
         };
         drop(refusal); // closes its connection, which is cheaper than reading a body of unknown length to its end
         let headers = std::mem::take(&mut ask.headers);
-        let second = self.attempt(&ask, headers, &newer, body).await?;
-        self.refresher.tried(&newer, Trial::of(second.staleness == Staleness::Fine));
+        let second = self.attempt(&ask, headers, &newer, body).await;
+        let taken = |second: &Attempt| Trial::of(second.staleness == Staleness::Fine);
+        self.refresher.tried(&newer, second.as_ref().map_or(Trial::Untried, taken));
+        let second = second?;
         let failure = match second.staleness {
             Staleness::ConnectionIsDefunct => self.mark_defunct(&newer).await,
             Staleness::Fine | Staleness::AccessTokenExpired => None,

@@ -28,6 +28,8 @@ use super::{Cause, Refresher, late};
 
 /// What could not be stored is tried again after pauses that double from the first to the last.
 const SAVE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// A store that takes longer is one that does not take them. If it does in the end, the next try finds them there.
+const SAVE_WITHIN: Duration = Duration::from_secs(10);
 
 impl Refresher {
     /// The flight for a caller who saw version `seen`.
@@ -214,9 +216,15 @@ impl Refresher {
         }
     }
 
+    /// [`Self::stored_over`], if the store answers in time.
+    async fn store_over(&self, ready: &Ready, brought: &Brought) -> Outcome {
+        let stored = tokio::time::timeout(SAVE_WITHIN, self.stored_over(ready, brought)).await;
+        stored.unwrap_or_else(|_| Err(RefreshError::StoreDown { reason: "it does not answer".into() }))
+    }
+
     /// What is stored afterwards: ours, or credentials of another grant that somebody put there first. A write that came
     /// first and left the spent grant in place knew nothing of the exchange: ours go over it.
-    async fn store_over(&self, ready: &Ready, brought: &Brought) -> Outcome {
+    async fn stored_over(&self, ready: &Ready, brought: &Brought) -> Outcome {
         #[cfg(test)]
         if self.writes_fail.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(RefreshError::StoreDown { reason: "a test broke it".into() });

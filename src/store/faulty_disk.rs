@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend};
@@ -23,6 +23,8 @@ pub(crate) struct Disk {
     /// Whether it fails then, and does not take the process with it.
     fails_then: AtomicBool,
     fault: Mutex<Option<io::ErrorKind>>,
+    hangs: Mutex<bool>,
+    healed: Condvar,
 }
 
 impl Disk {
@@ -55,9 +57,16 @@ impl Disk {
         *self.fault.lock().unwrap() = Some(reason);
     }
 
+    /// From now on a change does not come to an end.
+    pub(crate) fn hangs(&self) {
+        *self.hangs.lock().unwrap() = true;
+    }
+
     /// It is as good as new.
     pub(crate) fn heals(&self) {
         *self.fault.lock().unwrap() = None;
+        *self.hangs.lock().unwrap() = false;
+        self.healed.notify_all();
     }
 
     fn change(&self) -> io::Result<()> {
@@ -68,6 +77,7 @@ impl Disk {
                 false => die(),
             }
         }
+        drop(self.healed.wait_while(self.hangs.lock().unwrap(), |hangs| *hangs).unwrap());
         match *self.fault.lock().unwrap() {
             Some(reason) => Err(reason.into()),
             None => Ok(()),

@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(super) struct Spill {
     /// For work at the folder. Nobody works twice on one record at a time: a connection has one exchange, and whoever
     /// seals anew takes all the room.
     room: Arc<Semaphore>,
+    /// How often a record was written.
+    attempts: AtomicU64,
 }
 
 /// A record that may be there.
@@ -158,7 +161,7 @@ impl Spill {
         }
         let left = found(folder)?;
         let room = Arc::new(Semaphore::new(AT_ONCE as usize));
-        Ok(Self { folder: folder.to_owned(), left: Mutex::new(left), room })
+        Ok(Self { folder: folder.to_owned(), left: Mutex::new(left), room, attempts: AtomicU64::new(0) })
     }
 
     /// The keys that are needed to open the records: one for each record.
@@ -182,12 +185,14 @@ impl Spill {
 
     /// The whole file is on the disk before it has its name.
     fn put(&self, path: &Path, sealed: &[u8]) -> io::Result<()> {
-        let unfinished = path.with_extension(UNFINISHED);
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(sealed)?;
-        file.sync_all()?;
-        fs::rename(unfinished, path)?;
+        // An earlier attempt may hang, and come to its end in a file of its own.
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let unfinished = path.with_extension(format!("{attempt}.{UNFINISHED}"));
+        let finished = finish(&unfinished, sealed).and_then(|()| fs::rename(&unfinished, path));
+        if finished.is_err() {
+            let _ = fs::remove_file(unfinished);
+        }
+        finished?;
         File::open(&self.folder)?.sync_all()
     }
 
@@ -240,6 +245,12 @@ impl Spill {
     fn path(&self, id: &ConnectionId) -> PathBuf {
         self.folder.join(format!("{}.{SEALED}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC)))
     }
+}
+
+fn finish(path: &Path, sealed: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(sealed)?;
+    file.sync_all()
 }
 
 /// The records in the folder, with the keys that they say they are sealed with.

@@ -43,13 +43,20 @@ async fn unsaved(rotation: Rotation) -> Scene {
 }
 
 async fn unsaved_after(rotation: Rotation, meanwhile: impl Fn(&Scene)) -> Scene {
+    broken(rotation, |scene| {
+        meanwhile(scene);
+        scene.disk.fails(ErrorKind::StorageFull);
+    })
+    .await
+}
+
+async fn broken(rotation: Rotation, breaks: impl Fn(&Scene)) -> Scene {
     let permitted = Arc::new(Semaphore::new(0));
     let scene = Scene::rotating(when(&permitted, second_tokens()), rotation).await;
     let (refresher, seen) = (Arc::clone(&scene.refresher), scene.opened().await);
     let caller = tokio::spawn(async move { refresher.fresh(seen).await });
     scene.server.came(1).await;
-    meanwhile(&scene);
-    scene.disk.fails(ErrorKind::StorageFull);
+    breaks(&scene);
     permitted.add_permits(2);
     assert_eq!(access_token(&caller.await.unwrap().unwrap()), "planted-a2");
     scene
@@ -126,6 +133,15 @@ async fn a_start_on_a_store_that_does_not_write_leaves_the_file_and_callers_wait
 #[tokio::test]
 async fn the_file_goes_when_the_store_has_the_tokens() {
     let scene = unsaved(Rotation::Strict).await;
+    assert!(file(&scene).exists());
+    scene.disk.heals();
+    scene.refresher.settle().await;
+    is_whole(&scene).await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_one_that_does_not_take_them() {
+    let scene = broken(Rotation::Strict, |scene| scene.disk.hangs()).await;
     assert!(file(&scene).exists());
     scene.disk.heals();
     scene.refresher.settle().await;

@@ -177,8 +177,8 @@ async fn a_start_without_the_key_of_a_record_is_refused() {
 async fn a_key_is_needed_until_another_is_on_the_disk() {
     let folder = spilled().await;
     let store = folder.open(&[("k2", 2), ("k1", 1)], clock()).unwrap();
-    // Nothing can be written under this name.
-    let in_the_way = folder.spill().join("c1.unfinished");
+    // The next attempt cannot be written under this name.
+    let in_the_way = folder.spill().join("c1.0.unfinished");
     fs::create_dir(&in_the_way).unwrap();
     assert_eq!(store.reseal_spilled().await.failures.len(), 1);
     let only_k2 = || Keyring::new(&[Folder::key("k2", 2)]).unwrap();
