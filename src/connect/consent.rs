@@ -1,9 +1,9 @@
 //! A browser that is sent to a third party for its customer's consent, and what becomes of it when it comes back.
 //! Never takes an answer from another browser than was sent away, and none twice.
 
-use http::header::{HeaderValue, LOCATION, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use url::form_urlencoded;
 
 use super::Connect;
@@ -50,7 +50,7 @@ impl Connect {
         // A browser holds what a form leads to against the policy of the page that the form was on.
         let mut answer = match visit.wish.text(FILLED_IN) {
             Some(_) => page::page(&config, "Connect", &on_its_way(&place), &Told::default()),
-            None => sent_to(&place),
+            None => sent_to(place.as_str()),
         };
         if let Some(cookie) = mark.cookie(&config, &name) {
             answer.headers_mut().append(SET_COOKIE, cookie);
@@ -175,14 +175,8 @@ impl Connect {
 /// visitor came from, and no log has a query.
 fn posted(fields: &[(String, String)]) -> Response<Body> {
     let query = form_urlencoded::Serializer::new(String::from("?")).extend_pairs(fields).finish();
-    let mut answer = Response::new(Body::empty());
-    *answer.status_mut() = StatusCode::SEE_OTHER;
-    // It stays where it is, whatever stands before our paths. What a serializer wrote is a header's value.
-    if let Ok(mut place) = HeaderValue::try_from(query) {
-        place.set_sensitive(true);
-        answer.headers_mut().insert(LOCATION, place);
-    }
-    answer
+    // Relative, it leads here whatever stands before our paths.
+    sent_to(&query)
 }
 
 /// A page that leads on by itself, and by a link where browsers do not follow.

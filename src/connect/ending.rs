@@ -45,10 +45,11 @@ impl Connect {
             self.events.tell(request, caller.owner(), text.into());
         }
         if let Some(redirect) = redirect {
-            return sent_to(&match &made {
+            let place = match &made {
                 Ok(connection) => connected_at(redirect, connection),
                 Err(rejection) => refused_at(&redirect, &rejection.to_string(), &rejection.error_data()),
-            });
+            };
+            return sent_to(place.as_str());
         }
         let message = is_awaited.then_some(message);
         let config = self.config.load();
@@ -107,11 +108,13 @@ pub(super) fn refused_at(redirect: &Url, error: &str, data: &Value) -> Url {
     redirect
 }
 
-/// Sends a browser on.
-pub(super) fn sent_to(url: &Url) -> Response<Body> {
+/// Sends a browser on, to an absolute address or a relative one. What stands there may be good for one use, and is
+/// remembered by no header table on the way.
+pub(super) fn sent_to(place: &str) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SEE_OTHER;
-    if let Ok(place) = HeaderValue::from_str(url.as_str()) {
+    if let Ok(mut place) = HeaderValue::from_str(place) {
+        place.set_sensitive(true);
         answer.headers_mut().insert(LOCATION, place);
     }
     answer

@@ -66,7 +66,7 @@ impl Connect {
         let redirect = visit.wish.redirect(&config.redirects)?;
         self.conclude(followed, &Err(Rejection::Cancelled), &Steps::default()).await?;
         Ok(match redirect {
-            Some(redirect) => sent_to(&refused_at(&redirect, "cancelled", &Value::Null)),
+            Some(redirect) => sent_to(refused_at(&redirect, "cancelled", &Value::Null).as_str()),
             None => page::page(&config, "Not connected", &result::cancelled(), &Told::default()),
         })
     }
